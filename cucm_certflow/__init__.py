@@ -1,0 +1,1 @@
+"""Regenerate the certificates of a CUCM cluster in an order that its phones survive."""

@@ -1,0 +1,1 @@
+"""The pure core: state tables, guards, the plan, and the one function that decides."""

@@ -1,0 +1,39 @@
+"""A plan in words: windows, steps, sources, and the phones that will not simply come back."""
+
+from __future__ import annotations
+
+from cucm_certflow.core.plan import Plan
+
+__all__ = ["describe_plan"]
+
+
+def describe_plan(plan: Plan) -> str:
+    """The whole plan, for a person who has to approve it."""
+    facts = plan.facts
+    lines = [
+        f"release {facts.release}, {facts.mode.name.lower().replace('_', '-')} mode, "
+        f"{len(facts.nodes)} nodes, {len(facts.phones)} phones"
+    ]
+    for window in plan.windows:
+        lines.append("")
+        lines.append(f"window {window.number + 1}: {', '.join(window.units)}")
+        lines.append(f"  why    {window.reason}")
+        for step in plan.steps:
+            if step.window == window.number:
+                lines.append(f"  {step.command.node:<12} {step.command}")
+                lines.append(f"  {'':<12}   proof: {step.row.proof.value}; {step.row.source}")
+        if any(plan.procedures[unit].moves_lists for unit in window.units):
+            lines.append(
+                f"  barrier: every phone in scope {plan.policy.barrier.name.lower()} within "
+                f"{plan.policy.barrier_within_s:.0f} s, or waived by name"
+            )
+    if plan.outlooks:
+        lines += ["", "phones that will not simply come back:"]
+        for outlook in plan.outlooks:
+            waived = " (waived)" if outlook.name in plan.waived else ""
+            lines.append(f"  {outlook.name}{waived} {outlook.reason}: {outlook.outcome}")
+            lines.append(f"  {'':<15} remedy: {outlook.remedy}")
+    if plan.refusals:
+        lines += ["", "REFUSED, nothing was sent:"]
+        lines += [f"  {refusal}" for refusal in plan.refusals]
+    return "\n".join(lines)

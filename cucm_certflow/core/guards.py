@@ -1,0 +1,595 @@
+"""The rules that say no, each with its reason, evidence, source and what would unlock it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from cucm_certflow.commands import (
+    Regenerate,
+    Reply,
+    ReplyKind,
+    ResetPhones,
+    RestartService,
+)
+from cucm_certflow.core.forecast import is_locked, why_rejected, worst_witness
+from cucm_certflow.core.plan import CertificateKey
+from cucm_certflow.core.proofs import Verdict, ctl_is_served, list_is_final, proof_of
+from cucm_certflow.core.states import Blocked, CertificateState, CommandState, Guard
+from cucm_certflow.core.view import View
+from cucm_certflow.facts import (
+    Certificate,
+    CertificateOf,
+    Registration,
+    Registrations,
+    ReplyTo,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.names import CertUnit, SecurityMode, Service
+from cucm_certflow.procedures.policies import Evidence
+from cucm_certflow.procedures.vocabulary import PhoneReset, Source, Stage
+from cucm_certflow.trust.phone import can_register, may_hold, must_hold_after_reset
+
+__all__ = ["CERTIFICATE_GUARDS", "COMMAND_GUARDS"]
+
+_TAC: Final = Source("Cisco TAC 214231")
+_MODEL: Final = Source("trust model", "§3", "the lifeline witness")
+_TRUTH: Final = Source("DESIGN", "§3", "only an observation moves a machine on")
+
+_IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+_MAX_ATTEMPTS: Final = 3
+_NAMED: Final = 60  # phones that a reason names before it counts the rest
+
+_REACHED: Final = {
+    Stage.REGENERATE: CertificateState.REGENERATING,
+    Stage.CTL: CertificateState.REGENERATED,
+    Stage.RESTART: CertificateState.LISTED,
+    Stage.RESET: CertificateState.ACTIVATED,
+}
+
+
+# ── guards of the command table ───────────────────────────────────────────────────────────
+
+
+def _stage_reached(view: View) -> Blocked | None:
+    wanted = _REACHED[view.step.row.stage]
+    for key in view.step.certificates:
+        life = view.life_of(key)
+        if life.state is not wanted or life.wave != view.step.row.wave:
+            return Blocked(
+                guard="stage_reached",
+                detail=f"{key} is {life.state.value}, not {wanted.value}",
+                unlock="the steps before it",
+                subject=view.subject,
+            )
+    return None
+
+
+def _step_before_proved(view: View) -> Blocked | None:
+    after = view.step.after
+    if after is None or view.state.steps[after].state is CommandState.PROVED:
+        return None
+    before = view.plan.steps[after]
+    return Blocked(
+        guard="step_before_proved",
+        detail=f"{before.id} is {view.state.steps[after].state.value}",
+        unlock=f"the proof of {before.id}: {before.row.proof.value}",
+        source=str(_TAC) + ", P6",
+        subject=view.subject,
+    )
+
+
+def _nothing_held(view: View) -> Blocked | None:
+    for step, progress in zip(view.plan.steps, view.state.steps, strict=True):
+        if progress.state is CommandState.HELD:
+            return Blocked(
+                guard="nothing_held",
+                detail=f"{step.id} is held: nothing new is begun",
+                unlock=f"a person looks at {step.id}, then resumes",
+                subject=view.subject,
+            )
+    return None
+
+
+def _one_change_at_a_time(view: View) -> Blocked | None:
+    busy = [
+        step.id
+        for step, progress in zip(view.plan.steps, view.state.steps, strict=True)
+        if progress.state in _IN_FLIGHT
+    ]
+    if len(busy) < view.plan.policy.changes_at_once:
+        return None
+    return Blocked(
+        guard="one_change_at_a_time",
+        detail=f"{', '.join(busy)} under way",
+        unlock="its proof",
+        source=str(_TAC) + ", P6",
+        subject=view.subject,
+    )
+
+
+def _service_is_up(view: View) -> Blocked | None:
+    command = view.step.command
+    if not isinstance(command, RestartService):
+        return None
+    query = ServiceOn(command.node, command.service)
+    fact = view.get(query)
+    if isinstance(fact, Unknown):
+        return view.unknown("service_is_up", query, fact)
+    state: ServiceState = fact.value
+    if state.activated and state.status is not ServiceStatus.STOPPING:
+        return None
+    return Blocked(
+        guard="service_is_up",
+        detail=f"{command.service} on {command.node} is {state.status.value}, "
+        f"{'' if state.activated else 'not '}activated",
+        unlock="a person: services are restarted only where they run",
+        source=str(_TAC) + ", restart only where active",
+        subject=view.subject,
+    )
+
+
+def _baseline_known(view: View) -> Blocked | None:
+    command = view.step.command
+    if isinstance(command, ResetPhones):
+        fact = view.get(Registrations())
+        if isinstance(fact, Unknown):
+            return view.unknown("baseline_known", Registrations(), fact)
+        return None
+    if not isinstance(command, Regenerate):
+        return None
+    query = CertificateOf(command.node, command.unit)
+    fact = view.get(query)
+    if isinstance(fact, Unknown):
+        return view.unknown("baseline_known", query, fact)
+    certificate: Certificate = fact.value
+    if not certificate.self_signed:
+        return Blocked(
+            guard="baseline_known",
+            detail=f"{command.unit} on {command.node} is signed by a CA: regenerating destroys it",
+            evidence=(f"issuer {certificate.issuer}",),
+            unlock="the CSR route",
+            source="Cisco security guide 14, Certificates (D25)",
+            subject=view.subject,
+        )
+    return None
+
+
+def _secure_phones_can_register(view: View) -> Blocked | None:
+    command = view.step.command
+    if not isinstance(command, RestartService) or command.service is not Service.CALLMANAGER:
+        return None
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return cluster
+    presented = cluster.node(command.node).callmanager
+    for phone, names in view.in_scope():
+        if not phone.secure or command.node not in phone.group:
+            continue
+        for holding in may_hold(cluster, phone, view.belief(phone)):
+            # It may hold the old list when CallManager comes back; TVS or a fetch must help.
+            came = must_hold_after_reset(cluster, phone, frozenset({holding}))
+            if not all(can_register(cluster, phone, after, presented) for after in came):
+                return Blocked(
+                    guard="secure_phones_can_register",
+                    detail=f"{len(names)} secure phones could not register on {command.node} "
+                    "with the certificate that CallManager will present",
+                    evidence=(f"for example {names[0]}",),
+                    unlock="a CTL with that certificate that these phones accept",
+                    source="trust model §3, second invariant; Cisco TAC 214231 M1",
+                    subject=view.subject,
+                )
+    return None
+
+
+def _lifeline(view: View) -> Blocked | None:
+    command = view.step.command
+    if isinstance(command, ResetPhones):
+        return None
+    if isinstance(command, Regenerate) and command.unit not in (
+        CertUnit.CALLMANAGER,
+        CertUnit.TVS,
+        CertUnit.ITLRECOVERY,
+    ):
+        return None  # not an anchor of any trust list
+    if isinstance(command, RestartService) and command.service not in (Service.TVS, Service.TFTP):
+        return None
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return cluster
+    units = view.plan.windows[view.step.window].units
+    for phone, names in view.in_scope():
+        tolerated, remedy = view.plan.tolerated(units, phone)
+        witness, holding = worst_witness(cluster, command, phone, view.belief(phone))
+        if witness.health > tolerated:
+            assert holding is not None
+            return Blocked(
+                guard="lifeline",
+                detail=f"after `{command}` on {command.node}, {len(names)} phones in scope "
+                f"could be left without a way back ({witness.health.name})",
+                evidence=(
+                    f"for example {names[0]}, group {', '.join(phone.group)}",
+                    why_rejected(cluster, phone, holding),
+                    str(witness),
+                ),
+                unlock="phones that hold the present lists, or that are waived by name"
+                + (f"; remedy then: {remedy}" if remedy else ""),
+                source=str(_MODEL),
+                subject=view.subject,
+            )
+    return None
+
+
+def _phones_can_be_called(view: View) -> Blocked | None:
+    if not isinstance(view.step.command, ResetPhones):
+        return None
+    for node in view.plan.trust.nodes:
+        if node.tvs is None:
+            continue
+        query = ServiceOn(node.name, Service.TVS)
+        fact = view.get(query)
+        if isinstance(fact, Unknown):
+            return view.unknown("phones_can_be_called", query, fact)
+        state: ServiceState = fact.value
+        if state.status is not ServiceStatus.STARTED:
+            return Blocked(
+                guard="phones_can_be_called",
+                detail=f"TVS on {node.name} is {state.status.value}: phones could not ask it",
+                unlock=f"{Service.TVS} STARTED on every node",
+                source="procedures K6, K8",
+                retry_at=view.retry_at,
+                subject=view.subject,
+            )
+    for node in view.plan.trust.tftp_nodes:
+        shown = list_is_final(view, node.name)
+        if shown.verdict is not Verdict.DONE:
+            return Blocked(
+                guard="phones_can_be_called",
+                detail=shown.saw,
+                unlock="every TFTP node serving a list with all present anchors",
+                source="procedures §8; trust lists §5",
+                retry_at=view.retry_at,
+                subject=view.subject,
+            )
+    return None
+
+
+def _reply(view: View) -> Reply | None:
+    fact = view.facts.get(ReplyTo(view.step.id, view.progress.attempt))
+    return None if fact is None or isinstance(fact, Unknown) else fact.value
+
+
+def _replied(kind: ReplyKind) -> Guard[View]:
+    def check(view: View) -> Blocked | None:
+        reply = _reply(view)
+        if reply is not None and reply.kind is kind:
+            return None
+        return Blocked(
+            guard=f"reply_{kind.value}",
+            detail="no reply yet" if reply is None else f"the reply is {reply.kind.value}",
+            subject=view.subject,
+        )
+
+    return Guard(f"reply_{kind.value}", f"the reply to the command is {kind.value}", check, _TRUTH)
+
+
+def _shown_done(view: View) -> Blocked | None:
+    shown = proof_of(view)
+    if shown.verdict is Verdict.DONE:
+        return None
+    return Blocked(
+        guard="shown_done",
+        detail=f"not proved: {view.step.row.proof.value}",
+        evidence=(shown.saw,),
+        unlock="the observation itself",
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
+
+
+def _age_s(view: View) -> float | None:
+    """Seconds since the command was meant to be sent; None if the clock went back."""
+    since = view.progress.since
+    if since is None:
+        return None
+    age = (view.now - since).total_seconds()
+    return age if age >= 0 else None
+
+
+def _settled(view: View) -> Blocked | None:
+    age, settle = _age_s(view), view.step.row.settle_s
+    if age is not None and age >= settle:
+        return None
+    return Blocked(
+        guard="settled",
+        detail=f"the command may still be running for {settle:.0f} s after it was sent",
+        retry_at=view.retry_at,
+        source="state machines §3: settle is at least the slowest run",
+        subject=view.subject,
+    )
+
+
+def _shown_not_done(view: View) -> Blocked | None:
+    shown = proof_of(view)
+    if shown.verdict is Verdict.NOT_DONE:
+        return None
+    return Blocked(
+        guard="shown_not_done",
+        detail=shown.saw,
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
+
+
+def _attempts_left(view: View) -> Blocked | None:
+    if view.progress.attempt < _MAX_ATTEMPTS:
+        return None
+    return Blocked(
+        guard="attempts_left",
+        detail=f"sent {view.progress.attempt} times without an effect",
+        unlock="a person",
+        subject=view.subject,
+    )
+
+
+def _budget_is_over(view: View) -> Blocked | None:
+    age, within = _age_s(view), view.step.row.within_s
+    if age is not None and age >= within:
+        return None
+    return Blocked(
+        guard="budget_is_over",
+        detail=f"within its budget of {within:.0f} s",
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
+
+
+# ── guards of the certificate table ───────────────────────────────────────────────────────
+
+
+def _window_is_open(view: View) -> Blocked | None:
+    window = view.plan.window_of[view.certificate]
+    for key, life in zip(view.plan.certificates, view.state.certificates, strict=True):
+        if view.plan.window_of[key] < window and life.state is not CertificateState.VERIFIED:
+            return Blocked(
+                guard="window_is_open",
+                detail=f"window {view.plan.window_of[key] + 1} is not closed: {key} is "
+                f"{life.state.value}",
+                unlock=f"{key} verified",
+                source=str(_TAC) + ", M4, V1",
+                subject=view.subject,
+            )
+    return None
+
+
+_APART: Final = frozenset(
+    {CertificateState.PLANNED, CertificateState.CONVERGED, CertificateState.VERIFIED}
+)
+
+
+def _exclusion(view: View) -> Blocked | None:
+    never = view.plan.procedures[view.certificate.unit].never_with
+    for key, life in zip(view.plan.certificates, view.state.certificates, strict=True):
+        if key.unit in never and life.state not in _APART:
+            return Blocked(
+                guard="exclusion",
+                detail=f"{key} is {life.state.value}: the phones have not met it yet",
+                unlock=f"the phones back after {key.unit}",
+                source=str(_TAC) + ", M2, V1; D2: on every release",
+                subject=view.subject,
+            )
+    return None
+
+
+def _commands_proved(stage: Stage) -> Guard[View]:
+    name = f"{stage.value}_proved"
+
+    def check(view: View) -> Blocked | None:
+        for index in view.plan.steps_of[view.certificate]:
+            step = view.plan.steps[index]
+            if step.row.stage is not stage or step.row.wave != view.life.wave:
+                continue
+            if view.state.steps[index].state is not CommandState.PROVED:
+                return Blocked(
+                    guard=name,
+                    detail=f"{step.id} is {view.state.steps[index].state.value}",
+                    unlock=f"its proof: {step.row.proof.value}",
+                    subject=view.subject,
+                )
+        return None
+
+    return Guard(name, f"every command of the {stage.value} stage is proved", check, _TRUTH)
+
+
+def _window_regenerated(view: View) -> Blocked | None:
+    """All nodes first: neither a CTL update nor a restart comes before the last regeneration."""
+    window = view.plan.window_of[view.certificate]
+    for key in view.plan.windows[window].certificates:
+        if key.unit is view.certificate.unit and view.life_of(key).state in (
+            CertificateState.PLANNED,
+            CertificateState.REGENERATING,
+        ):
+            return Blocked(
+                guard="window_regenerated",
+                detail=f"{key} is {view.life_of(key).state.value}",
+                unlock="every node's certificate of this unit regenerated",
+                source=str(_TAC) + ", T2, M3, V2: all nodes, then the restarts",
+                subject=view.subject,
+            )
+    return None
+
+
+def _mixed_mode_ctl(view: View) -> Blocked | None:
+    steps = (view.plan.steps[i] for i in view.plan.steps_of[view.certificate])
+    if view.plan.facts.mode is not SecurityMode.MIXED or not any(
+        step.row.stage is Stage.CTL and step.row.wave == view.life.wave for step in steps
+    ):
+        return None
+    shown = ctl_is_served(view, since=None)
+    if shown.verdict is Verdict.DONE:
+        return None
+    return Blocked(
+        guard="mixed_mode_ctl",
+        detail="the CTL was not read back with the new certificates on every TFTP node",
+        evidence=(shown.saw,),
+        unlock="utils ctl update CTLFile, and the CTL on each TFTP node",
+        source=str(_TAC) + ", M1; K4",
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
+
+
+def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
+    """Phones in scope that are not back, each with why."""
+    fact = view.get(Registrations())
+    if isinstance(fact, Unknown):
+        return {}, view.unknown("phones_back", Registrations(), fact)
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return {}, cluster
+    table: Mapping[str, Registration] = fact.value
+    window, wave = view.plan.window_of[view.certificate], view.life.wave
+    last_change = max(
+        (
+            view.state.steps[s.index].intended_at or view.now
+            for s in view.steps_of(window, wave)
+            if not isinstance(s.row.does, PhoneReset)
+        ),
+        default=view.now,
+    )
+    why: dict[str, str] = {}
+    for phone, names in view.in_scope():
+        came = must_hold_after_reset(cluster, phone, view.belief(phone))
+        locked = is_locked(cluster, phone, came)
+        if locked is not None:
+            text = why_rejected(cluster, phone, locked)
+            why.update(dict.fromkeys(names, text))
+            continue
+        for name in names:
+            registration = table.get(name)
+            batch = view.plan.batch_of.get((window, wave, name))
+            baseline = view.state.steps[batch].baseline if batch is not None else ""
+            since = datetime.fromisoformat(baseline) if baseline else last_change
+            if registration is None or not registration.registered:
+                why[name] = "not registered"
+            elif registration.at is None or registration.at <= since:
+                if view.plan.policy.barrier >= Evidence.RE_REGISTERED:
+                    why[name] = "registered, but not since its reset"
+            elif view.plan.policy.barrier >= Evidence.LIST_MATCH:
+                why[name] = "registered again; which list it holds cannot be read"
+    return why, None
+
+
+def _phones_back(view: View) -> Blocked | None:
+    if not view.plan.procedures[view.certificate.unit].moves_lists:
+        return None
+    why, unknown = _missing(view)
+    if unknown is not None:
+        return unknown
+    if not why:
+        return None
+    since = view.life.since or view.now
+    deadline = since + timedelta(seconds=view.plan.policy.barrier_within_s)
+    names = sorted(why)
+    evidence = [f"{name}: {why[name]}" for name in names[:_NAMED]]
+    if len(names) > _NAMED:
+        evidence.append(f"and {len(names) - _NAMED} more")
+    return Blocked(
+        guard="phones_back",
+        detail=f"{len(names)} phones in scope are not back",
+        evidence=tuple(evidence),
+        unlock="power them on and let them register, or waive them by name",
+        source=str(_TAC) + ", P3, M4: registration complete before the next certificate; K2",
+        retry_at=view.retry_at if view.now < deadline else None,
+        subject=view.subject,
+    )
+
+
+def _has_next_wave(view: View) -> Blocked | None:
+    if view.life.wave + 1 < view.plan.procedures[view.certificate.unit].waves:
+        return None
+    return Blocked(guard="has_next_wave", detail="this was the last wave", subject=view.subject)
+
+
+def _still_shown(view: View) -> Blocked | None:
+    key: CertificateKey = view.certificate
+    query = CertificateOf(key.node, key.unit)
+    fact = view.get(query)
+    if isinstance(fact, Unknown):
+        return view.unknown("still_shown", query, fact)
+    for index in view.plan.steps_of[key]:
+        step = view.plan.steps[index]
+        if (
+            step.row.stage is Stage.REGENERATE
+            and view.state.steps[index].baseline == fact.value.fingerprint
+        ):
+            return Blocked(
+                guard="still_shown",
+                detail=f"{key} shows its old certificate again",
+                evidence=(f"serial {fact.value.serial}",),
+                unlock="a person: something put the old certificate back",
+                subject=view.subject,
+            )
+    return None
+
+
+# ── the guards by name ────────────────────────────────────────────────────────────────────
+
+COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
+    guard.name: guard
+    for guard in (
+        Guard("stage_reached", "its certificates have reached the stage of the row", _stage_reached),
+        Guard("step_before_proved", "the step before it is proved", _step_before_proved, _TAC),
+        Guard("nothing_held", "no step waits for a person", _nothing_held),
+        Guard("one_change_at_a_time", "no other change is under way", _one_change_at_a_time, _TAC),
+        Guard("service_is_up", "the service is activated on the node", _service_is_up, _TAC),
+        Guard(
+            "baseline_known",
+            "what is there now is known, and is not CA-signed",
+            _baseline_known,
+            Source("state machines", "§3", "the pre-image is the key datum"),
+        ),
+        Guard(
+            "secure_phones_can_register",
+            "secure phones will be able to register",
+            _secure_phones_can_register,
+            Source("trust model", "§3", "second invariant"),
+        ),
+        Guard("lifeline", "every phone in scope keeps a way back", _lifeline, _MODEL),
+        Guard(
+            "phones_can_be_called",
+            "TVS runs everywhere and every TFTP node serves its final list",
+            _phones_can_be_called,
+            Source("procedures", "K6, K8, §8"),
+        ),
+        _replied(ReplyKind.ACCEPTED),
+        _replied(ReplyKind.REFUSED),
+        _replied(ReplyKind.LOST),
+        Guard("shown_done", "the command's effect was observed", _shown_done, _TRUTH),
+        Guard("settled", "the command can no longer be running", _settled, _TRUTH),
+        Guard("shown_not_done", "the command was seen not to be done", _shown_not_done, _TRUTH),
+        Guard("attempts_left", "it was sent fewer than three times", _attempts_left),
+        Guard("budget_is_over", "the row's budget has passed", _budget_is_over),
+    )
+}
+
+CERTIFICATE_GUARDS: Final[Mapping[str, Guard[View]]] = {
+    guard.name: guard
+    for guard in (
+        Guard("window_is_open", "the windows before it are closed", _window_is_open, _TAC),
+        Guard("exclusion", "no unit that must not change with it is changing", _exclusion, _TAC),
+        _commands_proved(Stage.REGENERATE),
+        Guard("window_regenerated", "all nodes are regenerated first", _window_regenerated, _TAC),
+        _commands_proved(Stage.CTL),
+        Guard("mixed_mode_ctl", "the CTL was read back on every TFTP node", _mixed_mode_ctl, _TAC),
+        _commands_proved(Stage.RESTART),
+        _commands_proved(Stage.RESET),
+        Guard("phones_back", "every phone in scope is back", _phones_back, _TAC),
+        Guard("has_next_wave", "the procedure meets the phones again", _has_next_wave),
+        Guard("still_shown", "the node still shows the new certificate", _still_shown, _TRUTH),
+    )
+}

@@ -1,0 +1,165 @@
+"""The plan as a value: windows, certificates, steps, and what was refused; no decisions here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import attrs
+
+from cucm_certflow.commands import Command
+from cucm_certflow.core.states import Blocked
+from cucm_certflow.errors import RefusedError, Report
+from cucm_certflow.facts import ClusterFacts, Phone
+from cucm_certflow.names import CertUnit, SecurityMode
+from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.vocabulary import Condition, Need, Procedure, Row
+from cucm_certflow.trust.lifeline import Health
+from cucm_certflow.trust.model import ClusterTrust
+from cucm_certflow.trust.phone import Belief, PhoneClass
+
+__all__ = [
+    "CertificateKey",
+    "PhoneOutlook",
+    "Plan",
+    "PlannedWindow",
+    "Step",
+    "applies",
+    "phone_class",
+]
+
+
+class CertificateKey(NamedTuple):
+    """One certificate: a unit on a node."""
+
+    unit: CertUnit
+    node: str
+
+    def __str__(self) -> str:
+        return f"{self.node}/{self.unit}"
+
+
+@attrs.frozen(kw_only=True)
+class PlannedWindow:
+    """Certificates that may change between two contacts with the phones, and why together."""
+
+    number: int
+    certificates: tuple[CertificateKey, ...]
+    reason: str
+
+    @property
+    def units(self) -> tuple[CertUnit, ...]:
+        """The units, once each, in order."""
+        return tuple(dict.fromkeys(key.unit for key in self.certificates))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Step:
+    """One row of a procedure on one node: one changing command, and what proves it.
+
+    ``certificates`` are those that it serves; ``after`` is the step that must be proved before.
+    """
+
+    id: str
+    index: int
+    window: int
+    row: Row
+    command: Command
+    certificates: tuple[CertificateKey, ...]
+    after: int | None
+
+
+@attrs.frozen(kw_only=True)
+class PhoneOutlook:
+    """A phone that will not simply come back, what will happen to it, and what to do."""
+
+    name: str
+    reason: str
+    outcome: str
+    health: Health
+    remedy: str
+
+
+def phone_class(phone: Phone) -> PhoneClass:
+    """The class of phones that decide like *phone*."""
+    return PhoneClass(phone.group, phone.security_by_default, phone.is_secure)
+
+
+def applies(condition: Condition, mode: SecurityMode) -> bool:
+    """Whether a row or exposure applies to a cluster in *mode*."""
+    return {
+        Condition.ALWAYS: True,
+        Condition.MIXED_MODE: mode is SecurityMode.MIXED,
+        Condition.NON_SECURE_MODE: mode is SecurityMode.NON_SECURE,
+    }[condition]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Plan:
+    """What will be done, in which order, and why; made by ``make_plan``, which never raises
+    for an unsafe wish: a refused plan says why.
+
+    Attributes:
+        refusals: Why it is refused; empty for a plan that may run.
+        outlooks: The phones that will not simply come back, by name.
+        fingerprint: Of the facts it was made from; checked before the first intent.
+        trust: The cluster's trust as the facts show it.
+        beliefs: What the phones of each class are taken to hold at the start.
+    """
+
+    facts: ClusterFacts
+    policy: Policy
+    procedures: Mapping[CertUnit, Procedure]
+    windows: tuple[PlannedWindow, ...]
+    certificates: tuple[CertificateKey, ...]
+    steps: tuple[Step, ...]
+    trust: ClusterTrust
+    beliefs: tuple[tuple[PhoneClass, Belief], ...]
+    waived: frozenset[str]
+    refusals: tuple[Blocked, ...]
+    outlooks: tuple[PhoneOutlook, ...]
+    fingerprint: str
+    index_of: Mapping[str, int]
+    window_of: Mapping[CertificateKey, int]
+    steps_of: Mapping[CertificateKey, tuple[int, ...]]
+    classes: Mapping[PhoneClass, tuple[str, ...]]
+    """The names of the phones in each class, sorted."""
+
+    batch_of: Mapping[tuple[int, int, str], int]
+    """The reset step of a phone in a window and wave: by (window, wave, name)."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a safety rule said no."""
+        return bool(self.refusals)
+
+    def raise_if_refused(self) -> None:
+        """Raise :class:`RefusedError` with every reason, if there is one. Nothing was sent."""
+        if self.refusals:
+            raise RefusedError(
+                Report(
+                    headline="the plan is refused",
+                    saw="\n            ".join(str(refusal) for refusal in self.refusals),
+                    left="nothing was sent; the cluster is as it was",
+                    next="change the plan as each reason's unlock says",
+                )
+            )
+
+    def tolerated(self, units: tuple[CertUnit, ...], phone: PhoneClass) -> tuple[Health, str]:
+        """The worst health that the tables allow *phone* while *units* change, and the remedy."""
+        for unit in units:
+            for exposure in self.procedures[unit].exposures:
+                concerned = exposure.phones is Need.EVERY_PHONE or not phone.security_by_default
+                if concerned and applies(exposure.when, self.facts.mode):
+                    return Health.NEEDS_LOCALKEY, exposure.remedy
+        return Health.OK, ""
+
+    def digest(self) -> str:
+        """What a journal is bound to: the tables' digests and the plan's fingerprint."""
+        tables = "|".join(self.procedures[unit].digest() for unit in sorted(self.procedures))
+        return f"{self.fingerprint}|{tables}"
+
+    def __str__(self) -> str:
+        from cucm_certflow.core.describe import describe_plan  # noqa: PLC0415 - it needs Plan first
+
+        return describe_plan(self)

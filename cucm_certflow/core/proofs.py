@@ -1,0 +1,216 @@
+"""What proves a command: for each :class:`Proof`, what is observed and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Final, NamedTuple
+
+from cucm_certflow.commands import Regenerate, ResetPhones, RestartService
+from cucm_certflow.core.states import Blocked
+from cucm_certflow.core.view import View
+from cucm_certflow.facts import (
+    Certificate,
+    CertificateOf,
+    ListView,
+    PresentedCertificate,
+    Query,
+    Registration,
+    Registrations,
+    ServedList,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.procedures.vocabulary import Proof
+
+__all__ = ["Shown", "Verdict", "list_is_final", "proof_of"]
+
+
+class Verdict(Enum):
+    """What looking showed."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    UNSEEN = "could not be seen"
+
+
+class Shown(NamedTuple):
+    """A verdict with what was seen."""
+
+    verdict: Verdict
+    saw: str
+
+
+def proof_of(view: View) -> Shown:
+    """Whether the step in question is seen to be done. Pure; notes the facts that it wants."""
+    return _PROOFS[view.step.row.proof](view)
+
+
+def _unseen(query: Query, fact: Unknown) -> Shown:
+    return Shown(Verdict.UNSEEN, f"{query}: {fact.reason}")
+
+
+def _new_certificate(view: View) -> Shown:
+    command = view.step.command
+    assert isinstance(command, Regenerate)
+    query = CertificateOf(command.node, command.unit)
+    fact = view.get(query, since=view.progress.intended_at)
+    if isinstance(fact, Unknown):
+        return _unseen(query, fact)
+    certificate: Certificate = fact.value
+    if certificate.fingerprint == view.progress.baseline:
+        return Shown(Verdict.NOT_DONE, f"{view.subject}: still serial {certificate.serial}")
+    return Shown(Verdict.DONE, f"{command.node} shows {command.unit} serial {certificate.serial}")
+
+
+def _started_since(view: View) -> Shown:
+    command = view.step.command
+    assert isinstance(command, RestartService)
+    query = ServiceOn(command.node, command.service)
+    since = view.progress.intended_at
+    fact = view.get(query, since=since)
+    if isinstance(fact, Unknown):
+        return _unseen(query, fact)
+    state: ServiceState = fact.value
+    if state.status is not ServiceStatus.STARTED:
+        return Shown(Verdict.UNSEEN, f"{command.service} on {command.node}: {state.status.value}")
+    if state.started_at is None or since is None or state.started_at < since:
+        return Shown(Verdict.NOT_DONE, f"{command.service} on {command.node}: not seen to restart")
+    return Shown(Verdict.DONE, f"{command.service} on {command.node} started {_at(state)}")
+
+
+def _at(state: ServiceState) -> str:
+    return state.started_at.isoformat(timespec="seconds") if state.started_at else "?"
+
+
+def list_is_final(view: View, name: str, *, since: datetime | None = None) -> Shown:
+    """Whether node *name* serves an ITL with every anchor that the cluster has now."""
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return Shown(Verdict.UNSEEN, cluster.detail)
+    query = ServedList(name, ListKind.ITL)
+    fact = view.get(query, since=since)
+    if isinstance(fact, Unknown):
+        return _unseen(query, fact)
+    served: ListView | None = fact.value
+    expected = cluster.built_itl(name)
+    if served is None or expected is None:
+        return Shown(Verdict.UNSEEN, f"{name} serves no ITL")
+    for what, has, wants in (
+        ("the signer", {served.signer}, {expected.signer}),
+        ("SAST", served.sast, expected.sast),
+        ("TFTP", served.tftp, expected.tftp),
+        ("TVS", served.pin, expected.pin),
+    ):
+        if not set(wants) <= set(has):
+            return Shown(Verdict.NOT_DONE, f"{name}: {what} of its ITL is not the present one")
+    return Shown(Verdict.DONE, f"{name} serves an ITL with all present anchors")
+
+
+def _itl_served(view: View) -> Shown:
+    started = _started_since(view)
+    if started.verdict is not Verdict.DONE:
+        return started
+    command = view.step.command
+    assert isinstance(command, RestartService)
+    served = list_is_final(view, command.node, since=view.progress.intended_at)
+    # A list that lags behind the restart is waited for; another restart would not hurry it.
+    return Shown(Verdict.UNSEEN, served.saw) if served.verdict is Verdict.NOT_DONE else served
+
+
+def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
+    """Whether every TFTP node serves a CTL with every node's present CallManager certificate."""
+    wanted: set[str] = set()
+    for node in view.plan.trust.nodes:
+        if node.callmanager is None:
+            continue
+        query = CertificateOf(node.name, CertUnit.CALLMANAGER)
+        fact = view.get(query)
+        if isinstance(fact, Unknown):
+            return _unseen(query, fact)
+        wanted.add(fact.value.fingerprint)
+    for node in view.plan.trust.tftp_nodes:
+        served = ServedList(node.name, ListKind.CTL)
+        fact = view.get(served, since=since)
+        if isinstance(fact, Unknown):
+            return _unseen(served, fact)
+        ctl: ListView | None = fact.value
+        if ctl is None or not wanted <= ctl.ccm:
+            return Shown(Verdict.NOT_DONE, f"{node.name}: its CTL lacks a CallManager certificate")
+    names = ", ".join(node.name for node in view.plan.trust.tftp_nodes)
+    return Shown(Verdict.DONE, f"the CTL on {names} holds all present CallManager certificates")
+
+
+def _ctl_served(view: View) -> Shown:
+    return ctl_is_served(view, since=view.progress.intended_at)
+
+
+def _signed_anew(kind: ListKind) -> Callable[[View], Shown]:
+    def signed_anew(view: View) -> Shown:
+        for node in view.plan.trust.tftp_nodes:
+            query = ServedList(node.name, kind)
+            fact = view.get(query, since=view.progress.intended_at)
+            if isinstance(fact, Unknown):
+                return _unseen(query, fact)
+            served: ListView | None = fact.value
+            if served is None or served.signer in view.progress.baseline.split(","):
+                return Shown(Verdict.NOT_DONE, f"{node.name}: the {kind.value} has its old signer")
+        return Shown(Verdict.DONE, f"every {kind.value} has another signer")
+
+    return signed_anew
+
+
+def _https_presents(view: View) -> Shown:
+    started = _started_since(view)
+    if started.verdict is not Verdict.DONE:
+        return started
+    name = view.step.command.node
+    query = PresentedCertificate(name)
+    fact = view.get(query, since=view.progress.intended_at)
+    if isinstance(fact, Unknown):
+        return _unseen(query, fact)
+    own = CertificateOf(name, CertUnit.TOMCAT)
+    current = view.get(own)
+    if isinstance(current, Unknown):
+        return _unseen(own, current)
+    if fact.value != current.value.fingerprint:
+        return Shown(Verdict.UNSEEN, f"{name}: port 8443 still presents another certificate")
+    return Shown(Verdict.DONE, f"{name}: port 8443 presents the new certificate")
+
+
+def _phones_called(view: View) -> Shown:
+    command = view.command()
+    assert isinstance(command, ResetPhones)
+    fact = view.get(Registrations(), since=view.progress.intended_at)
+    if isinstance(fact, Unknown):
+        return _unseen(Registrations(), fact)
+    table: Mapping[str, Registration] = fact.value
+    baseline = datetime.fromisoformat(view.progress.baseline)
+    waiting = [
+        name
+        for name in command.names
+        if (r := table.get(name)) is not None
+        and r.registered
+        and r.at is not None
+        and r.at <= baseline
+    ]
+    if waiting:
+        some = ", ".join(waiting[:5])
+        return Shown(Verdict.NOT_DONE, f"{len(waiting)} phones not reset yet: {some}")
+    return Shown(Verdict.DONE, f"the reset reached the {len(command.names)} phones")
+
+
+_PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {
+    Proof.NEW_CERTIFICATE: _new_certificate,
+    Proof.CTL_SERVED: _ctl_served,
+    Proof.ITL_SIGNED_ANEW: _signed_anew(ListKind.ITL),
+    Proof.CTL_SIGNED_ANEW: _signed_anew(ListKind.CTL),
+    Proof.RESTARTED: _started_since,
+    Proof.ITL_SERVED: _itl_served,
+    Proof.HTTPS_PRESENTS: _https_presents,
+    Proof.PHONES_CALLED: _phones_called,
+}

@@ -1,0 +1,135 @@
+"""The state of a run: a fold over the records of its journal, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import attrs
+
+from cucm_certflow.core.plan import CertificateKey, Plan
+from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.trust.phone import Belief, PhoneClass
+
+__all__ = [
+    "CertificateMoved",
+    "CertificateProgress",
+    "CommandMoved",
+    "CommandProgress",
+    "Record",
+    "RunState",
+    "Waived",
+    "apply",
+    "begin",
+]
+
+T = TypeVar("T")
+
+Beliefs = tuple[tuple[PhoneClass, Belief], ...]
+
+
+class CommandProgress(NamedTuple):
+    """Where one step stands. *baseline* is what was there before: without it, nothing is proved."""
+
+    state: CommandState = CommandState.PLANNED
+    attempt: int = 0
+    intended_at: datetime | None = None
+    baseline: str = ""
+    since: datetime | None = None
+    """When it came to where it stands: budgets count from here."""
+
+
+class CertificateProgress(NamedTuple):
+    """Where one certificate stands, and since when."""
+
+    state: CertificateState = CertificateState.PLANNED
+    wave: int = 0
+    since: datetime | None = None
+
+
+class RunState(NamedTuple):
+    """Everything that survives a crash. Hashable, so that an explorer can step it."""
+
+    steps: tuple[CommandProgress, ...]
+    certificates: tuple[CertificateProgress, ...]
+    beliefs: Beliefs
+    waived: frozenset[str] = frozenset()
+
+
+# ── records ───────────────────────────────────────────────────────────────────────────────
+
+
+@attrs.frozen(kw_only=True)
+class CommandMoved:
+    """An edge of the command table fired for *step*."""
+
+    step: str
+    edge: str
+    to: CommandState
+    at: datetime
+    attempt: int = 0
+    baseline: str = ""
+    beliefs: Beliefs | None = None
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CertificateMoved:
+    """An edge of the certificate table fired for *unit* on *node*."""
+
+    certificate: CertificateKey
+    edge: str
+    to: CertificateState
+    at: datetime
+    wave: int = 0
+    beliefs: Beliefs | None = None
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Waived:
+    """A person took phones out of scope, by name: they are reported as left behind."""
+
+    names: frozenset[str]
+    at: datetime
+    by: str = ""
+    reason: str = ""
+
+
+Record = CommandMoved | CertificateMoved | Waived
+
+
+def begin(plan: Plan) -> RunState:
+    """The state before the first record."""
+    return RunState(
+        steps=tuple(CommandProgress() for _ in plan.steps),
+        certificates=tuple(CertificateProgress() for _ in plan.certificates),
+        beliefs=plan.beliefs,
+        waived=plan.waived,
+    )
+
+
+def apply(plan: Plan, state: RunState, record: Record) -> RunState:
+    """*state* after *record*. Pure; a record that does not belong to *plan* raises KeyError."""
+    match record:
+        case CommandMoved():
+            index = plan.index_of[record.step]
+            old = state.steps[index]
+            if record.edge == "intend":
+                new = CommandProgress(record.to, record.attempt, record.at, record.baseline, record.at)
+            else:
+                new = old._replace(state=record.to, since=record.at)
+            state = state._replace(steps=_put(state.steps, index, new))
+        case CertificateMoved():
+            index = plan.certificates.index(record.certificate)
+            moved = CertificateProgress(record.to, record.wave, record.at)
+            state = state._replace(certificates=_put(state.certificates, index, moved))
+        case Waived():
+            return state._replace(waived=state.waived | record.names)
+    if record.beliefs is not None:
+        state = state._replace(beliefs=record.beliefs)
+    return state
+
+
+def _put(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
+    return (*items[:index], item, *items[index + 1 :])

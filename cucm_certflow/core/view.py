@@ -1,0 +1,245 @@
+"""What a guard sees: plan, state, facts and the instant; and it notes which facts were wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from cucm_certflow.commands import Command, Regenerate, ResetPhones, RestartService
+from cucm_certflow.core.plan import CertificateKey, Plan, Step
+from cucm_certflow.core.run_state import CertificateProgress, CommandProgress, RunState
+from cucm_certflow.core.states import Blocked, CommandState
+from cucm_certflow.facts import (
+    Certificate,
+    CertificateOf,
+    Fact,
+    Facts,
+    Known,
+    ListView,
+    Query,
+    ServedList,
+    Unknown,
+    Want,
+)
+from cucm_certflow.names import CertUnit, ListKind, Service
+from cucm_certflow.trust.model import ClusterTrust, NodeTrust
+from cucm_certflow.trust.phone import Belief, PhoneClass
+
+__all__ = ["View"]
+
+
+class View:
+    """One look at a run. :meth:`of` gives the same look with another subject."""
+
+    def __init__(self, plan: Plan, state: RunState, facts: Facts, now: datetime) -> None:
+        self.plan = plan
+        self.state = state
+        self.facts = facts
+        self.now = now
+        self.wants: dict[Query, Want] = {}
+        self._shared: dict[str, Any] = {}
+        self._step: Step | None = None
+        self._certificate: CertificateKey | None = None
+
+    def of(self, subject: Step | CertificateKey) -> View:
+        """The same look at *subject*; wants and caches are shared."""
+        other = object.__new__(View)
+        other.__dict__ = dict(self.__dict__)
+        other._step = subject if isinstance(subject, Step) else None
+        other._certificate = None if isinstance(subject, Step) else subject
+        return other
+
+    @property
+    def step(self) -> Step:
+        """The step in question."""
+        assert self._step is not None
+        return self._step
+
+    @property
+    def certificate(self) -> CertificateKey:
+        """The certificate in question."""
+        assert self._certificate is not None
+        return self._certificate
+
+    @property
+    def progress(self) -> CommandProgress:
+        """Where the step in question stands."""
+        return self.state.steps[self.step.index]
+
+    @property
+    def life(self) -> CertificateProgress:
+        """Where the certificate in question stands."""
+        return self.life_of(self.certificate)
+
+    def life_of(self, key: CertificateKey) -> CertificateProgress:
+        """Where *key* stands."""
+        return self.state.certificates[self.plan.certificates.index(key)]
+
+    @property
+    def subject(self) -> str:
+        """The subject in words."""
+        return self._step.id if self._step else str(self._certificate)
+
+    @property
+    def retry_at(self) -> datetime:
+        """When to look again at something that takes its time."""
+        return self.now + timedelta(seconds=self.plan.policy.poll_every_s)
+
+    # ── facts ─────────────────────────────────────────────────────────────────────────────
+
+    def get(self, query: Query, *, since: datetime | None = None) -> Fact:
+        """The fact, if it is fresh enough and not older than *since*; else an Unknown.
+
+        Asking notes the want, so that the runner reads it.
+        """
+        want = Want(query, self.plan.policy.fresh_s, since)
+        earlier = self.wants.get(query)
+        if earlier is None or (since and (earlier.since is None or earlier.since < since)):
+            self.wants[query] = want
+        fact = self.facts.get(query)
+        if fact is None:
+            return Unknown("not observed yet", self.now)
+        if not want.is_met_by(fact, self.now):
+            return Unknown("the last observation is too old", self.now)
+        return fact
+
+    def unknown(self, guard: str, query: Query, fact: Unknown) -> Blocked:
+        """The reason for standing still when *query* has no answer."""
+        return Blocked(
+            guard=guard,
+            detail=f"{query} is unknown: {fact.reason}",
+            evidence=(f"{fact.by or 'nobody'} at {fact.at.isoformat(timespec='seconds')}",),
+            unlock="an answer; unknown is never read as yes or no",
+            retry_at=self.retry_at,
+            subject=self.subject,
+        )
+
+    # ── the cluster's trust, as it is now ─────────────────────────────────────────────────
+
+    def cluster(self) -> ClusterTrust | Blocked:
+        """The trust of the cluster from fresh facts; a reason if one of them is unknown."""
+        if "cluster" not in self._shared:
+            self._shared["cluster"] = self._read_cluster()
+        found: ClusterTrust | Blocked = self._shared["cluster"]
+        return found
+
+    def _read_cluster(self) -> ClusterTrust | Blocked:
+        nodes: list[NodeTrust] = []
+        for node in self.plan.trust.nodes:
+            keys: dict[CertUnit, str | None] = {}
+            for unit in (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY):
+                at_start = {
+                    CertUnit.CALLMANAGER: node.callmanager,
+                    CertUnit.TVS: node.tvs,
+                    CertUnit.ITLRECOVERY: node.itlrecovery,
+                }[unit]
+                if at_start is None:
+                    keys[unit] = None
+                    continue
+                query = CertificateOf(node.name, unit)
+                fact = self.get(query)
+                if isinstance(fact, Unknown):
+                    return self.unknown("facts_known", query, fact)
+                certificate: Certificate = fact.value
+                keys[unit] = certificate.fingerprint
+            lists: dict[ListKind, ListView | None] = {ListKind.ITL: None, ListKind.CTL: None}
+            kinds = (ListKind.ITL, ListKind.CTL) if self.plan.trust.mixed else (ListKind.ITL,)
+            for kind in kinds if node.tftp else ():
+                served = ServedList(node.name, kind)
+                fact = self.get(served)
+                if isinstance(fact, Unknown):
+                    return self.unknown("facts_known", served, fact)
+                view: ListView | None = fact.value
+                if view is None:
+                    return Blocked(
+                        guard="lists_served",
+                        detail=f"{node.name} serves no {kind.value}",
+                        unlock=f"Cisco Tftp on {node.name} serving {kind.file_name}",
+                        retry_at=self.retry_at,
+                        subject=self.subject,
+                    )
+                lists[kind] = view._replace(digest="")
+            itl = lists[ListKind.ITL]
+            nodes.append(
+                node._replace(
+                    callmanager=keys[CertUnit.CALLMANAGER],
+                    tvs=keys[CertUnit.TVS],
+                    itlrecovery=keys[CertUnit.ITLRECOVERY],
+                    presented_tvs=self._presented_tvs(node, keys[CertUnit.TVS]),
+                    signing=min(itl.tftp, default=node.signing) if itl else node.signing,
+                    itl=itl,
+                    ctl=lists[ListKind.CTL],
+                )
+            )
+        return self.plan.trust._replace(nodes=tuple(nodes))
+
+    def _presented_tvs(self, node: NodeTrust, current: str | None) -> str | None:
+        """What the TVS process presents: the old certificate until we saw it restart.
+
+        Port 2445 is not probed yet, so this rests on the run's own record; with a TVS that
+        restarts itself (14 and later) it is the current one.
+        """
+        if self.plan.trust.policy.tvs_restarts_itself:
+            return current
+        presented = node.presented_tvs
+        for step, progress in zip(self.plan.steps, self.state.steps, strict=True):
+            command = step.command
+            if (
+                isinstance(command, RestartService)
+                and command.service is Service.TVS
+                and command.node == node.name
+                and progress.state is not CommandState.PLANNED
+                and self._regenerated_before(step, node.name)
+            ):
+                presented = current
+        return presented
+
+    def _regenerated_before(self, restart: Step, name: str) -> bool:
+        target = Regenerate(name, CertUnit.TVS)
+        return any(
+            step.command == target and self.state.steps[step.index].state is CommandState.PROVED
+            for step in self.plan.steps[: restart.index]
+        )
+
+    # ── phones ────────────────────────────────────────────────────────────────────────────
+
+    def in_scope(self) -> tuple[tuple[PhoneClass, tuple[str, ...]], ...]:
+        """The classes that have phones in scope, with their names."""
+        key = "in_scope"
+        if key not in self._shared:
+            waived = self.state.waived
+            self._shared[key] = tuple(
+                (phone, names)
+                for phone, everyone in self.plan.classes.items()
+                if (names := tuple(n for n in everyone if n not in waived) if waived else everyone)
+            )
+        found: tuple[tuple[PhoneClass, tuple[str, ...]], ...] = self._shared[key]
+        return found
+
+    def belief(self, phone: PhoneClass) -> Belief:
+        """What phones of the class may hold."""
+        for known, belief in self.state.beliefs:
+            if known == phone:
+                return belief
+        return frozenset()
+
+    def command(self) -> Command:
+        """The command of the step as it would be sent now: waived phones are left alone."""
+        command = self.step.command
+        if isinstance(command, ResetPhones) and self.state.waived:
+            names = tuple(n for n in command.names if n not in self.state.waived)
+            return ResetPhones(command.node, names)
+        return command
+
+    # ── other steps ───────────────────────────────────────────────────────────────────────
+
+    def steps_of(self, window: int, wave: int) -> Iterable[Step]:
+        """The steps of a window's wave."""
+        return (s for s in self.plan.steps if s.window == window and s.row.wave == wave)
+
+
+def known_value(fact: Fact) -> Any:
+    """The value of a fact that is known; for callers that have asked."""
+    assert isinstance(fact, Known)
+    return fact.value

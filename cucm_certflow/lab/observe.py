@@ -1,0 +1,134 @@
+"""The physics seen through the library's own questions, without any bytes in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from cucm_certflow.facts import (
+    Certificate,
+    ClusterFacts,
+    ListView,
+    NodeFacts,
+    Phone,
+    PhoneSecurity,
+    Registration,
+    ServiceState,
+    ServiceStatus,
+)
+from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, TrustList, World
+from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
+
+__all__ = ["ACTIVATED", "certificate_of", "cluster_facts", "list_view", "runs_in_lab"]
+
+ACTIVATED: Final = (
+    Service.TOMCAT,
+    Service.CALLMANAGER,
+    Service.CTIMANAGER,
+    Service.TVS,
+    Service.TFTP,
+    Service.HAPROXY,
+)
+"""The services that the lab's nodes can have."""
+
+
+def runs_in_lab(layout: Layout, service: Service, node: str) -> bool:
+    """Whether *service* is activated on *node*; CTIManager runs beside CallManager, and HAProxy
+    fronts Tomcat from 14 on.
+    """
+    if service is Service.CTIMANAGER:
+        return layout.runs(Service.CALLMANAGER, node)
+    if service is Service.HAPROXY:
+        return layout.release >= (14, 0) and layout.runs(Service.TVS, node)
+    return layout.runs(service, node)
+
+
+@lru_cache(maxsize=10_000)
+def certificate_of(cert: Cert) -> Certificate:
+    """*cert* as a node would show it; its fingerprint is its name."""
+    name = f"CN={cert.node}/{cert.unit.value}"
+    return Certificate(
+        fingerprint=str(cert), serial=f"{cert.generation:04X}", subject=name, issuer=name
+    )
+
+
+@lru_cache(maxsize=10_000)
+def list_view(trust_list: TrustList) -> ListView:
+    """*trust_list* as a reader of its bytes would see it."""
+
+    def names(certs: frozenset[Cert]) -> frozenset[str]:
+        return frozenset(str(cert) for cert in certs)
+
+    return ListView(
+        kind=trust_list.kind,
+        signer=str(trust_list.signer),
+        sast=names(trust_list.sast),
+        tftp=names(trust_list.tftp),
+        ccm=names(trust_list.ccm),
+        pin=names(trust_list.pin),
+    )
+
+
+def cluster_facts(
+    layout: Layout,
+    kinds: Sequence[PhoneKind],
+    world: World,
+    *,
+    at: datetime | None = None,
+    full: str = "",
+) -> ClusterFacts:
+    """What discovery of this world finds."""
+    at = at or datetime(2026, 1, 1, tzinfo=UTC)
+    nodes = tuple(
+        NodeFacts(
+            name=node.name,
+            address=node.name,
+            release=Release(*layout.release, full),
+            product=Product.CALLMANAGER if node.calls else Product.IM_PRESENCE,
+            is_publisher=node.publisher,
+            certificates={
+                unit: certificate_of(world.current(unit, node.name))
+                for unit in CertUnit
+                if layout.has(unit, node.name)
+            }
+            | _shared_itlrecovery(layout, world, node.name, calls=node.calls),
+            services={
+                service: ServiceState(ServiceStatus.STARTED)
+                for service in ACTIVATED
+                if runs_in_lab(layout, service, node.name)
+            },
+            itl=list_view(world.itl_of(node.name)) if node.tftp else None,
+            ctl=list_view(ctl) if node.tftp and (ctl := world.ctl_of(node.name)) else None,
+        )
+        for node in layout.nodes
+    )
+    return ClusterFacts(
+        nodes=nodes,
+        mode=SecurityMode.MIXED if layout.mixed else SecurityMode.NON_SECURE,
+        phones=tuple(
+            Phone(
+                name=kind.name,
+                model="lab phone",
+                group=kind.group,
+                security=PhoneSecurity.ENCRYPTED if kind.secure else PhoneSecurity.NON_SECURE,
+                security_by_default=kind.asks_tvs,
+            )
+            for kind in kinds
+        ),
+        registrations={
+            kind.name: Registration(kind.name, phone.on and phone.registered, kind.group[0], at)
+            for kind, phone in zip(kinds, world.phones, strict=True)
+        },
+        at=at,
+    )
+
+
+def _shared_itlrecovery(
+    layout: Layout, world: World, name: str, *, calls: bool
+) -> dict[CertUnit, Certificate]:
+    if not calls or not layout.has_itlrecovery:
+        return {}
+    owner = layout.itlrecovery_of(name)
+    return {CertUnit.ITLRECOVERY: certificate_of(world.current(CertUnit.ITLRECOVERY, owner))}

@@ -1,0 +1,120 @@
+"""The words of the field, spelt as CUCM prints them."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, IntEnum, StrEnum
+from typing import Final, NamedTuple
+
+__all__ = [
+    "CertUnit",
+    "ListKind",
+    "Product",
+    "Release",
+    "SecurityMode",
+    "Service",
+    "TrustRole",
+]
+
+
+class CertUnit(StrEnum):
+    """A certificate kind, named as ``show cert list own`` prints it."""
+
+    TOMCAT = "tomcat"
+    TOMCAT_ECDSA = "tomcat-ECDSA"
+    IPSEC = "ipsec"
+    CAPF = "CAPF"
+    CALLMANAGER = "CallManager"
+    CALLMANAGER_ECDSA = "CallManager-ECDSA"
+    TVS = "TVS"
+    ITLRECOVERY = "ITLRecovery"
+    CUP = "cup"
+    CUP_ECDSA = "cup-ECDSA"
+    CUP_XMPP = "cup-xmpp"
+    CUP_XMPP_ECDSA = "cup-xmpp-ECDSA"
+    CUP_XMPP_S2S = "cup-xmpp-s2s"
+    CUP_XMPP_S2S_ECDSA = "cup-xmpp-s2s-ECDSA"
+
+
+class Service(StrEnum):
+    """A service, named as ``utils service list`` prints it."""
+
+    TOMCAT = "Cisco Tomcat"
+    HAPROXY = "Cisco HAProxy"
+    CALLMANAGER = "Cisco CallManager"
+    CTIMANAGER = "Cisco CTIManager"
+    TVS = "Cisco Trust Verification Service"
+    TFTP = "Cisco Tftp"
+    CAPF = "Cisco Certificate Authority Proxy Function"
+    DRF_MASTER = "Cisco DRF Master"
+    DRF_LOCAL = "Cisco DRF Local"
+
+
+class ListKind(Enum):
+    """The two trust lists that phones load."""
+
+    ITL = "ITL"
+    CTL = "CTL"
+
+    @property
+    def file_name(self) -> str:
+        """The name under which every TFTP node serves the list."""
+        return f"{self.value}File.tlv"
+
+
+class TrustRole(IntEnum):
+    """FUNCTION of a trust-list record (``certificatetrustrolemap.tktrustrole``)."""
+
+    SAST = 0
+    CCM = 1
+    CCM_TFTP = 2
+    TFTP = 3
+    CAPF = 4
+    APP_SERVER = 7
+    TVS = 21
+
+
+class Product(StrEnum):
+    """What a node runs, as ``show network cluster`` names it."""
+
+    CALLMANAGER = "callmanager"
+    IM_PRESENCE = "cups"
+
+
+class SecurityMode(Enum):
+    """Enterprise parameter Cluster Security Mode: 0 is non-secure, 1 is mixed."""
+
+    NON_SECURE = "0"
+    MIXED = "1"
+
+
+class Release(NamedTuple):
+    """A release of the platform, for example 11.5; the rest of the version is kept as text."""
+
+    major: int
+    minor: int
+    full: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Release:
+        """Read ``11.5``, ``14`` or ``11.5.1.12900-21``.
+
+        Raises:
+            ValueError: *text* does not begin with a number that could be a release.
+        """
+        match = _RELEASE.fullmatch(text.strip())
+        if match is None:
+            message = f"expected a release such as 11.5 or 11.5.1.12900-21, saw {text[:40]!r}"
+            raise ValueError(message)
+        return cls(int(match[1]), int(match[2] or 0), text.strip())
+
+    @property
+    def short(self) -> tuple[int, int]:
+        """Major and minor alone, for comparing with the ranges of the tables."""
+        return (self.major, self.minor)
+
+    def __str__(self) -> str:
+        return self.full or f"{self.major}.{self.minor}"
+
+
+_RELEASE: Final = re.compile(r"(\d{1,2})(?:\.(\d{1,2}))?((?:\.\d+)*(?:-\d+)?)")

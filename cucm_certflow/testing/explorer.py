@@ -1,0 +1,555 @@
+"""Explores every story that the production ``decide`` can live through on the lab's physics.
+
+The state is the whole world and the whole run; the moves are what ``decide`` does, a crash or a
+lost or late reply at any command, time passing, and phones that are switched off and on, come
+unasked, or come to another TFTP node. Time is folded into three ages (just now, settled, over
+budget), which is all that the tables ask about.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    Reply,
+    ReplyKind,
+    ResetLocalkey,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.run_state import (
+    CertificateMoved,
+    CommandMoved,
+    CommandProgress,
+    Record,
+    RunState,
+    Waived,
+    apply,
+    begin,
+)
+from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.facts import (
+    CertificateOf,
+    Fact,
+    Known,
+    PresentedCertificate,
+    Query,
+    Registration,
+    Registrations,
+    ReplyTo,
+    ServedList,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.judge import Health, Memo, health
+from cucm_certflow.lab.physics.world import PRESENTED_BY, Layout, PhoneKind, World
+from cucm_certflow.names import CertUnit, ListKind, Service
+
+__all__ = ["Exploration", "Explorer", "Limits", "Moment", "Violation"]
+
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_BEFORE: Final = _NOW - timedelta(days=365)
+_AFTER: Final = _NOW + timedelta(seconds=1)
+_ONCE: Final = 2  # the generation after one regeneration
+_IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How unkind the world may be in one story."""
+
+    crashes: int = 1
+    lost_replies: int = 1
+    phones_come_unasked: bool = True
+    phones_move: bool = True
+    phones_switch_off: bool = True
+    phones_reset_on_regeneration: bool = False
+    """From 14: phones are reset by the cluster when a certificate in their lists changes."""
+
+
+class Moment(NamedTuple):
+    """One state of the exploration."""
+
+    world: World
+    run: RunState
+    booting: frozenset[int]
+    fresh: frozenset[int]
+    """Phones that registered since the last reset command."""
+
+    restarted: frozenset[tuple[str, Service]]
+    """Restarts that our own session watched to the end."""
+
+    reply: ReplyKind | None
+    pending: Command | None
+    """A command that will still arrive, though its reply was given up."""
+
+    age: int
+    crashes: int
+    lost: int
+
+
+@attrs.frozen
+class Violation:
+    """Something that must never happen, with the shortest story that leads to it."""
+
+    what: str
+    story: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{number:>3}. {line}" for number, line in enumerate(self.story, 1)]
+        return "\n".join([self.what, *lines])
+
+
+@attrs.frozen(kw_only=True)
+class Exploration:
+    """What was found."""
+
+    states: int
+    finished: int
+    held: int
+    violation: Violation | None
+    stuck: int
+    """States from which neither the end nor a hold can be reached."""
+
+    held_for_good: int
+    """Held states that do not finish once the phones return."""
+
+    held_after_waiver: int
+    """Held states that do not finish once the missing phones are waived."""
+
+
+class _PhysicsFacts(Mapping[Query, Fact]):
+    """Every fact, fresh, straight from the physics."""
+
+    def __init__(self, explorer: Explorer, node: Moment) -> None:
+        self._explorer = explorer
+        self._node = node
+
+    def __getitem__(self, query: Query) -> Fact:
+        if isinstance(query, ReplyTo):
+            if self._node.reply is None:
+                raise KeyError(query)
+            return Known(Reply(self._node.reply), _NOW, "explorer")
+        return Known(self._explorer.value(self._node, query), _NOW, "physics")
+
+    def __iter__(self) -> Iterator[Query]:
+        raise TypeError
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Explorer:
+    """Steps one plan on one physics. Deterministic; it keeps only caches.
+
+    Args:
+        layout: The cluster.
+        kinds: The phones.
+        plan: What to run; a refused plan is run all the same, to see what would come of it.
+        limits: How unkind the world may be.
+        tables: The tables to decide by; mutants are given here.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        kinds: tuple[PhoneKind, ...],
+        plan: Plan,
+        *,
+        limits: Limits | None = None,
+        tables: Tables = STANDARD,
+    ) -> None:
+        self.layout = layout
+        self.kinds = kinds
+        self.plan = plan
+        self.limits = limits or Limits()
+        self.tables = tables
+        self._memo = Memo()
+        self._decisions: dict[tuple[Any, ...], Decision] = {}
+
+    # ── facts ─────────────────────────────────────────────────────────────────────────────
+
+    def value(self, node: Moment, query: Query) -> object:
+        """What the physics answers to *query*."""
+        world, layout = node.world, self.layout
+        match query:
+            case CertificateOf(name, unit):
+                owner = layout.itlrecovery_of(name) if unit is CertUnit.ITLRECOVERY else name
+                return certificate_of(world.current(unit, owner))
+            case ServedList(name, kind):
+                if not world.up(Service.TFTP, name):
+                    return None
+                served = world.itl_of(name) if kind is ListKind.ITL else world.ctl_of(name)
+                return None if served is None else list_view(served)
+            case ServiceOn(name, service):
+                up = world.up(service, name)
+                seen = (name, service) in node.restarted
+                return ServiceState(
+                    ServiceStatus.STARTED if up else ServiceStatus.STOPPED,
+                    runs_in_lab(layout, service, name),
+                    _NOW if seen else None,
+                )
+            case PresentedCertificate(name):
+                return str(world.presents(CertUnit.TOMCAT, name))
+            case Registrations():
+                return {
+                    kind.name: Registration(
+                        kind.name,
+                        phone.on and phone.registered and index not in node.booting,
+                        kind.group[0],
+                        _AFTER if index in node.fresh else _BEFORE,
+                    )
+                    for index, (kind, phone) in enumerate(
+                        zip(self.kinds, world.phones, strict=True)
+                    )
+                }
+            case ReplyTo():
+                raise KeyError(query)
+
+    def decision(self, node: Moment) -> Decision:
+        """What the production ``decide`` says in *node*."""
+        world = node.world
+        registered = tuple(
+            (p.on and p.registered and i not in node.booting, i in node.fresh)
+            for i, p in enumerate(world.phones)
+        )
+        key = (node.run, world._replace(phones=()), registered, node.restarted, node.reply, node.age)
+        found = self._decisions.get(key)
+        if found is None:
+            run = self._aged(node.run, node.age)
+            found = decide(self.plan, run, _PhysicsFacts(self, node), _NOW, self.tables)
+            self._decisions[key] = found
+        return found
+
+    def _aged(self, run: RunState, age: int) -> RunState:
+        """The run with its instants put where *age* says."""
+        if age == 0:
+            return run
+        steps = list(run.steps)
+        for step in self.plan.steps:
+            progress = steps[step.index]
+            if progress.state in _IN_FLIGHT:
+                seconds = (0.0, step.row.settle_s, step.row.within_s)[age]
+                steps[step.index] = progress._replace(since=_NOW - timedelta(seconds=seconds))
+        waited = timedelta(seconds=self.plan.policy.barrier_within_s if age > 1 else 0.0)
+        lives = tuple(
+            life._replace(since=_NOW - waited) if life.since is not None else life
+            for life in run.certificates
+        )
+        return run._replace(steps=tuple(steps), certificates=lives)
+
+    # ── moves ─────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> Moment:
+        """The first state: everything consistent, nothing done."""
+        return Moment(
+            world=actions.initial(self.layout, self.kinds),
+            run=begin(self.plan),
+            booting=frozenset(),
+            fresh=frozenset(),
+            restarted=frozenset(),
+            reply=None,
+            pending=None,
+            age=0,
+            crashes=self.limits.crashes,
+            lost=self.limits.lost_replies,
+        )
+
+    def moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        """Everything that can happen next, each with its words."""
+        if node.pending is not None:
+            done = self._performed(node._replace(pending=None), node.pending, watched=False)
+            yield f"late, `{node.pending}` is carried out on {node.pending.node}", done
+        decision = self.decision(node)
+        if decision.record is not None:
+            yield from self._decided(node, decision)
+        elif not decision.finished and decision.wake_at is not None and node.pending is None:
+            if node.age < 2:  # noqa: PLR2004 - the third age is the last
+                yield ("time passes", node._replace(age=node.age + 1))
+        yield from self.phone_moves(node)
+
+    def phone_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        """What phones can do by themselves."""
+        limits = self.limits
+        for index, (kind, phone) in enumerate(zip(self.kinds, node.world.phones, strict=True)):
+            waiting = index in node.booting or (phone.on and not phone.registered)
+            if phone.on and (waiting or limits.phones_come_unasked):
+                homes = kind.tftp if limits.phones_move else kind.tftp[:1]
+                for home in homes:
+                    word = "boots" if waiting else "comes unasked"
+                    yield f"{kind.name} {word} at {home}", self._booted(node, index, home)
+            if phone.on and limits.phones_switch_off:
+                off = actions.power(self.layout, self.kinds, node.world, index, False)
+                yield (
+                    f"{kind.name} is switched off",
+                    node._replace(
+                        world=off,
+                        booting=node.booting - {index},
+                        fresh=node.fresh - {index},
+                    ),
+                )
+            if not phone.on:
+                on = node.world._replace(
+                    phones=tuple(
+                        p._replace(on=True, registered=False) if i == index else p
+                        for i, p in enumerate(node.world.phones)
+                    )
+                )
+                yield (
+                    f"{kind.name} is switched on",
+                    node._replace(world=on, booting=node.booting | {index}),
+                )
+
+    def _booted(self, node: Moment, index: int, home: str) -> Moment:
+        world = actions.boot(self.layout, self.kinds, node.world, index, home)
+        registered = world.phones[index].registered
+        return node._replace(
+            world=world,
+            booting=node.booting - {index},
+            fresh=node.fresh | {index} if registered else node.fresh - {index},
+        )
+
+    def _decided(self, node: Moment, decision: Decision) -> Iterator[tuple[str, Moment]]:
+        record, command = decision.record, decision.command
+        assert record is not None
+        after = self._recorded(node, record)
+        words = _words(record)
+        if command is None:
+            yield words, after
+            return
+        sent = after._replace(reply=ReplyKind.ACCEPTED)
+        yield words, self._performed(sent, command, watched=True)
+        lost = after._replace(reply=ReplyKind.LOST)
+        if node.crashes:
+            crashed = lost._replace(crashes=node.crashes - 1, restarted=frozenset())
+            yield f"{words}; we crash before it leaves", crashed
+            done = self._performed(crashed, command, watched=False)
+            yield f"{words}; we crash before the reply", done
+        if node.lost:
+            unheard = lost._replace(lost=node.lost - 1)
+            done = self._performed(unheard, command, watched=False)
+            yield f"{words}; its reply is lost", done
+            yield f"{words}; its reply is lost, it is late", unheard._replace(pending=command)
+
+    def _recorded(self, node: Moment, record: Record) -> Moment:
+        """*node* after *record*, in canonical form: only what can matter later is kept."""
+        run = apply(self.plan, node.run, record)
+        fresh, restarted = node.fresh, node.restarted
+        if isinstance(record, CommandMoved):
+            step = self.plan.steps[self.plan.index_of[record.step]]
+            progress = run.steps[step.index]
+            if record.edge == "intend":
+                if isinstance(step.command, ResetPhones):
+                    fresh = frozenset()
+                    progress = progress._replace(baseline=_BEFORE.isoformat())
+                if isinstance(step.command, RestartService):
+                    restarted = restarted - {(step.command.node, step.command.service)}
+            if progress.state is CommandState.PROVED:
+                if isinstance(step.command, RestartService):
+                    restarted = restarted - {(step.command.node, step.command.service)}
+                kept = progress.baseline
+                progress = CommandProgress(CommandState.PROVED, 1, _NOW, kept, _NOW)
+            steps = (*run.steps[: step.index], progress, *run.steps[step.index + 1 :])
+            run = run._replace(steps=steps)
+        if isinstance(record, CertificateMoved) and record.to is CertificateState.VERIFIED:
+            window = self.plan.window_of[record.certificate]
+            if all(
+                life.state is CertificateState.VERIFIED
+                for key, life in zip(self.plan.certificates, run.certificates, strict=True)
+                if self.plan.window_of[key] == window
+            ):
+                fresh = frozenset()
+        busy = any(progress.state is CommandState.INTENDED for progress in run.steps)
+        return node._replace(
+            run=run,
+            fresh=fresh,
+            restarted=restarted,
+            reply=node.reply if busy else None,
+            age=0,
+        )
+
+    def _performed(self, node: Moment, command: Command, *, watched: bool) -> Moment:
+        world, layout, kinds = node.world, self.layout, self.kinds
+        match command:
+            case Regenerate(name, unit):
+                node = node._replace(world=actions.regenerate(layout, world, unit, name))
+                if self.limits.phones_reset_on_regeneration:
+                    node = self._called(node, range(len(kinds)))
+            case UpdateCtl():
+                node = node._replace(world=actions.update_ctl(layout, world))
+            case ResetLocalkey(_, kind):
+                node = node._replace(world=actions.reset_localkey(layout, world, kind))
+            case RestartService(name, service):
+                if service in PRESENTED_BY or service is Service.TFTP:
+                    world = actions.restart(layout, world, service, name, kinds)
+                restarted = node.restarted | {(name, service)} if watched else node.restarted
+                node = node._replace(world=world, restarted=restarted)
+            case ResetPhones(_, names):
+                node = self._called(node, [i for i, k in enumerate(kinds) if k.name in names])
+        return node
+
+    def _called(self, node: Moment, indexes: range | list[int]) -> Moment:
+        """A reset travels over the registration: it reaches only who is registered."""
+        heard = frozenset(
+            i
+            for i in indexes
+            if node.world.phones[i].on
+            and node.world.phones[i].registered
+            and i not in node.booting
+        )
+        return node._replace(booting=node.booting | heard, fresh=node.fresh - heard)
+
+    # ── the search ────────────────────────────────────────────────────────────────────────
+
+    def wrong_in(self, node: Moment) -> str | None:
+        """What is wrong in *node*: a phone without the way back that it is owed, or a second key."""
+        twice = next((cert for cert in node.world.gen if cert.generation > _ONCE), None)
+        if twice is not None:
+            return f"{twice.unit} on {twice.node} was regenerated twice"
+        units = tuple(dict.fromkeys(key.unit for key in self.plan.certificates))
+        for index, kind in enumerate(self.kinds):
+            if kind.name in node.run.waived:
+                continue
+            verdict = health(self.layout, self.kinds, node.world, index, self._memo)
+            if verdict is Health.OK:
+                continue
+            phone = next(p for p, names in self.plan.classes.items() if kind.name in names)
+            tolerated, _ = self.plan.tolerated(units, phone)
+            if verdict.severity > int(tolerated):
+                return f"{kind.name} has no way back but: {verdict.value}"
+        return None
+
+    def explore(self, *, most: int = 1_000_000) -> Exploration:
+        """Every reachable state, breadth first; stops at the first violation.
+
+        Args:
+            most: States after which it gives up with a RuntimeError.
+        """
+        start = self.start()
+        came: dict[Moment, tuple[Moment, str] | None] = {start: None}
+        into: dict[Moment, list[Moment]] = {}
+        queue = deque([start])
+        finished: list[Moment] = []
+        held: list[Moment] = []
+        while queue:
+            node = queue.popleft()
+            wrong = self.wrong_in(node)
+            if wrong is not None:
+                return Exploration(
+                    states=len(came),
+                    finished=len(finished),
+                    held=len(held),
+                    violation=Violation(wrong, _story(came, node)),
+                    stuck=0,
+                    held_for_good=0,
+                    held_after_waiver=0,
+                )
+            decision = self.decision(node)
+            if decision.finished:
+                finished.append(node)
+                continue
+            if decision.record is None and decision.wake_at is None and node.pending is None:
+                held.append(node)
+            for words, after in self.moves(node):
+                into.setdefault(after, []).append(node)
+                if after not in came:
+                    came[after] = (node, words)
+                    queue.append(after)
+                    if len(came) > most:
+                        message = f"more than {most} states"
+                        raise RuntimeError(message)
+        ends = _backward([*finished, *held], into)
+        return Exploration(
+            states=len(came),
+            finished=len(finished),
+            held=len(held),
+            violation=None,
+            stuck=len(came) - len(ends),
+            held_for_good=sum(not self._finishes(node) for node in held),
+            held_after_waiver=sum(not self._finishes_after_waiver(node) for node in held),
+        )
+
+    def _finishes(self, node: Moment) -> bool:
+        """Whether the run ends once every phone is on, comes home, and nothing else goes wrong."""
+        for _ in range(1000):
+            decision = self.decision(node)
+            if decision.finished:
+                return True
+            node = self._kindly(node, decision)
+        return False
+
+    def _kindly(self, node: Moment, decision: Decision) -> Moment:
+        for index, phone in enumerate(node.world.phones):
+            if not phone.on:
+                on = actions.power(self.layout, self.kinds, node.world, index, True)
+                fresh = node.fresh | {index}
+                return node._replace(world=on, fresh=fresh, booting=node.booting - {index})
+            if index in node.booting or not phone.registered:
+                return self._booted(node, index, self.kinds[index].tftp[0])
+        if node.pending is not None:
+            return self._performed(node._replace(pending=None), node.pending, watched=False)
+        if decision.record is not None:
+            return next(after for _, after in self._decided(node, decision))
+        if node.age < 2:  # noqa: PLR2004 - the third age is the last
+            return node._replace(age=node.age + 1)
+        # Registered since before the reset: at a barrier, somebody resets it.
+        stale = [i for i in range(len(self.kinds)) if i not in node.fresh]
+        return self._booted(node, stale[0], self.kinds[stale[0]].tftp[0]) if stale else node
+
+    def _finishes_after_waiver(self, node: Moment) -> bool:
+        decision = self.decision(node)
+        missing = frozenset(
+            line.split(":")[0]
+            for blocked in decision.blocked
+            if blocked.guard == "phones_back"
+            for line in blocked.evidence
+        )
+        if not missing:
+            return False
+        waived = Waived(names=missing, at=_NOW)
+        return self._finishes(node._replace(run=apply(self.plan, node.run, waived)))
+
+
+def _words(record: Record) -> str:
+    match record:
+        case CommandMoved():
+            what = f" `{record.detail}`" if record.edge == "intend" else ""
+            return f"{record.step} is {record.to.value}{what}"
+        case CertificateMoved():
+            return f"{record.certificate} is {record.to.value}"
+        case Waived():
+            return f"{len(record.names)} phones are waived"
+
+
+def _story(came: Mapping[Moment, tuple[Moment, str] | None], node: Moment) -> tuple[str, ...]:
+    words: list[str] = []
+    step = came[node]
+    while step is not None:
+        words.append(step[1])
+        step = came[step[0]]
+    return tuple(reversed(words))
+
+
+def _backward(ends: list[Moment], into: Mapping[Moment, list[Moment]]) -> set[Moment]:
+    reached = set(ends)
+    todo = list(ends)
+    while todo:
+        for before in into.get(todo.pop(), ()):
+            if before not in reached:
+                reached.add(before)
+                todo.append(before)
+    return reached

@@ -1,0 +1,1 @@
+"""What phones trust, what they will accept, and whether there is a way back for them."""
