@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from cucm_certflow.commands import Command, Regenerate, ResetLocalkey, ResetPhones
+from cucm_certflow.commands import Command, Regenerate, ResetLocalkey, ResetPhones, RestartService
 from cucm_certflow.core.machine import Evaluator
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.proofs import proof_of
@@ -28,7 +28,7 @@ from cucm_certflow.facts import (
     Registrations,
     Want,
 )
-from cucm_certflow.names import ListKind
+from cucm_certflow.names import ListKind, Service
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import may_hold, must_hold_after_reset
 
@@ -161,6 +161,10 @@ def _baseline(view: View) -> str:
             assert isinstance(fact, Known)
             stamps = [r.at for r in fact.value.values() if r.registered and r.at is not None]
             return max(stamps).isoformat() if stamps else _FIRST
+        case RestartService(node, Service.TVS):
+            # What the process will present from now on; port 2445 is not read.
+            cluster = view.cluster()
+            return cluster.node(node).tvs or "" if isinstance(cluster, ClusterTrust) else ""
         case _:
             return ""
 
@@ -181,9 +185,7 @@ def _grown(view: View) -> Beliefs | None:
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return None
-    grown = tuple(
-        (phone, may_hold(cluster, phone, belief)) for phone, belief in view.state.beliefs
-    )
+    grown = tuple((phone, may_hold(cluster, phone, belief)) for phone, belief in view.state.beliefs)
     return None if grown == view.state.beliefs else grown
 
 
@@ -226,4 +228,3 @@ def resume_records(
                 )
             )
     return tuple(records)
-

@@ -542,7 +542,9 @@ def _still_shown(view: View) -> Blocked | None:
 COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
     guard.name: guard
     for guard in (
-        Guard("stage_reached", "its certificates have reached the stage of the row", _stage_reached),
+        Guard(
+            "stage_reached", "its certificates have reached the stage of the row", _stage_reached
+        ),
         Guard("step_before_proved", "the step before it is proved", _step_before_proved, _TAC),
         Guard("nothing_held", "no step waits for a person", _nothing_held),
         Guard("one_change_at_a_time", "no other change is under way", _one_change_at_a_time, _TAC),

@@ -146,14 +146,14 @@ def _asked(
     units: Iterable[CertUnit] | None, windows: Sequence[Iterable[CertUnit]] | None
 ) -> tuple[CertUnit, ...]:
     if (units is None) == (windows is None):
-        raise UsageError(
-            Report(headline="give either units= or windows=", left="nothing was sent")
-        )
+        raise UsageError(Report(headline="give either units= or windows=", left="nothing was sent"))
     wanted = units if units is not None else [u for window in windows or () for u in window]
     asked = tuple(dict.fromkeys(CertUnit(unit) for unit in wanted))
     if not asked:
         raise UsageError(
-            Report(headline="no unit was asked for", expected="one or more", left="nothing was sent")
+            Report(
+                headline="no unit was asked for", expected="one or more", left="nothing was sent"
+            )
         )
     return asked
 
@@ -191,7 +191,10 @@ def trust_of(facts: ClusterFacts, policy: TrustPolicy) -> tuple[ClusterTrust, li
     ctl_signer, ctl_has_recovery = CertUnit.CALLMANAGER, False
     publisher = cucm[0]
     for node in cucm:
-        cm, itlr = _fingerprint(node, CertUnit.CALLMANAGER), _fingerprint(node, CertUnit.ITLRECOVERY)
+        cm, itlr = (
+            _fingerprint(node, CertUnit.CALLMANAGER),
+            _fingerprint(node, CertUnit.ITLRECOVERY),
+        )
         tftp = node.runs(Service.TFTP)
         itl_signer = CertUnit.CALLMANAGER
         if tftp:
@@ -510,7 +513,10 @@ def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
         for wave in sorted({step.row.wave for step in steps}):
             for step in (s for s in steps if s.row.wave == wave):
                 for phone, names in in_scope.items():
-                    if phone in broken or not plan.procedures[step.certificates[0].unit].moves_lists:
+                    if (
+                        phone in broken
+                        or not plan.procedures[step.certificates[0].unit].moves_lists
+                    ):
                         continue
                     tolerated, remedy = plan.tolerated(window.units, phone)
                     witness, holding = worst_witness(cluster, step.command, phone, beliefs[phone])

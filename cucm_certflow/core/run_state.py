@@ -116,7 +116,9 @@ def apply(plan: Plan, state: RunState, record: Record) -> RunState:
             index = plan.index_of[record.step]
             old = state.steps[index]
             if record.edge == "intend":
-                new = CommandProgress(record.to, record.attempt, record.at, record.baseline, record.at)
+                new = CommandProgress(
+                    record.to, record.attempt, record.at, record.baseline, record.at
+                )
             else:
                 new = old._replace(state=record.to, since=record.at)
             state = state._replace(steps=_put(state.steps, index, new))

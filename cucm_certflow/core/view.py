@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from cucm_certflow.commands import Command, Regenerate, ResetPhones, RestartService
+from cucm_certflow.commands import Command, ResetPhones, RestartService
 from cucm_certflow.core.plan import CertificateKey, Plan, Step
 from cucm_certflow.core.run_state import CertificateProgress, CommandProgress, RunState
 from cucm_certflow.core.states import Blocked, CommandState
@@ -15,7 +15,6 @@ from cucm_certflow.facts import (
     CertificateOf,
     Fact,
     Facts,
-    Known,
     ListView,
     Query,
     ServedList,
@@ -182,25 +181,14 @@ class View:
         """
         if self.plan.trust.policy.tvs_restarts_itself:
             return current
-        presented = node.presented_tvs
         for step, progress in zip(self.plan.steps, self.state.steps, strict=True):
-            command = step.command
             if (
-                isinstance(command, RestartService)
-                and command.service is Service.TVS
-                and command.node == node.name
+                step.command == RestartService(node.name, Service.TVS)
                 and progress.state is not CommandState.PLANNED
-                and self._regenerated_before(step, node.name)
+                and progress.baseline == current
             ):
-                presented = current
-        return presented
-
-    def _regenerated_before(self, restart: Step, name: str) -> bool:
-        target = Regenerate(name, CertUnit.TVS)
-        return any(
-            step.command == target and self.state.steps[step.index].state is CommandState.PROVED
-            for step in self.plan.steps[: restart.index]
-        )
+                return current
+        return node.presented_tvs
 
     # ── phones ────────────────────────────────────────────────────────────────────────────
 
@@ -237,9 +225,3 @@ class View:
     def steps_of(self, window: int, wave: int) -> Iterable[Step]:
         """The steps of a window's wave."""
         return (s for s in self.plan.steps if s.window == window and s.row.wave == wave)
-
-
-def known_value(fact: Fact) -> Any:
-    """The value of a fact that is known; for callers that have asked."""
-    assert isinstance(fact, Known)
-    return fact.value

@@ -206,7 +206,9 @@ class Procedure:
             raise ValueError(message)
         places = [(row.wave, _ORDER.index(row.stage)) for row in self.rows]
         if places != sorted(places):
-            message = f"{self.unit}: rows are out of order (waves, then {[s.value for s in _ORDER]})"
+            message = (
+                f"{self.unit}: rows are out of order (waves, then {[s.value for s in _ORDER]})"
+            )
             raise ValueError(message)
         if sorted({row.wave for row in self.rows}) != list(range(self.waves)):
             message = f"{self.unit}: waves are not numbered from 0 without gaps"

@@ -51,7 +51,6 @@ from cucm_certflow.facts import (
     ServiceOn,
     ServiceState,
     ServiceStatus,
-    Unknown,
 )
 from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions
@@ -227,7 +226,14 @@ class Explorer:
             (p.on and p.registered and i not in node.booting, i in node.fresh)
             for i, p in enumerate(world.phones)
         )
-        key = (node.run, world._replace(phones=()), registered, node.restarted, node.reply, node.age)
+        key = (
+            node.run,
+            world._replace(phones=()),
+            registered,
+            node.restarted,
+            node.reply,
+            node.age,
+        )
         found = self._decisions.get(key)
         if found is None:
             run = self._aged(node.run, node.age)
@@ -407,9 +413,7 @@ class Explorer:
         heard = frozenset(
             i
             for i in indexes
-            if node.world.phones[i].on
-            and node.world.phones[i].registered
-            and i not in node.booting
+            if node.world.phones[i].on and node.world.phones[i].registered and i not in node.booting
         )
         return node._replace(booting=node.booting | heard, fresh=node.fresh - heard)
 

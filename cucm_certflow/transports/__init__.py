@@ -1,1 +1,1 @@
-"""transports"""
+"""Ways to a node, behind one seam."""

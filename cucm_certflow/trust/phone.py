@@ -90,9 +90,7 @@ def boot(cluster: ClusterTrust, phone: PhoneClass, holding: Holding, home: NodeT
     return holding
 
 
-def is_synced(
-    cluster: ClusterTrust, phone: PhoneClass, holding: Holding, home: NodeTrust
-) -> bool:
+def is_synced(cluster: ClusterTrust, phone: PhoneClass, holding: Holding, home: NodeTrust) -> bool:
     """Whether the phone holds what *home* serves and accepts its signed configuration."""
     if holding.ctl != home.ctl:
         return False

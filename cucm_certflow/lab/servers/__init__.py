@@ -1,1 +1,1 @@
-"""lab/servers"""
+"""The lab's cluster as real servers on loopback."""

@@ -1,1 +1,1 @@
-"""transports/vos"""
+"""The platform command line over SSH."""
