@@ -83,7 +83,7 @@ def decide(
     blocked: list[Blocked] = []
     for step in plan.steps:
         progress = state.steps[step.index]
-        if progress.state is CommandState.PROVED or _is_far(plan, state, step):
+        if progress.state is CommandState.PROVED or _is_far(state, step):
             continue
         subject = view.of(step)
         edge, reasons = tables.command.fire(progress.state, LOOK, subject)
@@ -109,7 +109,7 @@ def decide(
     )
 
 
-def _is_far(plan: Plan, state: RunState, step: Step) -> bool:
+def _is_far(state: RunState, step: Step) -> bool:
     """A planned step whose predecessor is not proved: nothing about it needs to be asked yet."""
     return (
         state.steps[step.index].state is CommandState.PLANNED

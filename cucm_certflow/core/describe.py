@@ -10,9 +10,10 @@ __all__ = ["describe_plan"]
 def describe_plan(plan: Plan) -> str:
     """The whole plan, for a person who has to approve it."""
     facts = plan.facts
+    mode = facts.mode.name.lower().replace("_", "-")
     lines = [
-        f"release {facts.release}, {facts.mode.name.lower().replace('_', '-')} mode, "
-        f"{len(facts.nodes)} nodes, {len(facts.phones)} phones"
+        f"release {facts.release}, {mode} mode",
+        f"{len(facts.nodes)} nodes, {len(facts.phones)} phones",
     ]
     for window in plan.windows:
         lines.append("")

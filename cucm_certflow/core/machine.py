@@ -23,10 +23,10 @@ StateT = TypeVar("StateT")
 class _Cursor:
     """What a Machine is fired on: carries the view in, and the edge or the reasons out."""
 
-    def __init__(self, state: Any, view: Any) -> None:
+    def __init__(self, state: object, view: object) -> None:
         self.state = state
         self.view = view
-        self.edge: Any = None
+        self.edge: Edge[Any, Any] | None = None
         self.blocked: list[Blocked] = []
 
 

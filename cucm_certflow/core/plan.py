@@ -96,8 +96,9 @@ def applies(condition: Condition, mode: SecurityMode) -> bool:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Plan:
-    """What will be done, in which order, and why; made by ``make_plan``, which never raises
-    for an unsafe wish: a refused plan says why.
+    """What will be done, in which order, and why.
+
+    ``make_plan`` never raises for an unsafe wish: a refused plan says why.
 
     Attributes:
         refusals: Why it is refused; empty for a plan that may run.
@@ -119,6 +120,9 @@ class Plan:
     refusals: tuple[Blocked, ...]
     outlooks: tuple[PhoneOutlook, ...]
     fingerprint: str
+    given: bool
+    """The windows were asked for as they are, not split by the planner."""
+
     index_of: Mapping[str, int]
     window_of: Mapping[CertificateKey, int]
     steps_of: Mapping[CertificateKey, tuple[int, ...]]

@@ -5,51 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from cucm_certflow.commands import (
-    Command,
-    Regenerate,
-    ResetLocalkey,
-    ResetPhones,
-    RestartService,
-    UpdateCtl,
-)
-from cucm_certflow.core.forecast import after_command, is_locked, why_rejected, worst_witness
-from cucm_certflow.core.plan import (
-    CertificateKey,
-    PhoneOutlook,
-    Plan,
-    PlannedWindow,
-    Step,
-    applies,
-    phone_class,
-)
+from cucm_certflow.core.outlook import judged
+from cucm_certflow.core.plan import Plan, PlannedWindow, phone_class
+from cucm_certflow.core.starting_trust import held_at_start, trust_of
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.core.steps import steps_of
 from cucm_certflow.core.windows import given_windows, split_windows
 from cucm_certflow.errors import Report, UsageError
-from cucm_certflow.facts import ClusterFacts, ListView, NodeFacts
-from cucm_certflow.names import CertUnit, Product, SecurityMode, Service
+from cucm_certflow.facts import ClusterFacts, ListView
+from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures import PROCEDURES, procedure_for
 from cucm_certflow.procedures.policies import Policy, trust_policy
-from cucm_certflow.procedures.vocabulary import (
-    CtlUpdate,
-    LocalkeyReset,
-    PhoneReset,
-    Procedure,
-    RegenerateUnit,
-    RestartOf,
-    Row,
-    Stage,
-)
-from cucm_certflow.trust.lifeline import Health, best_lifeline
-from cucm_certflow.trust.model import ClusterTrust, NodeTrust, TrustPolicy
-from cucm_certflow.trust.phone import Belief, Holding, PhoneClass, must_hold_after_reset
+from cucm_certflow.procedures.vocabulary import Procedure
+from cucm_certflow.trust.phone import PhoneClass
 
-__all__ = ["fingerprint_of", "make_plan", "trust_of"]
-
-_REMEDY = {
-    Health.OK: "an ordinary reset once it is on",
-    Health.HAND_DELETE: "delete its trust lists at the phone",
-}
+__all__ = ["fingerprint_of", "make_plan"]
 
 
 def make_plan(
@@ -115,8 +85,8 @@ def make_plan(
                 left="nothing was sent",
             )
         )
-    steps, batch_of = _steps(facts, made, tables, policy)
-    beliefs = tuple((phone, _held_at_start(trust, phone)) for phone in classes)
+    steps, batch_of = steps_of(facts, made, tables, policy)
+    beliefs = tuple((phone, held_at_start(trust, phone)) for phone in classes)
     plan = Plan(
         facts=facts,
         policy=policy,
@@ -130,6 +100,7 @@ def make_plan(
         refusals=tuple(refusals),
         outlooks=(),
         fingerprint=fingerprint_of(facts),
+        given=windows is not None,
         index_of={step.id: step.index for step in steps},
         window_of={key: window.number for window in made for key in window.certificates},
         steps_of={
@@ -139,7 +110,7 @@ def make_plan(
         classes=classes,
         batch_of=batch_of,
     )
-    return _judged(plan)
+    return judged(plan)
 
 
 def _asked(
@@ -171,100 +142,6 @@ def _checked_waivers(facts: ClusterFacts, waive: Iterable[str]) -> frozenset[str
             )
         )
     return waived
-
-
-# ── trust, from the bytes that nodes serve ────────────────────────────────────────────────
-
-
-def _fingerprint(node: NodeFacts, unit: CertUnit) -> str | None:
-    certificate = node.certificates.get(unit)
-    return None if certificate is None else certificate.fingerprint
-
-
-def trust_of(facts: ClusterFacts, policy: TrustPolicy) -> tuple[ClusterTrust, list[Blocked]]:
-    """The cluster's trust, with signers and SAST records read from the served lists."""
-    refusals: list[Blocked] = []
-    mixed = facts.mode is SecurityMode.MIXED
-    cucm = [node for node in facts.nodes if node.product is Product.CALLMANAGER]
-    cucm.sort(key=lambda node: not node.is_publisher)
-    nodes: list[NodeTrust] = []
-    ctl_signer, ctl_has_recovery = CertUnit.CALLMANAGER, False
-    publisher = cucm[0]
-    for node in cucm:
-        cm, itlr = (
-            _fingerprint(node, CertUnit.CALLMANAGER),
-            _fingerprint(node, CertUnit.ITLRECOVERY),
-        )
-        tftp = node.runs(Service.TFTP)
-        itl_signer = CertUnit.CALLMANAGER
-        if tftp:
-            itl_signer = _signer(node, node.itl, cm, itlr, refusals) or itl_signer
-        if tftp and mixed:
-            pub_cm = _fingerprint(publisher, CertUnit.CALLMANAGER)
-            pub_itlr = _fingerprint(publisher, CertUnit.ITLRECOVERY)
-            ctl_signer = _signer(node, node.ctl, pub_cm, pub_itlr, refusals) or ctl_signer
-            ctl_has_recovery = node.ctl is not None and pub_itlr in node.ctl.sast
-        tvs = _fingerprint(node, CertUnit.TVS)
-        nodes.append(
-            NodeTrust(
-                name=node.name,
-                callmanager=cm,
-                tvs=tvs,
-                itlrecovery=itlr,
-                presented_tvs=tvs,
-                signing=min(node.itl.tftp, default=cm) if node.itl else cm,
-                itl=node.itl._replace(digest="") if node.itl and tftp else None,
-                ctl=node.ctl._replace(digest="") if node.ctl and tftp and mixed else None,
-                itl_signer=itl_signer,
-                itl_has_recovery=node.itl is not None and itlr in node.itl.sast,
-                tftp=tftp,
-            )
-        )
-    trust = ClusterTrust(tuple(nodes), mixed, ctl_signer, ctl_has_recovery, policy)
-    return trust, refusals
-
-
-def _signer(
-    node: NodeFacts,
-    served: ListView | None,
-    callmanager: str | None,
-    itlrecovery: str | None,
-    refusals: list[Blocked],
-) -> CertUnit | None:
-    if served is None:
-        refusals.append(
-            Blocked(
-                guard="lists_served",
-                detail=f"{node.name} runs {Service.TFTP} and serves no ITL or no CTL",
-                unlock="every TFTP node serving the lists of its mode",
-                source="procedures §3",
-            )
-        )
-        return None
-    if served.signer == callmanager:
-        return CertUnit.CALLMANAGER
-    if served.signer == itlrecovery:
-        return CertUnit.ITLRECOVERY
-    refusals.append(
-        Blocked(
-            guard="signer_known",
-            detail=f"the {served.kind.value} on {node.name} is signed by a certificate that the "
-            "cluster does not hold any more",
-            evidence=(f"signer {served.signer[:40]}",),
-            unlock="in mixed mode `utils ctl update CTLFile`, else a restart of Cisco Tftp, and "
-            "the phones on the new list, before anything is regenerated",
-            source="FN70613 (F4, F5); procedures §3",
-        )
-    )
-    return None
-
-
-def _held_at_start(trust: ClusterTrust, phone: PhoneClass) -> Belief:
-    """What phones are taken to hold: the lists of one TFTP node (assumption P3, see the docs)."""
-    return frozenset(
-        Holding(node.itl if phone.security_by_default else None, node.ctl)
-        for node in trust.tftp_nodes
-    )
 
 
 def _fact_refusals(
@@ -317,8 +194,10 @@ def _fact_refusals(
 
 
 def fingerprint_of(facts: ClusterFacts) -> str:
-    """SHA-256 over everything a plan is bound to: nodes, releases, mode, serials, activations,
-    groups and lists. Registrations are not part of it; phones come and go.
+    """SHA-256 over everything that a plan is bound to.
+
+    Nodes, releases, mode, serials, activations, groups and lists; not registrations: phones come
+    and go.
     """
     parts = [facts.mode.value]
     for node in facts.nodes:
@@ -335,283 +214,3 @@ def _list_text(view: ListView | None) -> str:
         return "-"
     sets = (sorted(view.sast), sorted(view.tftp), sorted(view.ccm), sorted(view.pin))
     return f"{view.signer}|{sets}"
-
-
-# ── steps ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _commands(facts: ClusterFacts, row: Row, policy: Policy) -> list[Command]:
-    """The commands of a row, in order: publisher first, then the subscribers."""
-    publisher = facts.publisher.name
-    nodes = sorted(facts.nodes, key=lambda node: not node.is_publisher)
-    match row.does:
-        case CtlUpdate():
-            return [UpdateCtl(publisher)]
-        case LocalkeyReset(kind):
-            return [ResetLocalkey(publisher, kind)]
-        case RestartOf(service):
-            return [RestartService(node.name, service) for node in nodes if node.runs(service)]
-        case PhoneReset():
-            names = sorted(phone.name for phone in facts.phones)
-            size = policy.reset_batch
-            return [
-                ResetPhones(publisher, tuple(names[i : i + size]))
-                for i in range(0, len(names), size)
-            ]
-        case RegenerateUnit():
-            message = "regenerations are made per certificate"
-            raise AssertionError(message)
-
-
-def _steps(
-    facts: ClusterFacts,
-    windows: Iterable[PlannedWindow],
-    tables: Mapping[CertUnit, Procedure],
-    policy: Policy,
-) -> tuple[tuple[Step, ...], dict[tuple[int, int, str], int]]:
-    steps: list[Step] = []
-    batch_of: dict[tuple[int, int, str], int] = {}
-    for window in windows:
-        # Units that move no list each run by themselves; those that do share CTL, restarts, reset.
-        quiet = [(unit,) for unit in window.units if not tables[unit].moves_lists]
-        loud = tuple(unit for unit in window.units if tables[unit].moves_lists)
-        for lane in [*quiet, *([loud] if loud else [])]:
-            _add_lane(facts, window, lane, tables, policy, steps, batch_of)
-    return tuple(steps), batch_of
-
-
-def _add_lane(
-    facts: ClusterFacts,
-    window: PlannedWindow,
-    lane: tuple[CertUnit, ...],
-    tables: Mapping[CertUnit, Procedure],
-    policy: Policy,
-    steps: list[Step],
-    batch_of: dict[tuple[int, int, str], int],
-) -> None:
-    after: int | None = None
-    products = {unit: tables[unit].products for unit in lane}
-    for wave in range(max(tables[unit].waves for unit in lane)):
-        for stage in Stage:
-            done: dict[Command, int] = {}
-            for unit in lane:
-                keys = tuple(key for key in window.certificates if key.unit is unit)
-                for row in tables[unit].rows:
-                    if (row.wave, row.stage) != (wave, stage):
-                        continue
-                    if not applies(row.when, facts.mode):
-                        continue
-                    pairs: list[tuple[Command, tuple[CertificateKey, ...]]]
-                    if isinstance(row.does, RegenerateUnit):
-                        pairs = [(Regenerate(key.node, unit), (key,)) for key in keys]
-                    else:
-                        on = {n.name for n in facts.nodes if n.product in products[unit]}
-                        pairs = [
-                            (command, keys)
-                            for command in _commands(facts, row, policy)
-                            if command.node in on
-                        ]
-                    for command, serves in pairs:
-                        if command in done:
-                            old = steps[done[command]]
-                            steps[old.index] = _also_serving(old, serves)
-                            continue
-                        index = len(steps)
-                        number = "" if not wave else f"{wave + 1}."
-                        where = f"{window.number + 1}.{number}{row.name}"
-                        what = f"{unit}@{command.node}" if serves else command.node
-                        batch = _batch_number(command, done)
-                        steps.append(
-                            Step(
-                                id=f"{where}:{what}{batch}",
-                                index=index,
-                                window=window.number,
-                                row=row,
-                                command=command,
-                                certificates=serves,
-                                after=after,
-                            )
-                        )
-                        done[command] = index
-                        after = index
-                        if isinstance(command, ResetPhones):
-                            for name in command.names:
-                                batch_of[window.number, wave, name] = index
-
-
-def _batch_number(command: Command, done: Mapping[Command, int]) -> str:
-    if not isinstance(command, ResetPhones):
-        return ""
-    return f"#{sum(isinstance(other, ResetPhones) for other in done) + 1}"
-
-
-def _also_serving(step: Step, certificates: tuple[CertificateKey, ...]) -> Step:
-    serves = (*step.certificates, *(k for k in certificates if k not in step.certificates))
-    return Step(
-        id=step.id,
-        index=step.index,
-        window=step.window,
-        row=step.row,
-        command=step.command,
-        certificates=serves,
-        after=step.after,
-    )
-
-
-# ── the judge: predicted states ───────────────────────────────────────────────────────────
-
-
-def _judged(plan: Plan) -> Plan:
-    """The plan with its refusals, and with what will become of the phones that stay away."""
-    import attrs  # noqa: PLC0415 - only evolve is needed here
-
-    refusals = list(plan.refusals)
-    refusals += _exclusions(plan)
-    predicted, lifeline_refusals = _predicted(plan)
-    refusals += lifeline_refusals
-    outlooks = _outlooks(plan, predicted) if plan.steps else ()
-    return attrs.evolve(plan, refusals=tuple(refusals), outlooks=outlooks)
-
-
-def _exclusions(plan: Plan) -> list[Blocked]:
-    refusals: list[Blocked] = []
-    for window in plan.windows:
-        for unit in window.units:
-            for other in sorted(plan.procedures[unit].never_with & set(window.units)):
-                if unit < other:
-                    refusals.append(
-                        Blocked(
-                            guard="exclusion",
-                            detail=f"window {window.number + 1} changes {unit} and {other} "
-                            "between two contacts with the phones",
-                            evidence=(
-                                f"release {plan.facts.release}; "
-                                f"{len(plan.facts.phones)} phones would lose both anchors",
-                            ),
-                            unlock=f"{unit} and {other} in two windows, with the phones back "
-                            "in between (units= does that)",
-                            source=f"{plan.procedures[unit].source}; M2, V1; D2",
-                        )
-                    )
-    return refusals
-
-
-def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
-    """The cluster at the end of each window, and the first step of each that breaks a lifeline."""
-    cluster = plan.trust
-    beliefs = dict(plan.beliefs)
-    in_scope = {
-        phone: names
-        for phone, everyone in plan.classes.items()
-        if (names := [name for name in everyone if name not in plan.waived])
-    }
-    ends: list[ClusterTrust] = []
-    refusals: list[Blocked] = []
-    for window in plan.windows:
-        steps = [step for step in plan.steps if step.window == window.number]
-        broken: set[PhoneClass] = set()
-        for wave in sorted({step.row.wave for step in steps}):
-            for step in (s for s in steps if s.row.wave == wave):
-                for phone, names in in_scope.items():
-                    if (
-                        phone in broken
-                        or not plan.procedures[step.certificates[0].unit].moves_lists
-                    ):
-                        continue
-                    tolerated, remedy = plan.tolerated(window.units, phone)
-                    witness, holding = worst_witness(cluster, step.command, phone, beliefs[phone])
-                    if witness.health > tolerated and holding is not None:
-                        broken.add(phone)
-                        refusals.append(
-                            Blocked(
-                                guard="lifeline",
-                                detail=f"after {step.id}, {len(names)} phones would have no way "
-                                f"back ({witness.health.name})",
-                                evidence=(
-                                    f"for example {names[0]}, group {', '.join(phone.group)}",
-                                    why_rejected(
-                                        after_command(cluster, step.command), phone, holding
-                                    ),
-                                    str(witness),
-                                ),
-                                unlock="another order, or these phones waived by name"
-                                + (f"; remedy then: {remedy}" if remedy else ""),
-                                source="trust model §3",
-                                subject=step.id,
-                            )
-                        )
-                    beliefs[phone] = _with_unasked(cluster, phone, beliefs[phone])
-                cluster = after_command(cluster, step.command)
-            for phone in in_scope:
-                beliefs[phone] = must_hold_after_reset(cluster, phone, beliefs[phone])
-        ends.append(cluster)
-    return ends, refusals
-
-
-def _with_unasked(cluster: ClusterTrust, phone: PhoneClass, belief: Belief) -> Belief:
-    from cucm_certflow.trust.phone import may_hold  # noqa: PLC0415
-
-    return may_hold(cluster, phone, belief)
-
-
-def _outlooks(plan: Plan, ends: Sequence[ClusterTrust]) -> tuple[PhoneOutlook, ...]:
-    """Each phone that will not simply come back: the absent, and those that turn a list down."""
-    outlooks: list[PhoneOutlook] = []
-    for phone, names in plan.classes.items():
-        start = dict(plan.beliefs)[phone]
-        refused_at: tuple[int, str, Health, str] | None = None
-        belief = start
-        for number, end in enumerate(ends):
-            belief = must_hold_after_reset(end, phone, belief)
-            locked = is_locked(end, phone, belief)
-            if locked is not None:
-                witness = best_lifeline(end, phone, locked)
-                text = _remedy(witness.health, witness.walk)
-                refused_at = (number, why_rejected(end, phone, locked), witness.health, text)
-                break
-        for name in names:
-            registration = plan.facts.registrations.get(name)
-            if registration is None or not registration.registered:
-                outlooks.append(_absent(name, phone, start, ends))
-            elif refused_at is not None:
-                number, why, health, remedy = refused_at
-                outlooks.append(
-                    PhoneOutlook(
-                        name=name,
-                        reason="has no Security By Default"
-                        if not phone.security_by_default
-                        else "is registered",
-                        outcome=f"in window {number + 1} {why}; it stays on its old list",
-                        health=health,
-                        remedy=remedy,
-                    )
-                )
-    return tuple(sorted(outlooks, key=lambda outlook: outlook.name))
-
-
-def _absent(
-    name: str, phone: PhoneClass, start: Belief, ends: Sequence[ClusterTrust]
-) -> PhoneOutlook:
-    for number, end in enumerate(ends):
-        worst = max(
-            (best_lifeline(end, phone, holding) for holding in start), key=lambda w: w.health
-        )
-        if worst.health is not Health.OK:
-            return PhoneOutlook(
-                name=name,
-                reason="is not registered",
-                outcome=f"if it stays away until window {number + 1} is done, it trusts nobody",
-                health=worst.health,
-                remedy=_remedy(worst.health, worst.walk),
-            )
-    return PhoneOutlook(
-        name=name,
-        reason="is not registered",
-        outcome="it comes back by itself when it is powered on",
-        health=Health.OK,
-        remedy=_REMEDY[Health.OK],
-    )
-
-
-def _remedy(health: Health, walk: Sequence[str]) -> str:
-    return _REMEDY.get(health) or " > ".join(walk)

@@ -61,7 +61,7 @@ def accepts(
     """
     if holding.itl is None and holding.ctl is None:
         return "it holds no list and takes the first"
-    if offered.kind is ListKind.ITL and cluster.policy.ctl_judges_itl and holding.ctl is not None:
+    if cluster.policy.ctl_judges_itl and holding.ctl is not None:
         local = holding.ctl.sast
     else:
         local = (holding.ctl.sast if holding.ctl else frozenset[str]()) | (

@@ -225,8 +225,8 @@ def cheapest_plan(
         (start, frozenset()): (0, 0)
     }
     tie = itertools.count()
-    queue = [((0, 0), next(tie), start, frozenset[str](), ())]
-    plan: tuple[str, ...]
+    queue: list[tuple[tuple[int, int], int, tuple[World, ...], frozenset[str], tuple[str, ...]]]
+    queue = [((0, 0), next(tie), start, frozenset(), ())]
     while queue:
         cost, _, worlds, done, plan = heapq.heappop(queue)
         if best[worlds, done] < cost:

@@ -89,17 +89,11 @@ TABLE_4_1 = [
 
 
 @pytest.mark.parametrize("tail", [" > rTVS", " > rTVS > rTFTP", " > rTVS > rTFTP > ctl"])
-@pytest.mark.parametrize(
-    ("name", "release", "variant", "modes", "expected"), TABLE_4_1, ids=[r[0] for r in TABLE_4_1]
-)
+@pytest.mark.parametrize("row", TABLE_4_1, ids=[r[0] for r in TABLE_4_1])
 def test_what_a_switched_off_phone_survives_is_table_4_1(
-    name: str,
-    release: Release,
-    variant: Variant,
-    modes: tuple[bool, ...],
-    expected: tuple[Health, ...],
-    tail: str,
+    row: tuple[str, Release, Variant, tuple[bool, ...], tuple[Health, ...]], tail: str
 ) -> None:
+    name, release, variant, modes, expected = row
     for mixed in modes:
         layout = cluster(release, mixed=mixed, variant=variant)
         found = tuple(off_after(layout, each + tail, secure=mixed) for each in SETS)
@@ -153,19 +147,14 @@ def orders(layout: Layout, words: tuple[str, ...], kinds: tuple[PhoneKind, ...])
 
 @pytest.mark.parametrize("one_node", [False, True], ids=["two-nodes", "one-node"])
 @pytest.mark.parametrize(
-    ("name", "release", "mixed", "variant", "online", "off"),
+    "row",
     TABLE_4_2,
     ids=[f"{r[0]}-{r[1][0]}-{'secure' if r[2] else 'non-secure'}" for r in TABLE_4_2],
 )
 def test_all_orders_of_six_actions_end_as_in_table_4_2(
-    name: str,
-    release: Release,
-    mixed: bool,
-    variant: Variant,
-    online: str,
-    off: str,
-    one_node: bool,
+    row: tuple[str, Release, bool, Variant, str, str], one_node: bool
 ) -> None:
+    name, release, mixed, variant, online, off = row
     layout = cluster(release, mixed=mixed, variant=variant, one_node=one_node)
     group = ("pub",) if one_node else ("pub", "sub")
     for secure in (False, True) if mixed else (False,):
@@ -328,20 +317,11 @@ TABLE_4_4 = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "story", "release", "modes", "variant", "online", "off"),
-    TABLE_4_4,
-    ids=[f"{r[0]}-{r[2][0]}" for r in TABLE_4_4],
-)
+@pytest.mark.parametrize("row", TABLE_4_4, ids=[f"{r[0]}-{r[2][0]}" for r in TABLE_4_4])
 def test_published_procedures_end_as_in_table_4_4(
-    name: str,
-    story: str,
-    release: Release,
-    modes: tuple[bool, ...],
-    variant: Variant,
-    online: Health,
-    off: Health,
+    row: tuple[str, str, Release, tuple[bool, ...], Variant, Health, Health],
 ) -> None:
+    name, story, release, modes, variant, online, off = row
     for mixed in modes:
         layout = cluster(release, mixed=mixed, variant=variant)
         kinds = (phone("online", secure=mixed), phone("off", secure=mixed))

@@ -1,0 +1,173 @@
+"""A cluster that one can discover, run a plan on, resume, and verify."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from cucm_certflow.clock import Clock, SystemClock
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.planner import fingerprint_of
+from cucm_certflow.core.run_state import apply, begin
+from cucm_certflow.errors import RefusedError, Report
+from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal import Journal
+from cucm_certflow.runner import Run
+from cucm_certflow.transports.base import Transport
+from cucm_certflow.verification import VerifyReport, verify_plan
+
+__all__ = ["Cluster"]
+
+
+class Cluster:
+    """One cluster over one transport. It belongs to one event loop; close it when done.
+
+    Args:
+        transport: The way to it.
+        discover: Reads everything that a plan needs; it only looks.
+        clock: What runs go by.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        discover: Callable[[], Awaitable[ClusterFacts]],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self.transport = transport
+        self.clock: Clock = clock or SystemClock()
+        self._discover = discover
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the transport; idempotent."""
+        await self.transport.aclose()
+
+    async def discover(self) -> ClusterFacts:
+        """Read nodes, certificates, services, lists and phones. It only looks.
+
+        What could not be read is named in ``unknown``, and a plan over it is refused. Cancelling
+        it leaves nothing behind.
+
+        Raises:
+            AuthenticationFailed: An account was refused; it is not tried again anywhere.
+            IdentityNotTrusted: A node is not who it should be.
+            NodeUnreachable: The publisher could not be reached at all.
+        """
+        return await self._discover()
+
+    async def start(self, plan: Plan, *, journal: str | os.PathLike[str]) -> Run:
+        """As :meth:`run`, for callers that enter the run themselves."""
+        plan.raise_if_refused()
+        now = await self._discover()
+        if now.unknown or fingerprint_of(now) != plan.fingerprint:
+            raise RefusedError(
+                Report(
+                    headline="the cluster is not the one that was planned for",
+                    expected=f"fingerprint {plan.fingerprint[:16]}",
+                    saw=f"fingerprint {fingerprint_of(now)[:16]}"
+                    + "".join(f"; {text}" for text in now.unknown),
+                    left="nothing was sent",
+                    next="discover and plan again",
+                )
+            )
+        opened = Journal.create(journal, plan, at=self.clock.now())
+        return Run(opened, self.transport, self.clock)
+
+    def run(self, plan: Plan, *, journal: str | os.PathLike[str]) -> _Starting:
+        """Run *plan* from its beginning, as ``async with cluster.run(…) as run``.
+
+        The cluster is discovered again first: a plan is bound to what it was made from.
+
+        Args:
+            plan: Not refused.
+            journal: A file that does not exist yet. It is written and synced before each command.
+
+        Raises:
+            RefusedError: The plan is refused, or the cluster has changed since. Nothing was sent.
+            JournalError: The file exists or cannot be written. Nothing was sent.
+            JournalInUse: Another process holds it. Nothing was sent.
+        """
+        return _Starting(lambda: self.start(plan, journal=journal))
+
+    def resume(
+        self,
+        *,
+        journal: str | os.PathLike[str],
+        waive: Iterable[str] = (),
+        waived_by: str = "",
+    ) -> Run:
+        """Go on from *journal*, after a crash, a pause or a hold, as ``async with``.
+
+        Resuming is a person's word that held steps may be looked at again; nothing is sent twice
+        without a look. The same code path runs as at the beginning.
+
+        Args:
+            journal: The file of the run.
+            waive: Phones to take out of scope now, by name.
+            waived_by: Who says so, for the record.
+
+        Raises:
+            JournalError: The file does not read, or belongs to other tables. Nothing was sent.
+            JournalInUse: Another process holds it. Nothing was sent.
+            UsageError: A waived name is not a phone of the plan. Nothing was sent.
+        """
+        opened = Journal.open(journal)
+        try:
+            return Run(
+                opened, self.transport, self.clock, waive=waive, waived_by=waived_by, resume=True
+            )
+        except BaseException:
+            opened.close()
+            raise
+
+    async def verify(self, *, journal: str | os.PathLike[str]) -> VerifyReport:
+        """Look once more at everything that *journal*'s plan was to leave. It only looks.
+
+        Raises:
+            JournalError: The file does not read.
+            JournalInUse: The run is still going.
+        """
+        opened = Journal.open(journal)
+        try:
+            state = begin(opened.plan)
+            for record in opened.records:
+                state = apply(opened.plan, state, record)
+        finally:
+            opened.close()
+        facts = await self._discover()
+        return await verify_plan(opened.plan, state, facts, self.transport)
+
+
+class _Starting:
+    """The context manager of :meth:`Cluster.run`: discovery first, then the run."""
+
+    def __init__(self, start: Callable[[], Awaitable[Run]]) -> None:
+        self._start = start
+        self._run: Run | None = None
+
+    async def __aenter__(self) -> Run:
+        self._run = await self._start()
+        return await self._run.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._run is not None
+        await self._run.__aexit__(kind, error, trace)

@@ -1,0 +1,201 @@
+"""The nodes of a cluster and the two accounts for them, from ``inventory.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Self
+
+import attrs
+
+from cucm_certflow.errors import InventoryError, Report
+from cucm_certflow.secret import Secret
+
+__all__ = ["Account", "Inventory", "NodeEntry"]
+
+_DEFAULT_SSH_PORT: Final = 22
+
+
+@attrs.frozen
+class Account:
+    """A user name and its password."""
+
+    user: str
+    password: Secret
+
+
+@attrs.frozen(kw_only=True)
+class NodeEntry:
+    """How one node is reached, and who it must prove to be.
+
+    Attributes:
+        name: As CUCM knows it (``show network cluster``, short host name).
+        address: Host name or address.
+        ssh_port: TCP port of the platform command line.
+        host_key: Its SSH host key in OpenSSH form (``ssh-rsa AAAA…``), or None to use
+            *known_hosts* of the inventory.
+        platform: Its platform administrator, if not the inventory's.
+    """
+
+    name: str
+    address: str
+    ssh_port: int = _DEFAULT_SSH_PORT
+    host_key: str | None = None
+    platform: Account | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Inventory:
+    """A cluster's nodes, publisher first, and its accounts.
+
+    Attributes:
+        platform: The platform administrator: SSH.
+        application: The application user: AXL and serviceability.
+        known_hosts: A file in OpenSSH's format with the nodes' host keys.
+        legacy_crypto: Allow the SHA-1 key exchange and MAC of releases up to 11.5.
+        quiet_s: Seconds of silence before a prompt is believed; over 0.
+    """
+
+    nodes: tuple[NodeEntry, ...]
+    platform: Account
+    application: Account
+    known_hosts: str | None = None
+    legacy_crypto: bool = False
+    quiet_s: float = 0.3
+
+    @property
+    def publisher(self) -> NodeEntry:
+        """The first node."""
+        return self.nodes[0]
+
+    def node(self, name: str) -> NodeEntry:
+        """The entry called *name*; KeyError if there is none."""
+        for entry in self.nodes:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an inventory file; passwords may be given as ``{ env = "NAME" }``.
+
+        Raises:
+            InventoryError: The file or its content is wrong; the report names the place.
+        """
+        target = Path(path)
+        try:
+            text = target.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise _wrong(target.name, f"cannot be read: {type(error).__name__}") from error
+        return cls.loads(text, name=target.name, folder=target.parent)
+
+    @classmethod
+    def loads(cls, text: str, *, name: str = "inventory", folder: Path | None = None) -> Self:
+        """Read an inventory from *text*; *folder* is what a relative known_hosts starts from."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise _wrong(name, str(error)) from error
+        reader = _Reader(name)
+        top = reader.table(
+            document,
+            "",
+            {"nodes", "platform", "application", "known_hosts", "legacy_crypto", "quiet_s"},
+        )
+        entries = top.get("nodes")
+        if not isinstance(entries, list) or not entries:
+            raise _wrong(f"{name}: nodes", "expected one [[nodes]] or more, the publisher first")
+        nodes = tuple(reader.node(entry, f"nodes[{i}]") for i, entry in enumerate(entries))
+        names = [node.name for node in nodes]
+        if len(set(names)) != len(names):
+            raise _wrong(f"{name}: nodes", "two nodes have the same name")
+        known_hosts = reader.text(top, "known_hosts", "", None)
+        if known_hosts is not None and folder is not None:
+            known_hosts = str(folder / known_hosts)
+        quiet_s = top.get("quiet_s", 0.3)
+        if not isinstance(quiet_s, int | float) or isinstance(quiet_s, bool) or quiet_s <= 0:
+            raise _wrong(f"{name}: quiet_s", f"expected seconds over 0, saw {quiet_s!r}")
+        legacy = top.get("legacy_crypto", False)
+        if not isinstance(legacy, bool):
+            raise _wrong(f"{name}: legacy_crypto", "expected true or false")
+        return cls(
+            nodes=nodes,
+            platform=reader.account(top.get("platform"), "platform"),
+            application=reader.account(top.get("application"), "application"),
+            known_hosts=known_hosts,
+            legacy_crypto=legacy,
+            quiet_s=float(quiet_s),
+        )
+
+
+class _Reader:
+    """Checks a parsed document; never shows a password."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def table(self, value: Any, path: str, keys: set[str]) -> dict[str, Any]:  # noqa: ANN401 - TOML
+        if not isinstance(value, dict):
+            raise _wrong(f"{self._name}: {path}", "expected a table")
+        for key in value:
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                place = f"{path}.{key}" if path else key
+                raise _wrong(f"{self._name}: {place}", f"unknown key{hint}")
+        return value
+
+    def text(self, table: dict[str, Any], key: str, path: str, default: str | None) -> str | None:
+        value = table.get(key, default)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise _wrong(f"{self._name}: {path}.{key}".replace(": .", ": "), "expected a text")
+        return value
+
+    def node(self, value: Any, path: str) -> NodeEntry:  # noqa: ANN401 - TOML
+        table = self.table(value, path, {"name", "address", "ssh_port", "host_key", "platform"})
+        name = self.text(table, "name", path, None)
+        if name is None:
+            raise _wrong(f"{self._name}: {path}.name", "expected the node's host name")
+        port = table.get("ssh_port", _DEFAULT_SSH_PORT)
+        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 1 << 16:
+            raise _wrong(f"{self._name}: {path}.ssh_port", f"expected a TCP port, saw {port!r}")
+        platform = table.get("platform")
+        return NodeEntry(
+            name=name,
+            address=self.text(table, "address", path, name) or name,
+            ssh_port=port,
+            host_key=self.text(table, "host_key", path, None),
+            platform=None if platform is None else self.account(platform, f"{path}.platform"),
+        )
+
+    def account(self, value: Any, path: str) -> Account:  # noqa: ANN401 - TOML
+        if value is None:
+            raise _wrong(f"{self._name}: {path}", "expected a table with user and password")
+        table = self.table(value, path, {"user", "password"})
+        user = self.text(table, "user", path, None)
+        password = table.get("password")
+        if isinstance(password, dict) and set(password) == {"env"}:
+            variable = password["env"]
+            password = os.environ.get(str(variable))
+            if password is None:
+                raise _wrong(
+                    f"{self._name}: {path}.password", f"environment variable {variable} is not set"
+                )
+        if user is None:
+            raise _wrong(f"{self._name}: {path}.user", "expected the user name")
+        if not isinstance(password, str) or not password:
+            raise _wrong(f"{self._name}: {path}.password", 'expected a text, or { env = "NAME" }')
+        return Account(user, Secret(password))
+
+
+def _wrong(place: str, why: str) -> InventoryError:
+    return InventoryError(
+        Report(
+            headline=f"the inventory is wrong at {place}",
+            saw=why,
+            left="nothing was sent",
+            next="correct the file",
+        )
+    )

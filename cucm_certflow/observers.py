@@ -1,0 +1,132 @@
+"""What a run tells while it goes: events, and the outcome at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, Record, Waived
+from cucm_certflow.core.states import Blocked
+from cucm_certflow.procedures.policies import Evidence
+
+__all__ = [
+    "Event",
+    "Held",
+    "LeftBehind",
+    "Outcome",
+    "Paused",
+    "Recorded",
+    "RegistrationsSeen",
+    "Replied",
+    "Verified",
+    "Waiting",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Recorded:
+    """A record was written: an edge fired, or somebody waived phones."""
+
+    at: datetime
+    record: Record
+
+    def __str__(self) -> str:
+        record = self.record
+        match record:
+            case CommandMoved():
+                detail = f"  {record.detail}" if record.detail else ""
+                what = f"{record.step} is {record.to.value}{detail}"
+            case CertificateMoved():
+                what = f"{record.certificate} is {record.to.value}"
+            case Waived():
+                what = f"waived by {record.by or 'name'}: {', '.join(sorted(record.names))}"
+        return f"{self.at:%H:%M:%S} {what}"
+
+
+@attrs.frozen(kw_only=True)
+class Replied:
+    """What a node said to a command; it proves nothing."""
+
+    at: datetime
+    step: str
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        first = next((line for line in self.text.splitlines() if line.strip()), "")
+        return f"{self.at:%H:%M:%S} {self.step}: the reply is {self.kind}  {first[:100]}"
+
+
+@attrs.frozen(kw_only=True)
+class RegistrationsSeen:
+    """How many phones are registered, in all and per node (P1: watched throughout)."""
+
+    at: datetime
+    registered: int
+    total: int
+    by_node: Mapping[str, int]
+
+    def __str__(self) -> str:
+        nodes = ", ".join(f"{name} {count}" for name, count in sorted(self.by_node.items()))
+        return f"{self.at:%H:%M:%S} {self.registered} of {self.total} phones registered ({nodes})"
+
+
+@attrs.frozen(kw_only=True)
+class Waiting:
+    """Nothing can move before *until*, or before the reasons change."""
+
+    at: datetime
+    until: datetime | None
+    blocked: tuple[Blocked, ...]
+
+    def __str__(self) -> str:
+        reasons = "; ".join(f"{b.guard}: {b.subject}: {b.detail}" for b in self.blocked[:2])
+        return f"{self.at:%H:%M:%S} waiting: {reasons}"
+
+
+@attrs.frozen(kw_only=True)
+class LeftBehind:
+    """A waived phone that did not come along, and what brings it back."""
+
+    name: str
+    evidence: Evidence
+    remedy: str
+
+
+@attrs.frozen(kw_only=True)
+class Verified:
+    """Everything asked for was done and looked at; *left_behind* names the waived phones."""
+
+    left_behind: tuple[LeftBehind, ...] = ()
+    grades: Mapping[str, Evidence] = attrs.field(factory=dict[str, Evidence])
+    """The evidence for each phone at the end, never above the truth."""
+
+    def __str__(self) -> str:
+        behind = f", {len(self.left_behind)} phones left behind" if self.left_behind else ""
+        return f"verified{behind}"
+
+
+@attrs.frozen(kw_only=True)
+class Held:
+    """A person must decide; the run can be resumed from its journal."""
+
+    blocked: tuple[Blocked, ...]
+
+    def __str__(self) -> str:
+        return "held\n" + "\n".join(f"  {reason}" for reason in self.blocked)
+
+
+@attrs.frozen(kw_only=True)
+class Paused:
+    """The caller left; nothing more is sent. The journal resumes it."""
+
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"paused {self.reason}".rstrip()
+
+
+Outcome = Verified | Held | Paused
+Event = Recorded | Replied | RegistrationsSeen | Waiting

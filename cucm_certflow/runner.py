@@ -1,0 +1,407 @@
+"""The only awaiting loop: journal, perform, observe, and ask ``decide`` again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.commands import Command, Reply, ReplyKind
+from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
+from cucm_certflow.core.forecast import is_locked
+from cucm_certflow.core.plan import Plan, Step
+from cucm_certflow.core.run_state import Record, RunState, Waived, apply, begin
+from cucm_certflow.core.states import Blocked, CommandState
+from cucm_certflow.core.view import View
+from cucm_certflow.errors import NodeError, Report, UsageError
+from cucm_certflow.facts import (
+    CertificateOf,
+    Fact,
+    Known,
+    Query,
+    Registration,
+    Registrations,
+    ReplyTo,
+    ServedList,
+    Unknown,
+    Want,
+)
+from cucm_certflow.journal import Journal
+from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.observers import (
+    Event,
+    Held,
+    LeftBehind,
+    Outcome,
+    Paused,
+    Recorded,
+    RegistrationsSeen,
+    Replied,
+    Verified,
+    Waiting,
+)
+from cucm_certflow.procedures.policies import Evidence
+from cucm_certflow.transports.base import Transport
+from cucm_certflow.trust.lifeline import Health, best_lifeline
+from cucm_certflow.trust.phone import must_hold_after_reset
+
+__all__ = ["Run"]
+
+_KEPT_EVENTS: Final = 100_000
+
+
+class Run:
+    """One run of a plan over a transport, from a journal. An async context manager.
+
+    Entering it starts the run; leaving it in peace waits for its end; leaving it by an exception
+    stops sending at once, with ``outcome`` Paused, and the journal resumes it. It belongs to one
+    event loop. A slow reader of :meth:`events` never holds it up.
+
+    Args:
+        journal: Open; it is closed when the run ends.
+        transport: The way to the cluster.
+        clock: What the run's instants and waits go by.
+        waive: Phones taken out of scope now, by name; written to the journal.
+        waived_by: Who says so.
+        resume: Whether a person has looked at the held steps, which are then looked at again.
+
+    Raises:
+        UsageError: A waived name is not a phone of the plan. Nothing was sent.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        transport: Transport,
+        clock: Clock,
+        *,
+        waive: Iterable[str] = (),
+        waived_by: str = "",
+        resume: bool = False,
+        tables: Tables = STANDARD,
+    ) -> None:
+        self.plan: Final[Plan] = journal.plan
+        self.outcome: Outcome | None = None
+        self._journal = journal
+        self._transport = transport
+        self._clock = clock
+        self._tables = tables
+        self._waive = frozenset(waive)
+        self._waived_by = waived_by
+        self._resume = resume
+        self._facts: dict[Query, Fact] = {}
+        self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self._changed = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._ours: set[ReplyTo] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._stopped: NodeError | None = None
+        self.state: RunState = begin(self.plan)
+        strangers = self._waive - {phone.name for phone in self.plan.facts.phones}
+        if strangers:
+            raise UsageError(
+                Report(
+                    headline="a waiver names a phone that the plan does not have",
+                    saw=", ".join(sorted(strangers)),
+                    left="nothing was sent",
+                    next="correct the name",
+                )
+            )
+
+    # ── being used ────────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._main(), name="certflow run")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        task = self._task
+        assert task is not None
+        if error is not None:
+            task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            if error is None:
+                # Somebody cancelled us while we waited: the run stops too, and they are told.
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                raise
+        finally:
+            if self.outcome is None:
+                self.outcome = Paused(reason="the caller left")
+            self._journal.close()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Everything that happens, from the beginning, until the run ends."""
+        position = 0
+        while True:
+            while position < len(self._events):
+                yield self._events[position]
+                position += 1
+            if self._task is None or self._task.done():
+                return
+            waiter = asyncio.ensure_future(self._wait_for_news(position))
+            await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiter.done():
+                waiter.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiter
+
+    async def wait(self) -> Outcome:
+        """Wait for the end, whoever reads the events; cancelling it leaves the run going."""
+        assert self._task is not None
+        await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.result()
+        return self.outcome or Paused(reason="the caller left")
+
+    async def _wait_for_news(self, position: int) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: len(self._events) > position)
+
+    async def _tell(self, event: Event) -> None:
+        self._events.append(event)
+        async with self._news:
+            self._news.notify_all()
+
+    # ── the loop ──────────────────────────────────────────────────────────────────────────
+
+    async def _main(self) -> None:
+        for record in self._journal.records:
+            self.state = apply(self.plan, self.state, record)
+        now = self._clock.now()
+        if self._waive:
+            waived = Waived(names=self._waive, at=now, by=self._waived_by)
+            await self._write(waived)
+        if self._resume:
+            for record in resume_records(self.plan, self.state, now, self._tables):
+                await self._write(record)
+        self._lose_replies()
+        async with asyncio.TaskGroup() as group:
+            await self._loop(group)
+
+    async def _loop(self, group: asyncio.TaskGroup) -> None:
+        woken = False
+        while True:
+            now = self._clock.now()
+            decision = decide(self.plan, self.state, self._facts, now, self._tables)
+            if decision.record is not None:
+                await self._write(decision.record)
+                if decision.command is not None and decision.step is not None:
+                    self._start(group, decision.step, decision.command)
+                woken = False
+                continue
+            if self._stopped is not None:
+                self.outcome = Held(blocked=(_stopped_by(self._stopped),))
+                return
+            if decision.finished:
+                self.outcome = await self._verified()
+                return
+            stale = self._stale(decision, now, woken=woken)
+            woken = False
+            if stale:
+                await self._read(stale)
+                continue
+            if decision.wake_at is None and not self._busy():
+                self.outcome = Held(blocked=_for_a_person(decision.blocked))
+                return
+            await self._tell(
+                Waiting(
+                    at=now,
+                    until=decision.wake_at,
+                    blocked=tuple(b for b in decision.blocked if b.retry_at is not None),
+                )
+            )
+            woken = await self._sleep_until(decision.wake_at)
+
+    async def _write(self, record: Record) -> None:
+        self._journal.append(record)  # synced: from here on it survives a crash
+        self.state = apply(self.plan, self.state, record)
+        await self._tell(Recorded(at=record.at, record=record))
+
+    def _lose_replies(self) -> None:
+        """An intended command that this process did not send: its reply can never come."""
+        for step, progress in zip(self.plan.steps, self.state.steps, strict=True):
+            if progress.state is CommandState.INTENDED:
+                query = ReplyTo(step.id, progress.attempt)
+                reply = Reply(ReplyKind.LOST, "it was sent, or not, before the run was resumed")
+                self._facts[query] = Known(reply, self._clock.now(), "runner")
+
+    def _start(self, group: asyncio.TaskGroup, step: Step, command: Command) -> None:
+        attempt = self.state.steps[step.index].attempt
+        query = ReplyTo(step.id, attempt)
+        self._ours.add(query)
+
+        async def send() -> None:
+            try:
+                reply = await self._transport.perform(command)
+            except NodeError as error:
+                # Refused accounts and strange identities: nothing was sent, and nothing more is.
+                reply = Reply(ReplyKind.REFUSED, str(error))
+                self._stopped = error
+            self._ours.discard(query)
+            self._facts[query] = Known(reply, self._clock.now(), "runner")
+            at = self._clock.now()
+            await self._tell(Replied(at=at, step=step.id, kind=reply.kind.value, text=reply.text))
+            self._changed.set()
+
+        group.create_task(send())
+
+    def _busy(self) -> bool:
+        return bool(self._ours)
+
+    def _stale(self, decision: Decision, now: datetime, *, woken: bool) -> tuple[Want, ...]:
+        """The wanted facts that must be read: those not fresh enough, and after a wait all."""
+        half = self.plan.policy.poll_every_s / 2
+
+        def is_stale(want: Want) -> bool:
+            fact = self._facts.get(want.query)
+            if not want.is_met_by(fact, now):
+                return True
+            assert fact is not None
+            return woken and (now - fact.at).total_seconds() > half
+
+        return tuple(want for want in decision.wants if is_stale(want))
+
+    async def _read(self, wants: Iterable[Want]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for want in wants:
+                group.create_task(self._observe(want.query))
+
+    async def _observe(self, query: Query) -> None:
+        try:
+            fact = await self._transport.observe(query)
+        except NodeError as error:
+            self._stopped = error
+            fact = Unknown(str(error.report.headline), self._clock.now(), "transport")
+        self._facts[query] = fact
+        if isinstance(query, Registrations) and isinstance(fact, Known):
+            table: Mapping[str, Registration] = fact.value
+            by_node: dict[str, int] = {}
+            for registration in table.values():
+                if registration.registered:
+                    by_node[registration.node] = by_node.get(registration.node, 0) + 1
+            await self._tell(
+                RegistrationsSeen(
+                    at=fact.at,
+                    registered=sum(by_node.values()),
+                    total=len(self.plan.facts.phones),
+                    by_node=by_node,
+                )
+            )
+
+    async def _sleep_until(self, instant: datetime | None) -> bool:
+        """Wait for *instant* or for a reply; True if time has passed."""
+        self._changed.clear()
+        waits: set[asyncio.Task[object]] = {asyncio.ensure_future(self._changed.wait())}
+        if instant is not None:
+            seconds = max(0.0, (instant - self._clock.now()).total_seconds())
+            waits.add(asyncio.ensure_future(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return instant is not None and self._clock.now() >= instant
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────
+
+    async def _verified(self) -> Verified:
+        """The outcome, with each phone's evidence as it is now."""
+        queries: list[Query] = [Registrations()]
+        for node in self.plan.trust.tftp_nodes:
+            queries += [ServedList(node.name, kind) for kind in ListKind]
+        for node in self.plan.trust.nodes:
+            queries += [
+                CertificateOf(node.name, unit)
+                for unit, key in (
+                    (CertUnit.CALLMANAGER, node.callmanager),
+                    (CertUnit.TVS, node.tvs),
+                    (CertUnit.ITLRECOVERY, node.itlrecovery),
+                )
+                if key is not None
+            ]
+        await self._read(Want(query, 0.0) for query in queries)
+        view = View(self.plan, self.state, self._facts, self._clock.now())
+        fact = self._facts.get(Registrations())
+        table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
+        cluster = view.cluster()
+        grades: dict[str, Evidence] = {}
+        behind: list[LeftBehind] = []
+        last_batch = {name: index for (_, _, name), index in sorted(self.plan.batch_of.items())}
+        for phone, names in self.plan.classes.items():
+            belief = view.belief(phone)
+            locked, remedy = None, "an ordinary reset once it is on"
+            if not isinstance(cluster, Blocked):
+                came = must_hold_after_reset(cluster, phone, belief)
+                locked = is_locked(cluster, phone, came)
+                start = dict(self.plan.beliefs)[phone]
+                worst = max(
+                    (best_lifeline(cluster, phone, holding) for holding in start),
+                    key=lambda witness: witness.health,
+                )
+                if worst.health is not Health.OK:
+                    remedy = " > ".join(worst.walk) or "delete its trust lists at the phone"
+            for name in names:
+                registration = table.get(name)
+                baseline = ""
+                if name in last_batch:
+                    baseline = self.state.steps[last_batch[name]].baseline
+                grade = _grade(registration, baseline)
+                if locked is not None and grade > Evidence.REGISTERED:
+                    grade = Evidence.REGISTERED
+                grades[name] = grade
+                if name in self.state.waived and (
+                    locked is not None or grade < Evidence.RE_REGISTERED
+                ):
+                    behind.append(LeftBehind(name=name, evidence=grade, remedy=remedy))
+        behind.sort(key=lambda phone: phone.name)
+        return Verified(left_behind=tuple(behind), grades=grades)
+
+
+def _grade(registration: Registration | None, baseline: str) -> Evidence:
+    if registration is None or not registration.registered:
+        return Evidence.UNKNOWN
+    if not baseline or registration.at is None:
+        return Evidence.REGISTERED
+    since = datetime.fromisoformat(baseline)
+    return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
+
+
+def _for_a_person(blocked: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
+    """The reasons that only a person can change, without those that follow from them."""
+    roots = [
+        reason
+        for reason in blocked
+        if reason.unlock
+        and not reason.guard.endswith("_proved")
+        and reason.guard
+        not in ("stage_reached", "window_is_open", "window_regenerated", "exclusion")
+    ]
+    unique: dict[tuple[str, str, tuple[str, ...]], Blocked] = {}
+    for reason in roots or blocked:
+        unique.setdefault((reason.guard, reason.detail, reason.evidence), reason)
+    return tuple(unique.values())
+
+
+def _stopped_by(error: NodeError) -> Blocked:
+    return Blocked(
+        guard="way_to_the_node",
+        detail=error.report.headline,
+        evidence=tuple(line for line in (error.report.saw, error.report.expected) if line),
+        unlock=error.report.next or "a person puts this right, then resumes",
+        source=error.code,
+    )
