@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cucm_certflow.core.plan import Plan
 
 __all__ = ["describe_plan"]
+
+_NAMED: Final = 50
 
 
 def describe_plan(plan: Plan) -> str:
@@ -30,10 +34,19 @@ def describe_plan(plan: Plan) -> str:
             )
     if plan.outlooks:
         lines += ["", "phones that will not simply come back:"]
+        alike: dict[tuple[str, str, str, bool], list[str]] = {}
         for outlook in plan.outlooks:
-            waived = " (waived)" if outlook.name in plan.waived else ""
-            lines.append(f"  {outlook.name}{waived} {outlook.reason}: {outlook.outcome}")
-            lines.append(f"  {'':<15} remedy: {outlook.remedy}")
+            waived = outlook.name in plan.waived
+            key = (outlook.reason, outlook.outcome, outlook.remedy, waived)
+            alike.setdefault(key, []).append(outlook.name)
+        for (reason, outcome, remedy, waived), names in alike.items():
+            lines.append(f"  {len(names)} phones{' (waived)' if waived else ''}: {reason}")
+            for start in range(0, min(len(names), _NAMED), 5):
+                lines.append(f"    {'  '.join(names[start : start + 5])}")
+            if len(names) > _NAMED:
+                lines.append(f"    and {len(names) - _NAMED} more")
+            lines.append(f"    outcome  {outcome}")
+            lines.append(f"    remedy   {remedy}")
     if plan.refusals:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from cucm_certflow.core.forecast import after_command, is_locked, why_rejected, worst_witness
-from cucm_certflow.core.plan import PhoneOutlook, Plan
+from cucm_certflow.core.plan import PhoneOutlook, Plan, Step
 from cucm_certflow.core.states import Blocked
-from cucm_certflow.trust.lifeline import Health, best_lifeline
+from cucm_certflow.trust.lifeline import Health, Witness, best_lifeline
 from cucm_certflow.trust.model import ClusterTrust
-from cucm_certflow.trust.phone import Belief, PhoneClass, may_hold, must_hold_after_reset
+from cucm_certflow.trust.phone import Belief, Holding, PhoneClass, may_hold, must_hold_after_reset
 
 __all__ = ["judged"]
 
@@ -55,7 +55,7 @@ def _exclusions(plan: Plan) -> list[Blocked]:
 
 
 def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
-    """The cluster at the end of each window, and the first step of each that breaks a lifeline."""
+    """The cluster at the end of each window, and the steps that would break a lifeline."""
     cluster = plan.trust
     beliefs = dict(plan.beliefs)
     in_scope = {
@@ -67,43 +67,63 @@ def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
     refusals: list[Blocked] = []
     for window in plan.windows:
         steps = [step for step in plan.steps if step.window == window.number]
-        broken: set[PhoneClass] = set()
         for wave in sorted({step.row.wave for step in steps}):
             for step in (s for s in steps if s.row.wave == wave):
-                for phone, names in in_scope.items():
-                    if (
-                        phone in broken
-                        or not plan.procedures[step.certificates[0].unit].moves_lists
-                    ):
-                        continue
-                    tolerated, remedy = plan.tolerated(window.units, phone)
-                    witness, holding = worst_witness(cluster, step.command, phone, beliefs[phone])
-                    if witness.health > tolerated and holding is not None:
-                        broken.add(phone)
-                        refusals.append(
-                            Blocked(
-                                guard="lifeline",
-                                detail=f"after {step.id}, {len(names)} phones would have no way "
-                                f"back ({witness.health.name})",
-                                evidence=(
-                                    f"for example {names[0]}, group {', '.join(phone.group)}",
-                                    why_rejected(
-                                        after_command(cluster, step.command), phone, holding
-                                    ),
-                                    str(witness),
-                                ),
-                                unlock="another order, or these phones waived by name"
-                                + (f"; remedy then: {remedy}" if remedy else ""),
-                                source="trust model §3",
-                                subject=step.id,
-                            )
-                        )
-                    beliefs[phone] = may_hold(cluster, phone, beliefs[phone])
+                if plan.procedures[step.certificates[0].unit].moves_lists:
+                    broken = _broken(plan, cluster, step, in_scope, beliefs)
+                    if broken:
+                        refusals.append(_broken_lifeline(cluster, step, broken))
+                    for phone in broken:  # said once
+                        in_scope.pop(phone)
+                    for phone in in_scope:
+                        beliefs[phone] = may_hold(cluster, phone, beliefs[phone])
                 cluster = after_command(cluster, step.command)
-            for phone in in_scope:
+            for phone in tuple(in_scope):
                 beliefs[phone] = must_hold_after_reset(cluster, phone, beliefs[phone])
+                if is_locked(cluster, phone, beliefs[phone]) is not None:
+                    in_scope.pop(phone)  # the barrier holds there until they are waived
         ends.append(cluster)
     return ends, refusals
+
+
+_Broken = dict[PhoneClass, tuple[Sequence[str], Witness, Holding, str]]
+
+
+def _broken(
+    plan: Plan,
+    cluster: ClusterTrust,
+    step: Step,
+    in_scope: Mapping[PhoneClass, Sequence[str]],
+    beliefs: Mapping[PhoneClass, Belief],
+) -> _Broken:
+    """The classes that *step* would leave worse off than the tables allow."""
+    broken: _Broken = {}
+    for phone, names in in_scope.items():
+        tolerated, remedy = plan.tolerated(plan.windows[step.window].units, phone)
+        witness, holding = worst_witness(cluster, step.command, phone, beliefs[phone])
+        if witness.health > tolerated and holding is not None:
+            broken[phone] = (names, witness, holding, remedy)
+    return broken
+
+
+def _broken_lifeline(cluster: ClusterTrust, step: Step, broken: _Broken) -> Blocked:
+    phone, (names, witness, holding, remedy) = next(iter(broken.items()))
+    count = sum(len(names) for names, *_ in broken.values())
+    after = after_command(cluster, step.command)
+    return Blocked(
+        guard="lifeline",
+        detail=f"after `{step.command}` on {step.command.node}, {count} phones would have no way "
+        f"back ({witness.health.name})",
+        evidence=(
+            f"for example {names[0]}, group {', '.join(phone.group)}",
+            why_rejected(after, phone, holding),
+            str(witness),
+        ),
+        unlock="another order, or these phones waived by name"
+        + (f"; remedy then: {remedy}" if remedy else ""),
+        source="trust model §3",
+        subject=step.id,
+    )
 
 
 def _outlooks(plan: Plan, ends: Sequence[ClusterTrust]) -> tuple[PhoneOutlook, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 
 from cucm_certflow.core.plan import CertificateKey, PlannedWindow
 from cucm_certflow.facts import ClusterFacts
@@ -53,8 +52,8 @@ def split_windows(
     """The windows that keep apart what must not change together.
 
     Units that phones never see share the first window. Where the ITL is signed by each TFTP
-    node's own CallManager certificate and TVS goes first, TVS is done in two halves, so that a
-    phone that fails over to another TFTP node still has one TVS that it pins (trust model §4.3).
+    node's own CallManager certificate and TVS goes first, TVS is done in parts: a phone that
+    fails over to another TFTP node then still has one TVS that it pins (trust model §4.3).
     """
     order = policy.unit_order()
     wanted = sorted(set(units), key=lambda unit: _place(order, unit))
@@ -63,14 +62,14 @@ def split_windows(
     parts: list[tuple[tuple[CertificateKey, ...], str]] = []
     for unit in loud:
         keys = certificates_of(facts, procedures[unit])
-        halves = _halves(keys, unit, loud, policy, trust, classes)
-        if halves is None:
+        shares = _parts(keys, unit, loud, policy, trust, classes)
+        if len(shares) == 1:
             others = sorted(procedures[unit].never_with & set(loud))
             apart = f"; never with {', '.join(others)}" if others else ""
             parts.append((keys, f"{unit}: phones must meet the new list before the next{apart}"))
         else:
-            why = "one TVS that phones pin stays until they have met the other"
-            parts += [(half, f"{unit} on {_names(half)}: {why}") for half in halves]
+            why = "another TVS that phones pin stays as it is until they have met these"
+            parts += [(share, f"{unit} on {_names(share)}: {why}") for share in shares]
     first = tuple(key for unit in quiet for key in certificates_of(facts, procedures[unit]))
     if first:
         why = f"{', '.join(quiet)}: in no trust list, so it moves no anchor"
@@ -92,15 +91,18 @@ def _names(keys: Iterable[CertificateKey]) -> str:
     return ", ".join(key.node for key in keys)
 
 
-def _halves(
+def _parts(
     keys: tuple[CertificateKey, ...],
     unit: CertUnit,
     loud: Sequence[CertUnit],
     policy: Policy,
     trust: ClusterTrust,
     classes: Iterable[PhoneClass],
-) -> tuple[tuple[CertificateKey, ...], tuple[CertificateKey, ...]] | None:
-    """TVS in two parts such that every group keeps one TVS in each; None where it need not."""
+) -> tuple[tuple[CertificateKey, ...], ...]:
+    """TVS in parts of which none holds a whole CallManager group; one part where it need not.
+
+    A group whose only member is one node cannot be spared; the lifeline guard refuses then.
+    """
     own_signers = [n for n in trust.tftp_nodes if n.itl_signer is CertUnit.CALLMANAGER]
     if (
         unit is not CertUnit.TVS
@@ -108,11 +110,15 @@ def _halves(
         or CertUnit.CALLMANAGER not in loud
         or len(own_signers) < 2  # noqa: PLR2004 - one TFTP node has nowhere to fail over to
     ):
-        return None
+        return (keys,)
     groups = [frozenset(phone.group) for phone in classes if phone.security_by_default]
-    for size in range(1, len(keys)):
-        for chosen in combinations(keys, size):
-            names = {key.node for key in chosen}
-            if all(group & names and group - names for group in groups):
-                return chosen, tuple(key for key in keys if key not in chosen)
-    return None
+    parts: list[list[CertificateKey]] = []
+    for key in keys:
+        for part in parts:
+            together = {other.node for other in part} | {key.node}
+            if not any(group <= together for group in groups):
+                part.append(key)
+                break
+        else:
+            parts.append([key])
+    return tuple(tuple(part) for part in parts)

@@ -7,10 +7,12 @@ serve, never from the release alone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cucm_certflow.facts import ListView
 from cucm_certflow.names import CertUnit, ListKind, Service
+
+_ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
 
 __all__ = ["ClusterTrust", "NodeTrust", "TrustPolicy"]
 
@@ -23,7 +25,7 @@ class TrustPolicy(NamedTuple):
             to 11.5 (TAC 118893 and its logs), not from 12.0 (field notice FN70613).
         vouches_for_itlrecovery: TVS vouches for the cluster's own new ITLRecovery. Unverified;
             not assumed.
-        ctl_judges_itl: A phone that holds a CTL judges an ITL by the CTL's SAST records alone.
+        ctl_judges_itl: A phone that holds a CTL judges both lists by the CTL's SAST records alone.
             Unverified; with it TAC's own published order would strand phones homed on
             subscribers, so it is not the default.
         tvs_restarts_itself: TVS presents its new certificate at once (from 14).
@@ -131,14 +133,16 @@ class ClusterTrust(NamedTuple):
         )
 
     def regenerated(self, unit: CertUnit, name: str, key: str) -> ClusterTrust:
-        """After *unit* on node *name* became *key*."""
+        """After *unit* on node *name* became *key*; a unit in no trust list changes nothing."""
+        if unit not in _ANCHORS:
+            return self
         node = self.node(name)
         if unit is CertUnit.CALLMANAGER:
             after = self._with(name, node._replace(callmanager=key))
         elif unit is CertUnit.TVS:
             presented = key if self.policy.tvs_restarts_itself else node.presented_tvs
             after = self._with(name, node._replace(tvs=key, presented_tvs=presented))
-        elif unit is CertUnit.ITLRECOVERY:
+        else:
             # One certificate for the cluster from 12.5: every node that held the old one moves.
             old = node.itlrecovery
             after = self._replace(
@@ -147,8 +151,6 @@ class ClusterTrust(NamedTuple):
                     for n in self.nodes
                 )
             )
-        else:
-            return self
         if self.policy.itl_rebuilt_at_once:
             for tftp in after.tftp_nodes:
                 after = after._with(tftp.name, tftp._replace(itl=after.built_itl(tftp.name)))
@@ -156,10 +158,12 @@ class ClusterTrust(NamedTuple):
 
     def restarted(self, service: Service, name: str) -> ClusterTrust:
         """After *service* was restarted on node *name*."""
+        if service not in (Service.TVS, Service.TFTP):
+            return self
         node = self.node(name)
         if service is Service.TVS:
             return self._with(name, node._replace(presented_tvs=node.tvs))
-        if service is Service.TFTP and node.tftp:
+        if node.tftp:
             rebuilt = node._replace(itl=self.built_itl(name), signing=node.callmanager)
             return self._with(name, rebuilt)
         return self

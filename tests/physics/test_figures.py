@@ -15,6 +15,10 @@ The reading that reproduces them all, with nothing tuned:
 * §4.1's last row is both ``ctl_strict`` and ``tvs_vouches_for_ctl=False``; neither alone does it.
 * "Secure" is mixed mode. Whether the phone itself registers over TLS makes no difference here,
   because each order has a single reset; it does in §4.4, where CallManager restarts.
+* §4.4's "ok everywhere" is every variant but one: on a secure 11.5 whose phones judge a CTL by the
+  CTL's anchors only, both published orders end in localkey, because the CTL's signer moves. The
+  document says the same in the last row of its §4.5. Likewise "ok only if TVS vouches" (TAC,
+  ITLRecovery, 12.5) is necessary, and not sufficient in that variant of a secure cluster.
 * §4.5: *exposed* counts a step in which any variant needs more than ordinary actions.
 """
 
@@ -271,6 +275,7 @@ def stranded(layout: Layout, story: str) -> set[str]:
         ("CM@pub > TVS@pub > rTVS@pub", {"pub"}),
         ("CM@pub > TVS@sub > rTVS@sub", {"sub"}),
         ("CM@pub > TVS > rTVS", {"pub", "pub+sub", "sub+pub", "sub"}),
+        ("CM@sub", set()),
         ("CM@sub > TVS@pub > rTVS@pub", set()),
         ("CM@sub > TVS@sub > rTVS@sub", set()),
         ("CM@sub > TVS > rTVS", set()),
@@ -333,12 +338,45 @@ def test_published_procedures_end_as_in_table_4_4(
             assert world.phones[0].registered
 
 
+def stranding_variants(story: str, release: Release, *, mixed: bool) -> set[Variant]:
+    kinds = (phone(secure=mixed),)
+    layouts = [cluster(release, mixed=mixed, variant=variant) for variant in ALL_VARIANTS]
+    return {
+        layout.variant
+        for layout in layouts
+        if verdicts(layout, kinds, end(layout, kinds, story)) != (OK,)
+    }
+
+
+def ctl_anchors_only(variant: Variant) -> bool:
+    return variant.ctl_strict and not variant.tvs_vouches_for_ctl
+
+
+@pytest.mark.parametrize("story", [TAC, GUIDE], ids=["TAC", "Guide"])
+def test_callmanager_and_tvs_in_published_order_are_ok_online_but_for_a_ctl_nobody_rescues(
+    story: str,
+) -> None:
+    for mixed in BOTH_MODES:
+        assert stranding_variants(story, R12_5, mixed=mixed) == set()
+    assert stranding_variants(story, R11_5, mixed=False) == set()
+    assert stranding_variants(story, R11_5, mixed=True) == set(
+        filter(ctl_anchors_only, ALL_VARIANTS)
+    )
+
+
+def test_one_wave_of_itlrecovery_on_12_5_needs_a_tvs_that_vouches_and_a_ctl_that_it_rescues() -> (
+    None
+):
+    mute = {variant for variant in ALL_VARIANTS if not variant.vouches_for_itlrecovery}
+    assert stranding_variants(TAC_ITLR, R12_5, mixed=False) == mute
+    found = stranding_variants(TAC_ITLR, R12_5, mixed=True)
+    assert found == mute | set(filter(ctl_anchors_only, ALL_VARIANTS))
+
+
 def test_the_guide_for_itlrecovery_with_two_resets_is_ok_online_in_every_variant() -> None:
-    for variant in ALL_VARIANTS:
-        for mixed, story in ((False, GUIDE_ITLR), (True, GUIDE_ITLR_SECURE)):
-            layout = cluster(R12_5, mixed=mixed, variant=variant)
-            kinds = (phone(secure=mixed),)
-            assert verdicts(layout, kinds, end(layout, kinds, story)) == (OK,)
+    for release in (R11_5, R12_5):
+        assert stranding_variants(GUIDE_ITLR, release, mixed=False) == set()
+        assert stranding_variants(GUIDE_ITLR_SECURE, release, mixed=True) == set()
 
 
 def test_resetting_before_callmanager_restarts_is_what_keeps_secure_phones_registered() -> None:

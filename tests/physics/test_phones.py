@@ -170,6 +170,14 @@ def test_a_tvs_that_starts_with_a_new_certificate_is_not_recognised() -> None:
     assert not vouched(layout, world, kinds[0], world.phones[0], new)
 
 
+def test_tvs_vouches_for_what_the_database_holds_now_and_for_nothing_older() -> None:
+    layout, kinds = cluster(R11_5), (phone(),)
+    world = regenerate(layout, initial(layout, kinds), CM, "pub")
+    old, new = Cert(CM, "pub", 1), Cert(CM, "pub", 2)
+    assert vouched(layout, world, kinds[0], world.phones[0], new)
+    assert not vouched(layout, world, kinds[0], world.phones[0], old)
+
+
 def test_a_tvs_outside_the_group_is_never_asked() -> None:
     layout, kinds = cluster(R11_5), (phone(group=("sub",)),)
     world = regenerate(layout, initial(layout, kinds), CM, "pub")
@@ -248,6 +256,25 @@ def test_a_secure_phone_that_got_the_new_ctl_first_is_back_after_the_restart() -
     assert world.phones[0].registered
 
 
+def test_a_secure_phone_finds_callmanager_in_its_itl_too() -> None:
+    # The ITL of a TFTP node lists that node's own CallManager in mixed mode.
+    layout, kinds = cluster(R12_5, mixed=True, variant=NO_TVS_FOR_TLS), (phone(secure=True),)
+    assert end(layout, kinds, "CM > rTFTP > reset > rCM").phones[0].registered
+    kinds = (phone(group=("sub",), secure=True),)
+    assert not end(layout, kinds, "CM > rTFTP > reset > rCM").phones[0].registered
+
+
+def test_a_phone_registered_elsewhere_keeps_its_connection_whatever_it_would_accept_now() -> None:
+    layout, kinds = cluster(R12_5, mixed=True), (phone(secure=True),)
+    world = end(layout, kinds, "CM > rCM > TVS > rTVS")
+    assert not can_register(layout, world, kinds[0], world.phones[0])
+    world = stop(layout, world, Service.CALLMANAGER, "sub", kinds)
+    world = start(layout, world, Service.CALLMANAGER, "sub", kinds)
+    assert world.phones[0].registered
+    world = restart(layout, world, Service.CALLMANAGER, "pub", kinds)
+    assert not world.phones[0].registered
+
+
 def test_a_restart_of_callmanager_elsewhere_does_not_touch_a_phone() -> None:
     layout, kinds = cluster(R12_5, mixed=True), (OLD_SECURE,)
     assert end(layout, kinds, "CM > rCM@sub").phones[0].registered
@@ -311,6 +338,20 @@ def test_an_itl_that_is_rebuilt_at_once_needs_no_restart_of_tftp() -> None:
     assert world.itl_of("sub") == initial(layout, ()).itl_of("sub")
     world = regenerate(layout, world, TVS, "pub")
     assert Cert(TVS, "pub", 2) in world.itl_of("sub").pin
+
+
+def test_an_itl_is_rebuilt_at_once_only_where_its_content_changes() -> None:
+    at_once = Variant(itl_rebuilt_at_once=True)
+    layout = cluster(R11_5, variant=at_once)
+    rescued = reset_localkey(layout, initial(layout, ()), ListKind.ITL)
+    world = regenerate(layout, rescued, CM, "pub")
+    assert world.itl_of("pub").signer == Cert(CM, "pub", 2)
+    assert world.itl_of("sub") == rescued.itl_of("sub")
+    layout = cluster(R12_5, variant=at_once)
+    world = regenerate(layout, initial(layout, ()), ITLR, "pub")
+    assert {served.signer for _, served in world.itl} == {Cert(ITLR, "pub", 2)}
+    stopped = stop(layout, world, Service.TFTP, "sub")
+    assert regenerate(layout, stopped, TVS, "pub").itl_of("sub") == world.itl_of("sub")
 
 
 def test_a_ctl_of_10_5_may_name_a_single_anchor() -> None:

@@ -112,7 +112,8 @@ def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: i
 
     The other phones go, and so do Tomcat, what CallManager presents, the TVS processes outside
     the phone's group and the TFTP nodes that it never uses: the clean-up brings those up to date
-    on all nodes at once, and the phone never sees them before.
+    on all nodes at once, and the phone never sees them before. What TFTP signs configurations
+    with goes too: no list depends on it, and a last restart of TFTP hurts nobody.
     """
     kind = kinds[index]
     phone = world.phones[index]._replace(on=True, registered=True)
@@ -137,10 +138,7 @@ def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: i
             else world.current(cert.unit, cert.node)
             for cert in world.presented
         ),
-        signing=tuple(
-            cert if cert.node in kind.tftp else world.current(cert.unit, cert.node)
-            for cert in world.signing
-        ),
+        signing=tuple(world.current(cert.unit, cert.node) for cert in world.signing),
         itl=tuple(
             (name, served if name in kind.tftp else build_itl(layout, world, name))
             for name, served in world.itl
