@@ -24,7 +24,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from cucm_certflow.errors import Report, ScenarioError
 
-__all__ = ["Wrong", "WrongValue", "parse", "strict_converter", "structure"]
+__all__ = ["Wrong", "WrongValue", "parse", "strict_converter", "structure", "suggestion"]
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Wrong(NamedTuple):
         return f"{self.path or 'the document'}: {self.reason}"
 
 
-class WrongValue(ValueError):  # noqa: N818 - what happened, as everywhere here
+class WrongValue(ValueError):
     """Values of a class contradict each other or the class; with paths relative to it."""
 
     def __init__(self, *wrongs: Wrong) -> None:
@@ -95,7 +95,7 @@ def strict_converter() -> cattrs.Converter:
     for kind in (str, int, bool):
         rules.register_structure_hook(kind, _exactly(kind))
     rules.register_structure_hook(float, _number)
-    rules.register_structure_hook_factory(_is_enum, _enum_hook)
+    rules.register_structure_hook(Enum, _member)
     rules.register_structure_hook_factory(_is_tuple, lambda t: _array_hook(t, rules))
     rules.register_structure_hook_factory(_is_mapping, lambda t: _table_hook(t, rules))
     rules.register_structure_hook_factory(_is_optional, lambda t: _optional_hook(t, rules))
@@ -123,7 +123,9 @@ def _saw(value: object) -> str:
 
 
 def _exactly(kind: type) -> _Hook:
-    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 - cattrs' signature
+    def hook(value: Any, target: Any) -> Any:  # noqa: ANN401 - cattrs' signature
+        if issubclass(target, Enum):  # a StrEnum is a str, and cattrs goes by the class
+            return _member(value, target)
         if type(value) is not kind:
             raise WrongValue(Wrong("", f"expected {_WORDS[kind]}, saw {_saw(value)}"))
         return value
@@ -137,20 +139,13 @@ def _number(value: Any, _: Any) -> float:  # noqa: ANN401 - cattrs' signature
     return float(value)
 
 
-def _is_enum(target: Any) -> bool:  # noqa: ANN401 - any type
-    return isinstance(target, type) and issubclass(target, Enum)
-
-
-def _enum_hook(target: type[Enum]) -> _Hook:
-    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 - cattrs' signature
-        words = [str(member.value) for member in target]
-        if value not in words:
-            wanted = ", ".join(repr(word) for word in words)
-            reason = f"expected one of {wanted}; saw {_saw(value)}{suggestion(value, words)}"
-            raise WrongValue(Wrong("", reason))
-        return target(value)
-
-    return hook
+def _member(value: Any, target: type[Enum]) -> Enum:  # noqa: ANN401 - cattrs' signature
+    words = [str(member.value) for member in target]
+    if value not in words:
+        wanted = ", ".join(repr(word) for word in words)
+        reason = f"expected one of {wanted}; saw {_saw(value)}{suggestion(value, words)}"
+        raise WrongValue(Wrong("", reason))
+    return target(value)
 
 
 def suggestion(value: object, words: typing.Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -35,8 +35,9 @@ ACTIVATED: Final = (
 
 
 def runs_in_lab(layout: Layout, service: Service, node: str) -> bool:
-    """Whether *service* is activated on *node*; CTIManager runs beside CallManager, and HAProxy
-    fronts Tomcat from 14 on.
+    """Whether *service* is activated on *node*.
+
+    CTIManager runs beside CallManager, and HAProxy fronts Tomcat from 14 on.
     """
     if service is Service.CTIMANAGER:
         return layout.runs(Service.CALLMANAGER, node)
@@ -78,13 +79,29 @@ def cluster_facts(
     *,
     at: datetime | None = None,
     full: str = "",
+    addresses: Mapping[str, str] | None = None,
+    services: Mapping[str, Mapping[Service, ServiceState]] | None = None,
+    phones: Sequence[Phone] | None = None,
+    registrations: Mapping[str, Registration] | None = None,
 ) -> ClusterFacts:
-    """What discovery of this world finds."""
+    """What discovery of this world finds.
+
+    Args:
+        layout: What does not change.
+        kinds: Of the phones of *world*.
+        world: As it is.
+        at: The instant of the discovery; any, if not given.
+        full: The full version.
+        addresses: By node; the nodes' names, if not given.
+        services: By node; if not given, what the layout activates runs.
+        phones: As the database has them; if not given, of one model, and secure ones encrypted.
+        registrations: If not given, registered phones are so with the first node of their group.
+    """
     at = at or datetime(2026, 1, 1, tzinfo=UTC)
     nodes = tuple(
         NodeFacts(
             name=node.name,
-            address=node.name,
+            address=node.name if addresses is None else addresses[node.name],
             release=Release(*layout.release, full),
             product=Product.CALLMANAGER if node.calls else Product.IM_PRESENCE,
             is_publisher=node.publisher,
@@ -94,7 +111,9 @@ def cluster_facts(
                 if layout.has(unit, node.name)
             }
             | _shared_itlrecovery(layout, world, node.name, calls=node.calls),
-            services={
+            services=services[node.name]
+            if services is not None
+            else {
                 service: ServiceState(ServiceStatus.STARTED)
                 for service in ACTIVATED
                 if runs_in_lab(layout, service, node.name)
@@ -107,7 +126,9 @@ def cluster_facts(
     return ClusterFacts(
         nodes=nodes,
         mode=SecurityMode.MIXED if layout.mixed else SecurityMode.NON_SECURE,
-        phones=tuple(
+        phones=tuple(phones)
+        if phones is not None
+        else tuple(
             Phone(
                 name=kind.name,
                 model="lab phone",
@@ -117,7 +138,9 @@ def cluster_facts(
             )
             for kind in kinds
         ),
-        registrations={
+        registrations=registrations
+        if registrations is not None
+        else {
             kind.name: Registration(kind.name, phone.on and phone.registered, kind.group[0], at)
             for kind, phone in zip(kinds, world.phones, strict=True)
         },

@@ -1,0 +1,345 @@
+"""A scenario brought to life: the physics in time, whoever looks and whoever has gone away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple
+
+import attrs
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.facts import Registration, ServiceState, ServiceStatus
+from cucm_certflow.lab.faults import Faults
+from cucm_certflow.lab.phones_in_time import PhonesInTime
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.world import Cert, Phone, TrustList, World
+from cucm_certflow.lab.scenario import LabPhone, Scenario
+from cucm_certflow.lab.stage import Agenda, Stage
+from cucm_certflow.names import CertUnit, ListKind, Service
+
+__all__ = ["Executed", "LabCluster"]
+
+_STOPPING_AFTER: Final = 0.02
+_STOPPED_AFTER: Final = 0.25
+_STARTING_AFTER: Final = 0.35
+"""Shares of a restart after which each state shows: the lab's invention."""
+
+_NETWORK_SERVICE_UP: Final = timedelta(days=30)
+
+
+class Executed(NamedTuple):
+    """A changing command that the cluster took: when, on which node, and its text."""
+
+    at: datetime
+    node: str
+    text: str
+
+
+@attrs.define(eq=False)
+class _Process:
+    status: ServiceStatus
+    started_at: datetime
+    restart: int = 0
+
+
+class LabCluster:
+    """A cluster of *scenario* that lives by *clock*.
+
+    There are no tasks. Every access first lets happen what is due by ``clock.now()``, so that two
+    runs with the same scenario and the same calls are the same to the microsecond. A method that
+    begins a command returns the instant at which its effect is complete; the effect comes then,
+    even if the caller goes away.
+
+    Args:
+        scenario: What to bring to life.
+        clock: What its time goes by; the story begins at its present instant.
+    """
+
+    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+        self.scenario: Final = scenario
+        self.layout: Final = scenario.layout()
+        self.phones: Final[tuple[LabPhone, ...]] = tuple(scenario.each_phone())
+        self.kinds: Final = tuple(phone.kind for phone in self.phones)
+        self.faults: Final = Faults(scenario.faults)
+        self.log: Final[list[Executed]] = []
+        """Every changing command that was taken, in order."""
+
+        agenda = Agenda(clock)
+        self.began: Final = agenda.now
+        self._stage = Stage(
+            self.layout,
+            self.kinds,
+            actions.initial(self.layout, self.kinds),
+            agenda=agenda,
+            timing=scenario.timing,
+            seed=scenario.seed,
+        )
+        self._phones = PhonesInTime(self._stage, self.phones)
+        self._processes = {
+            (node.name, service): _Process(ServiceStatus.STARTED, self.began - _NETWORK_SERVICE_UP)
+            for node in scenario.nodes
+            for service in self.activated(node.name)
+        }
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def now(self) -> datetime:
+        """This instant, of which everything is true that is read next."""
+        self._stage.agenda.catch_up()
+        return self._stage.now
+
+    @property
+    def world(self) -> World:
+        """The physics, as of now."""
+        self._stage.agenda.catch_up()
+        return self._stage.world
+
+    def activated(self, node: str) -> tuple[Service, ...]:
+        """The services activated on *node*: Tomcat everywhere, HAProxy before it from 14 on."""
+        spec = self.scenario.node(node)
+        always = [Service.TOMCAT]
+        if self.layout.release >= (14, 0) and spec.activated:
+            always.append(Service.HAPROXY)
+        return (*always, *spec.activated)
+
+    def service_state(self, node: str, service: Service) -> ServiceState:
+        """The state of *service* on *node*, and when it really started."""
+        self._stage.agenda.catch_up()
+        process = self._processes.get((node, service))
+        if process is None:
+            return ServiceState(ServiceStatus.STOPPED, activated=False)
+        started = process.started_at if process.status is ServiceStatus.STARTED else None
+        return ServiceState(process.status, started_at=started)
+
+    def is_up(self, node: str, service: Service) -> bool:
+        """Whether *service* answers on *node*; a service that is about to stop still does."""
+        return self.service_state(node, service).status is ServiceStatus.STARTED
+
+    def is_web_up(self, node: str) -> bool:
+        """Whether the web interfaces of *node* answer: Tomcat, and HAProxy where it is."""
+        web = (s for s in self.activated(node) if s in (Service.TOMCAT, Service.HAPROXY))
+        return all(self.is_up(node, service) for service in web)
+
+    def registrations(self) -> Mapping[str, Registration]:
+        """All phones by name, also those that have no registration; instants in whole seconds."""
+        self._stage.agenda.catch_up()
+        return self._phones.registrations()
+
+    def phone(self, name: str) -> Phone:
+        """What the phone called *name* holds: for tests, no node could tell.
+
+        Raises:
+            ValueError: there is none.
+        """
+        return self.world.phones[self._phones.index_of(name)]
+
+    def certificate(self, node: str, unit: CertUnit) -> Cert:
+        """The certificate of *unit* that *node* holds; ITLRecovery may be the publisher's.
+
+        Raises:
+            ValueError: the node has no such certificate.
+        """
+        owner = node
+        if unit is CertUnit.ITLRECOVERY and Service.TVS in self.activated(node):
+            owner = self.layout.itlrecovery_of(node)
+        if not self.layout.has(unit, owner):
+            message = f"{node} has no {unit.value} certificate"
+            raise ValueError(message)
+        return self.world.current(unit, owner)
+
+    def served(self, node: str, kind: ListKind) -> TrustList | None:
+        """The list that *node* serves; None if there is no file, or no TFTP that would serve it."""
+        world = self.world
+        if not self.is_up(node, Service.TFTP):
+            return None
+        return world.itl_of(node) if kind is ListKind.ITL else world.ctl_of(node)
+
+    def presented_tomcat(self, node: str) -> Cert | None:
+        """The certificate on port 8443 of *node*; None if nobody answers there."""
+        return self.world.presents(CertUnit.TOMCAT, node) if self.is_web_up(node) else None
+
+    # ── changing ──────────────────────────────────────────────────────────────────────────
+
+    def begin_regenerate(self, node: str, unit: CertUnit) -> datetime:
+        """``set cert regen``; returns when the certificate is new.
+
+        Raises:
+            ValueError: the node owns no such certificate; nothing is done.
+        """
+        if not self.layout.has(unit, node):
+            message = f"{unit.value} certificate is not in the list of certificates of {node}"
+            raise ValueError(message)
+        text = f"set cert regen {unit.value}"
+        length = self._take(node, text, self._stage.timing.regenerate_s)
+        return self._stage.after(length, partial(self._regenerated, node, unit))
+
+    def begin_restart(self, node: str, service: Service) -> datetime:
+        """``utils service restart``; returns when the service runs again.
+
+        It goes on answering for a moment, as if nothing had happened.
+
+        Raises:
+            ValueError: the service is not activated there; nothing is done.
+        """
+        process = self._processes.get((node, service))
+        if process is None:
+            message = f"{service.value} is not activated on {node}"
+            raise ValueError(message)
+        timing = self._stage.timing
+        length = self._take(
+            node, f"utils service restart {service.value}", timing.restart_of(service)
+        )
+        process.restart += 1
+        for share, turn in (
+            (_STOPPING_AFTER, self._stopping),
+            (_STOPPED_AFTER, self._stopped),
+            (_STARTING_AFTER, self._starting),
+            (1.0, self._started),
+        ):
+            self._stage.after(length * share, partial(turn, node, service, process.restart))
+        return self._stage.now + length
+
+    def begin_ctl_update(self, node: str) -> datetime:
+        """``utils ctl update CTLFile``; returns when the command is done.
+
+        The new list is that of the certificates of that instant. Each TFTP node serves it after
+        its own lag, which is later than what is returned.
+
+        Raises:
+            ValueError: it is not the publisher, or the cluster has no CTL; nothing is done.
+        """
+        self._check_publisher(node)
+        self._check_mixed()
+        length = self._take(node, "utils ctl update CTLFile", self._stage.timing.ctl_update_s)
+        return self._stage.after(length, partial(self._spread, ListKind.CTL, actions.update_ctl))
+
+    def begin_localkey(self, node: str, kind: ListKind) -> datetime:
+        """``utils itl|ctl reset localkey``; returns when the command is done, as the CTL update.
+
+        Raises:
+            ValueError: it is not the publisher, the release has no such command, or the cluster
+                has no such list; nothing is done.
+        """
+        self._check_publisher(node)
+        if kind is ListKind.CTL:
+            self._check_mixed()
+        if not self.layout.has_itlrecovery:
+            message = "reset localkey came with release 10.0"
+            raise ValueError(message)
+        text = f"utils {kind.value.lower()} reset localkey"
+        length = self._take(node, text, self._stage.timing.localkey_s)
+        return self._stage.after(
+            length,
+            partial(self._spread, kind, partial(actions.reset_localkey, kind=kind)),
+        )
+
+    def reset_phone(self, name: str) -> datetime:
+        """``doDeviceReset`` of one phone; returns when the phone leaves.
+
+        It is taken whether or not anything will come of it: only a registered phone hears it, and
+        one in a call leaves when the call ends.
+
+        Raises:
+            ValueError: no phone is called that; nothing is done.
+        """
+        index = self._phones.index_of(name)
+        self._take(self.layout.publisher, f"doDeviceReset {name}", 0.0)
+        return self._phones.reset(index)
+
+    def power(self, name: str, *, on: bool) -> datetime:
+        """Somebody switches a phone; returns when it is off, or has booted.
+
+        Raises:
+            ValueError: no phone is called that.
+        """
+        index = self._phones.index_of(name)
+        self._stage.agenda.catch_up()
+        return self._phones.power(index, on=on)
+
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let *action* happen *seconds* from now, for example a command that comes late."""
+        self._stage.agenda.catch_up()
+        self._stage.after(timedelta(seconds=seconds), action)
+
+    # ── what happens then ─────────────────────────────────────────────────────────────────
+
+    def _take(self, node: str, text: str, seconds: float) -> timedelta:
+        """Log a command that begins now; returns how long it takes."""
+        self._stage.agenda.catch_up()
+        self.log.append(Executed(self._stage.now, node, text))
+        if not seconds:
+            return timedelta(0)
+        times = sum(1 for entry in self.log if entry.node == node and entry.text == text)
+        return self._stage.about(f"{node} {text} {times}", seconds)
+
+    def _regenerated(self, node: str, unit: CertUnit) -> None:
+        stage = self._stage
+        stage.world = actions.regenerate(self.layout, stage.world, unit, node)
+        if unit is CertUnit.TVS and self.layout.variant.tvs_restarts_itself:
+            self._processes[node, Service.TVS].started_at = stage.now
+
+    def _stopping(self, node: str, service: Service, restart: int) -> None:
+        process = self._processes[node, service]
+        if process.restart != restart:
+            return
+        process.status = ServiceStatus.STOPPING
+        if self.layout.runs(service, node):
+            stage, phones = self._stage, self._stage.world.phones
+            after = actions.stop(self.layout, stage.world, service, node, self.kinds)
+            stage.world = after._replace(phones=phones)  # these take their time
+        if service is Service.CALLMANAGER:
+            self._phones.callmanager_stopped(node)
+
+    def _stopped(self, node: str, service: Service, restart: int) -> None:
+        if self._processes[node, service].restart == restart:
+            self._processes[node, service].status = ServiceStatus.STOPPED
+
+    def _starting(self, node: str, service: Service, restart: int) -> None:
+        if self._processes[node, service].restart == restart:
+            self._processes[node, service].status = ServiceStatus.STARTING
+
+    def _started(self, node: str, service: Service, restart: int) -> None:
+        process = self._processes[node, service]
+        if process.restart != restart:
+            return
+        stage = self._stage
+        process.status, process.started_at = ServiceStatus.STARTED, stage.now
+        if self.layout.runs(service, node):
+            phones = stage.world.phones
+            after = actions.restart(self.layout, stage.world, service, node, self.kinds)
+            stage.world = after._replace(phones=phones)  # these take their time
+        if service is Service.CALLMANAGER:
+            self._phones.callmanager_started(node)
+        front = self._processes.get((node, Service.HAPROXY))
+        if service is Service.TOMCAT and front is not None:
+            front.started_at = stage.now  # web-apis.md §2: restarts with Tomcat
+
+    def _spread(self, kind: ListKind, change: Callable[..., World]) -> None:
+        """The command is done: each TFTP node takes its list from it after its own lag."""
+        done = change(self.layout, self._stage.world)
+        for node in self.layout.tftp_nodes:
+            served = done.itl_of(node) if kind is ListKind.ITL else done.ctl_of(node)
+            lag = timedelta(seconds=self._stage.timing.lag_of(node))
+            self._stage.after(lag, partial(self._serve, node, kind, served))
+
+    def _serve(self, node: str, kind: ListKind, served: TrustList | None) -> None:
+        world = self._stage.world
+        if kind is ListKind.CTL:
+            ctl = tuple((name, served if name == node else old) for name, old in world.ctl)
+            self._stage.world = world._replace(ctl=ctl)
+        elif served is not None:
+            itl = tuple((name, served if name == node else old) for name, old in world.itl)
+            self._stage.world = world._replace(itl=itl)
+
+    def _check_publisher(self, node: str) -> None:
+        if node != self.layout.publisher:
+            message = f"{node} is not the publisher"
+            raise ValueError(message)
+
+    def _check_mixed(self) -> None:
+        if not self.layout.mixed:
+            message = "a non-secure cluster has no CTL"
+            raise ValueError(message)

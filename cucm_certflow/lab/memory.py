@@ -1,0 +1,339 @@
+"""The lab cluster behind the library's own seam, without any bytes in between."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import attrs
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    Reply,
+    ReplyKind,
+    ResetLocalkey,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.facts import (
+    CertificateOf,
+    ClusterFacts,
+    Fact,
+    Known,
+    PresentedCertificate,
+    Query,
+    Registrations,
+    ReplyTo,
+    ServedList,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view
+from cucm_certflow.lab.scenario import FaultKind, FaultSpec
+from cucm_certflow.names import ListKind, Service
+
+__all__ = ["MemoryTransport"]
+
+_CLI: Final = "platform CLI"
+_NOTHING_CAME: Final = "the connection broke before anything came back"
+
+
+class MemoryTransport:
+    """A :class:`~cucm_certflow.transports.base.Transport` over a :class:`LabCluster`.
+
+    Looks and commands take the scenario's time, and its faults strike them. Like a session of the
+    platform CLI it knows when a service started only if it watched that restart itself, to the
+    end; a second transport over the same cluster does not.
+
+    Args:
+        cluster: What it is a way to.
+        clock: The cluster's.
+    """
+
+    def __init__(self, cluster: LabCluster, clock: Clock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._timing = cluster.scenario.timing
+        self._sessions: set[str] = set()
+        self._watched: dict[tuple[str, Service], datetime] = {}
+
+    async def aclose(self) -> None:
+        """Let go of the sessions; idempotent."""
+        self._sessions.clear()
+
+    def supports(self, what: Query | Command) -> bool:
+        """Whether *what* is about a node of the cluster; all but :class:`ReplyTo` can be asked."""
+        if isinstance(what, Registrations):
+            return True
+        return not isinstance(what, ReplyTo) and what.node in self._names()
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────
+
+    async def observe(self, query: Query) -> Fact:
+        """Ask; what is seen is as old as the end of the look, and dated with its beginning."""
+        at = self._clock.now()
+        if not self.supports(query):
+            return Unknown("nobody can be asked that here", at, "lab")
+        node, text, by = self._asked(query)
+        if by == _CLI:
+            await self._open(node)
+        await self._clock.sleep(self._timing.look_s)
+        fault = self._cluster.faults.strike(node, text)
+        if fault is not None:
+            self._sessions.discard(node)
+            return Unknown(f"{text} on {node}: {_words_of(fault)}", at, by)
+        try:
+            return Known(self._seen(query), at, by)
+        except _Unseen as error:
+            return Unknown(str(error), at, by)
+
+    def _asked(self, query: Query) -> tuple[str, str, str]:
+        """Which node is asked, with which words, by which way."""
+        match query:
+            case CertificateOf(node, unit):
+                return node, f"show cert own {unit.value}", _CLI
+            case ServedList(node, kind):
+                return node, f"show {kind.value.lower()}", "HTTP 6970"
+            case ServiceOn(node):
+                return node, "utils service list", _CLI
+            case PresentedCertificate(node):
+                return node, "https 8443", "TLS 8443"
+            case Registrations():
+                return self._cluster.layout.publisher, "selectCmDeviceExt", "RISPort70"
+            case ReplyTo():
+                raise AssertionError(query)
+
+    def _seen(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
+        match query:
+            case CertificateOf(node, unit):
+                try:
+                    return certificate_of(self._cluster.certificate(node, unit))
+                except ValueError as error:
+                    raise _Unseen(str(error)) from error
+            case ServedList(node, kind):
+                if not self._cluster.is_up(node, Service.TFTP):
+                    message = f"nobody answers on port 6970 of {node}"
+                    raise _Unseen(message)
+                served = self._cluster.served(node, kind)
+                return None if served is None else list_view(served)
+            case ServiceOn(node, service):
+                return self._service(node, service)
+            case PresentedCertificate(node):
+                presented = self._cluster.presented_tomcat(node)
+                if presented is None:
+                    message = f"nobody answers on port 8443 of {node}"
+                    raise _Unseen(message)
+                return str(presented)
+            case Registrations():
+                publisher = self._cluster.layout.publisher
+                if not self._cluster.is_web_up(publisher):
+                    message = f"nobody answers on port 8443 of {publisher}"
+                    raise _Unseen(message)
+                return self._cluster.registrations()
+            case ReplyTo():
+                raise AssertionError(query)
+
+    def _service(self, node: str, service: Service) -> ServiceState:
+        state = self._cluster.service_state(node, service)
+        runs = state.status is ServiceStatus.STARTED
+        watched = self._watched.get((node, service)) if runs else None
+        return attrs.evolve(state, started_at=watched)
+
+    async def discover(self) -> ClusterFacts:
+        """Read everything that a plan is made from; ``unknown`` names what does not answer."""
+        cluster = self._cluster
+        for node in self._names():
+            await self._open(node)
+            await self._clock.sleep(self._timing.look_s)
+        at = cluster.now
+        facts = cluster_facts(
+            cluster.layout,
+            cluster.kinds,
+            cluster.world,
+            at=at,
+            full=cluster.scenario.release.full,
+            addresses={node.name: node.address for node in cluster.scenario.nodes},
+            services={
+                node: {service: self._service(node, service) for service in cluster.activated(node)}
+                for node in self._names()
+            },
+            phones=[phone.device for phone in cluster.phones],
+            registrations=cluster.registrations(),
+        )
+        unknown = [
+            f"{kind.value} of {node}: nobody answers on port 6970"
+            for node in cluster.layout.tftp_nodes
+            if not cluster.is_up(node, Service.TFTP)
+            for kind in ListKind
+        ]
+        nodes = tuple(
+            attrs.evolve(node, itl=None, ctl=None)
+            if node.runs(Service.TFTP) and not cluster.is_up(node.name, Service.TFTP)
+            else node
+            for node in facts.nodes
+        )
+        if cluster.is_web_up(cluster.layout.publisher):
+            return attrs.evolve(facts, nodes=nodes, unknown=tuple(unknown))
+        unknown.append("phones and registrations: nobody answers on port 8443 of the publisher")
+        return attrs.evolve(facts, nodes=nodes, phones=(), registrations={}, unknown=tuple(unknown))
+
+    # ── changing ──────────────────────────────────────────────────────────────────────────
+
+    async def perform(self, command: Command) -> Reply:
+        """Send *command*, and wait until it is complete or a fault has struck."""
+        if not self.supports(command):
+            return Reply(ReplyKind.REFUSED, f"{command.node} is no node of this cluster")
+        if isinstance(command, ResetPhones):
+            return await self._reset(command)
+        await self._open(command.node)
+        fault = self._cluster.faults.strike(command.node, str(command))
+        begin = partial(self._begin, command)
+        if fault is not None and (reply := self._before(fault, begin)) is not None:
+            self._sessions.discard(command.node)
+            return reply
+        try:
+            end = begin()
+        except ValueError as error:
+            return Reply(ReplyKind.REFUSED, str(error))
+        if fault is not None and fault.kind is FaultKind.LOST_REPLY:
+            # Half-way, so that the effect is yet to come when the caller begins to look.
+            await self._clock.sleep((end - self._clock.now()).total_seconds() / 2)
+            self._sessions.discard(command.node)
+            return Reply(ReplyKind.LOST, _NOTHING_CAME)
+        await self._sleep_until(end)
+        if fault is not None:
+            return Reply(ReplyKind.LOST, _words_of(fault))
+        if isinstance(command, RestartService):
+            self._watch(command)
+        return Reply(ReplyKind.ACCEPTED, self._text(command))
+
+    def _begin(self, command: Command) -> datetime:
+        match command:
+            case Regenerate(node, unit):
+                return self._cluster.begin_regenerate(node, unit)
+            case RestartService(node, service):
+                return self._cluster.begin_restart(node, service)
+            case UpdateCtl(node):
+                return self._cluster.begin_ctl_update(node)
+            case ResetLocalkey(node, kind):
+                return self._cluster.begin_localkey(node, kind)
+            case ResetPhones(_, names):
+                for name in names:
+                    with contextlib.suppress(ValueError):
+                        self._cluster.reset_phone(name)
+                return self._cluster.now
+
+    def _before(self, fault: FaultSpec, begin: Callable[[], datetime]) -> Reply | None:
+        """The reply of a fault that strikes before the node takes the command."""
+        match fault.kind:
+            case FaultKind.REFUSED:
+                return Reply(ReplyKind.REFUSED, _words_of(fault))
+            case FaultKind.LOST_COMMAND:
+                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+            case FaultKind.LATE:
+
+                def come() -> None:
+                    with contextlib.suppress(ValueError):  # refused, and nobody is there to hear
+                        begin()
+
+                self._cluster.later(fault.late_s, come)
+                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+            case FaultKind.LOST_REPLY | FaultKind.UNKNOWN_LAYOUT:
+                return None
+
+    async def _reset(self, command: ResetPhones) -> Reply:
+        """One ``doDeviceReset`` after the other, as long as the publisher's Tomcat answers."""
+        cluster, publisher = self._cluster, self._cluster.layout.publisher
+        if not cluster.is_web_up(publisher):
+            return Reply(ReplyKind.REFUSED, f"no connection to port 8443 of {publisher}")
+        fault = cluster.faults.strike(command.node, str(command))
+        if fault is not None:
+            reply = self._before(fault, partial(self._begin, command))
+            if reply is not None:
+                return reply
+        missing: list[str] = []
+        for name in command.names:
+            if not cluster.is_web_up(publisher):
+                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+            try:
+                cluster.reset_phone(name)
+            except ValueError:
+                missing.append(name)
+            await self._clock.sleep(self._timing.reset_call_s)
+        if fault is not None:
+            return Reply(ReplyKind.LOST, _words_of(fault))
+        if missing and len(missing) == len(command.names):
+            return Reply(ReplyKind.REFUSED, f"Item not valid: {', '.join(missing[:5])} not found")
+        text = "".join(f"; {name} not found" for name in missing[:5])
+        return Reply(ReplyKind.ACCEPTED, f"{len(command.names) - len(missing)} times true{text}")
+
+    def _watch(self, command: RestartService) -> None:
+        key = (command.node, command.service)
+        started_at = self._cluster.service_state(*key).started_at
+        if started_at is not None:
+            self._watched[key] = started_at
+
+    def _text(self, command: Command) -> str:
+        """What the node prints; where domain/cli.md has no capture, the lab's invention."""
+        match command:
+            case Regenerate(_, unit):
+                return (
+                    f"Successfully Regenerated Certificate for {unit.value}.\nYou must restart "
+                    f"services related to {unit.value} for the regenerated certificates to become "
+                    "active."
+                )
+            case RestartService(_, service):
+                states = ("STOPPING", "STARTING", "STARTED")
+                return "\n".join(f"{service.value}[{state}]  " for state in states)
+            case ResetLocalkey(_, ListKind.ITL):
+                nodes = self._cluster.layout.tftp_nodes
+                sent = "".join(f"Successfully transferred reset ITL to node {n}\n" for n in nodes)
+                count = f"Number of Active TFTP servers in the cluster : {len(nodes)}"
+                return f"The reset ITL file was generated successfully\n{sent}{count}"
+            case ResetLocalkey():
+                return "CTL file Reset."  # no capture is known
+            case UpdateCtl():
+                return (
+                    "Updating CTL file\nCTL file Updated\nPlease Restart the TFTP and Cisco "
+                    "CallManager services on all nodes in the cluster that run these services"
+                )
+            case ResetPhones():
+                raise AssertionError(command)
+
+    # ── small things ──────────────────────────────────────────────────────────────────────
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self._cluster.scenario.nodes)
+
+    async def _open(self, node: str) -> None:
+        if node not in self._sessions:
+            self._sessions.add(node)
+            await self._clock.sleep(self._timing.session_start_s)
+
+    async def _sleep_until(self, instant: datetime) -> None:
+        # More than once, if the clock that sleeps runs ahead of the one that tells the time.
+        while (left := (instant - self._clock.now()).total_seconds()) > 0:
+            await self._clock.sleep(left)
+
+
+class _Unseen(Exception):
+    """There is no answer, and this is why."""
+
+
+_WORDS: Final[Mapping[FaultKind, str]] = {
+    FaultKind.REFUSED: "The command was refused by a fault of the scenario",
+    FaultKind.UNKNOWN_LAYOUT: "%% 4711 unbekannte Ausgabe %%",
+}
+
+
+def _words_of(fault: FaultSpec) -> str:
+    return _WORDS.get(fault.kind, _NOTHING_CAME)

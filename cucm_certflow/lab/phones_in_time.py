@@ -1,0 +1,244 @@
+"""The phones of a lab cluster in time: when they leave, boot, load their lists and register.
+
+What they accept is the physics'. When they come is the lab's invention throughout; except that a
+reset travels over the registration alone, and that a phone in a call puts it off (procedures.md,
+section 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import attrs
+
+from cucm_certflow.facts import Registration
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.phones import can_register, home
+from cucm_certflow.lab.physics.world import Phone
+from cucm_certflow.lab.scenario import LabPhone, PhoneState
+from cucm_certflow.lab.stage import Stage
+from cucm_certflow.names import Service
+
+__all__ = ["PhonesInTime"]
+
+
+@attrs.define(eq=False)
+class _Life:
+    """Where one phone stands; ``visit`` counts its boots, so that an old one's events are void."""
+
+    node: str = ""
+    visit: int = 0
+    is_booting: bool = False
+    in_call: bool = False
+    reset_waits: bool = False
+    moves: int = 0
+    retries: int = 0
+
+
+class PhonesInTime:
+    """Every phone of *stage*, in its order."""
+
+    def __init__(self, stage: Stage, phones: Sequence[LabPhone]) -> None:
+        self._stage = stage
+        self._names = tuple(phone.kind.name for phone in phones)
+        self._index = {name: index for index, name in enumerate(self._names)}
+        self._lives = tuple(_Life() for _ in phones)
+        self._table: dict[str, Registration] = {}
+        for index, phone in enumerate(phones):
+            self._begin(index, phone)
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────
+
+    def registrations(self) -> Mapping[str, Registration]:
+        """Where every phone is registered, as of now."""
+        return dict(self._table)
+
+    def index_of(self, name: str) -> int:
+        """The place of the phone called *name*.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if name not in self._index:
+            message = f"no phone is called {name[:40]}"
+            raise ValueError(message)
+        return self._index[name]
+
+    # ── what people do ────────────────────────────────────────────────────────────────────
+
+    def reset(self, index: int) -> datetime:
+        """Tell a phone to reset, which it hears if it is registered; returns when it leaves."""
+        life, now = self._lives[index], self._stage.now
+        if not self._is_registered(index):
+            return now
+        if life.in_call:
+            life.reset_waits = True
+            return now
+        lag = self._draw(index, f"reset {life.visit}", self._stage.timing.reset_lag_s)
+        return self._stage.after(lag, partial(self._boot, index, life.visit))
+
+    def power(self, index: int, *, on: bool) -> datetime:
+        """Switch a phone off or on; returns when it has left, or is registered if it can be."""
+        life = self._lives[index]
+        phone = self._phone(index)
+        if phone.on == on:
+            return self._stage.now
+        life.visit += 1
+        life.is_booting = life.in_call = life.reset_waits = False
+        self._put(index, phone._replace(on=on, registered=False))
+        self._show(index, "")
+        return self._boot(index, life.visit) if on else self._stage.now
+
+    # ── what CallManagers do to them ──────────────────────────────────────────────────────
+
+    def callmanager_stopped(self, node: str) -> None:
+        """The phones registered with *node* lose it, and look for the next of their group."""
+        for index, life in enumerate(self._lives):
+            if life.node == node:
+                self._leave(index)
+                self._later(index, self._stage.timing.phone_failover_s)
+
+    def callmanager_started(self, node: str) -> None:
+        """The phones that prefer *node*, and those that have no registration, come to it."""
+        timing = self._stage.timing
+        for index, kind in enumerate(self._stage.kinds):
+            if node not in kind.group or not self._phone(index).on:
+                continue
+            at = self._lives[index].node
+            if not at:
+                self._later(index, timing.phone_register_s)
+            elif kind.group.index(node) < kind.group.index(at):
+                self._later(index, timing.phone_fallback_s)
+
+    # ── what they do ──────────────────────────────────────────────────────────────────────
+
+    def _begin(self, index: int, phone: LabPhone) -> None:
+        stage, life = self._stage, self._lives[index]
+        is_on = phone.state is not PhoneState.OFF
+        self._put(index, self._phone(index)._replace(on=is_on, registered=False))
+        self._show(index, "")
+        if is_on and self._can_register(index):
+            before = self._draw(index, "past", (3_600.0, 864_000.0))
+            self._put(index, self._phone(index)._replace(registered=True))
+            self._show(index, phone.kind.group[0], since=stage.now - before)
+        if phone.state is PhoneState.IN_A_CALL:
+            life.in_call = True
+            if phone.call_s is not None:
+                end = timedelta(seconds=phone.call_s)
+                stage.after(end, partial(self._hang_up, index, life.visit))
+
+    def _hang_up(self, index: int, visit: int) -> None:
+        life = self._lives[index]
+        if life.visit != visit:
+            return
+        life.in_call = False
+        if life.reset_waits:
+            life.reset_waits = False
+            self._boot(index, visit)
+
+    def _boot(self, index: int, visit: int) -> datetime:
+        """Leave and boot; void if the phone has been switched or has booted since."""
+        stage, life = self._stage, self._lives[index]
+        if life.visit != visit or not self._phone(index).on:
+            return stage.now
+        life.visit += 1
+        life.is_booting, life.in_call, life.reset_waits = True, False, False
+        if self._is_registered(index):
+            self._leave(index)
+        whole = self._draw(index, f"boot {life.visit}", stage.timing.phone_boot_s)
+        loading = timedelta(seconds=stage.timing.phone_load_s)
+        stage.after(whole - loading, partial(self._load, index, life.visit, 0))
+        return stage.now + whole
+
+    def _load(self, index: int, visit: int, choice: int) -> None:
+        """Load the lists from the TFTP node of *choice*, or wait in vain and go to the next."""
+        stage, life = self._stage, self._lives[index]
+        if life.visit != visit:
+            return
+        kind, timing = stage.kinds[index], stage.timing
+        if choice < len(kind.tftp):
+            node = kind.tftp[choice]
+            if not stage.world.up(Service.TFTP, node):
+                wait = timedelta(seconds=timing.tftp_timeout_s)
+                stage.after(wait, partial(self._load, index, visit, choice + 1))
+                return
+            stage.world = actions.boot(stage.layout, stage.kinds, stage.world, index, node)
+            self._put(index, self._phone(index)._replace(registered=False))
+        stage.after(timedelta(seconds=timing.phone_load_s), partial(self._arrive, index, visit))
+
+    def _arrive(self, index: int, visit: int) -> None:
+        if self._lives[index].visit == visit:
+            self._lives[index].is_booting = False
+            self._register(index)
+
+    def _later(self, index: int, span: tuple[float, float]) -> None:
+        life = self._lives[index]
+        life.moves += 1
+        delay = self._draw(index, f"move {life.moves}", span)
+        self._stage.after(delay, partial(self._look_for_home, index, life.visit))
+
+    def _look_for_home(self, index: int, visit: int) -> None:
+        life = self._lives[index]
+        if life.visit != visit or life.is_booting or not self._phone(index).on:
+            return
+        best = home(self._stage.world, self._stage.kinds[index])
+        if best is not None and best != life.node:
+            self._register(index)
+
+    def _register(self, index: int) -> None:
+        """Register with the best node that runs. Unkind: who cannot has no registration at all.
+
+        A secure phone that came back to a better node whose certificate it cannot accept does not
+        return to the one that it left.
+        """
+        stage = self._stage
+        node = home(stage.world, stage.kinds[index])
+        if node is not None and self._can_register(index):
+            self._put(index, self._phone(index)._replace(registered=True))
+            self._show(index, node)
+            return
+        if self._is_registered(index):
+            self._leave(index)
+        if stage.kinds[index].secure:
+            life = self._lives[index]
+            life.retries += 1
+            delay = self._draw(index, f"retry {life.retries}", stage.timing.secure_phone_retry_s)
+            stage.after(delay, partial(self._retry, index, life.visit))
+
+    def _retry(self, index: int, visit: int) -> None:
+        if not self._is_registered(index):
+            self._boot(index, visit)
+
+    # ── small things ──────────────────────────────────────────────────────────────────────
+
+    def _leave(self, index: int) -> None:
+        self._put(index, self._phone(index)._replace(registered=False))
+        self._show(index, "")
+
+    def _is_registered(self, index: int) -> bool:
+        phone = self._phone(index)
+        return phone.on and phone.registered
+
+    def _can_register(self, index: int) -> bool:
+        stage = self._stage
+        return can_register(stage.layout, stage.world, stage.kinds[index], self._phone(index))
+
+    def _phone(self, index: int) -> Phone:
+        return self._stage.world.phones[index]
+
+    def _put(self, index: int, phone: Phone) -> None:
+        world = self._stage.world
+        if world.phones[index] != phone:
+            phones = (*world.phones[:index], phone, *world.phones[index + 1 :])
+            self._stage.world = world._replace(phones=phones)
+
+    def _show(self, index: int, node: str, *, since: datetime | None = None) -> None:
+        """Put down where the phone is now registered, in whole seconds like RISPort's TimeStamp."""
+        self._lives[index].node = node
+        whole = (since or self._stage.now).replace(microsecond=0)
+        self._table[self._names[index]] = Registration(self._names[index], bool(node), node, whole)
+
+    def _draw(self, index: int, what: str, span: tuple[float, float]) -> timedelta:
+        return self._stage.draw(f"{self._names[index]} {what}", span)

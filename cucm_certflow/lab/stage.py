@@ -1,0 +1,94 @@
+"""What happens when, without tasks: events that are due run before anybody looks."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.lab.physics.world import Layout, PhoneKind, World
+from cucm_certflow.lab.timing import Timing
+
+__all__ = ["Agenda", "Stage"]
+
+
+class Agenda:
+    """A heap of events; equal instants run in the order in which they were put down.
+
+    Nothing runs by itself: :meth:`catch_up` runs what is due, each event at its own instant.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._count = 0
+        self._is_running = False
+        self.now = clock.now()
+        """The instant of the event that runs, else that of the last :meth:`catch_up`."""
+
+    def at(self, instant: datetime, action: Callable[[], object]) -> None:
+        """Put down that *action* happens at *instant*."""
+        self._count += 1
+        heapq.heappush(self._heap, (instant, self._count, action))
+
+    def catch_up(self) -> None:
+        """Run everything that is due by now."""
+        if self._is_running:
+            return
+        self._is_running = True
+        try:
+            now = self._clock.now()
+            while self._heap and self._heap[0][0] <= now:
+                instant, _, action = heapq.heappop(self._heap)
+                self.now = max(self.now, instant)
+                action()
+            self.now = max(self.now, now)
+        finally:
+            self._is_running = False
+
+
+class Stage:
+    """The world, the hour and chance: what the cluster and its phones share.
+
+    Chance does not depend on the order of things: each draw has a name, so that one more command
+    at the beginning does not change the boots of all phones at the end.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        kinds: tuple[PhoneKind, ...],
+        world: World,
+        *,
+        agenda: Agenda,
+        timing: Timing,
+        seed: int,
+    ) -> None:
+        self.layout = layout
+        self.kinds = kinds
+        self.world = world
+        self.agenda = agenda
+        self.timing = timing
+        self._seed = seed
+
+    @property
+    def now(self) -> datetime:
+        """The instant of what is happening."""
+        return self.agenda.now
+
+    def draw(self, name: str, span: tuple[float, float]) -> timedelta:
+        """A duration within *span* seconds, decided by the seed and *name*."""
+        return timedelta(seconds=random.Random(f"{self._seed}/{name}").uniform(*span))
+
+    def about(self, name: str, seconds: float) -> timedelta:
+        """*seconds*, give or take the scenario's jitter."""
+        off = seconds * self.timing.jitter
+        return self.draw(name, (seconds - off, seconds + off))
+
+    def after(self, delay: timedelta, action: Callable[[], object]) -> datetime:
+        """Put down that *action* happens *delay* from now; returns when."""
+        instant = self.now + delay
+        self.agenda.at(instant, action)
+        return instant

@@ -1,0 +1,402 @@
+"""Clusters, plans and an explorer for the proofs: more can go wrong in it, and more is forbidden.
+
+:class:`Unkind` checks the rules of the field in every state. They are stated over the physics and
+over what is about to be sent, never through a guard, so that a guard can be taken out and missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    ReplyKind,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.facts import (
+    CertificateOf,
+    Fact,
+    Known,
+    Query,
+    ReplyTo,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+    reply_known,
+)
+from cucm_certflow.commands import Reply
+from cucm_certflow.lab.observe import cluster_facts
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.phones import synced
+from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant, World
+from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.vocabulary import Procedure
+from cucm_certflow.testing.explorer import Explorer, Limits, Moment
+
+__all__ = [
+    "BOTH",
+    "CALM",
+    "NODES",
+    "R11_5",
+    "R14",
+    "Unkind",
+    "homed",
+    "layout_of",
+    "planned",
+    "show",
+    "variant_of",
+]
+
+R11_5, R14 = (11, 5), (14, 0)
+NODES: Final = (Node("pub", True), Node("sub", False))
+BOTH: Final = frozenset({CertUnit.CALLMANAGER, CertUnit.TVS})
+CALM: Final = Limits(crashes=0, lost_replies=0)
+"""No fault of ours; the phones are as unkind as ever."""
+
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_NEW: Final = 2  # the generation after one regeneration
+_LAST_AGE: Final = 2
+_IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+
+
+def show(*words: object) -> None:
+    """For whoever runs the tests with -s."""
+    print(*words)  # noqa: T201
+
+
+def variant_of(release: tuple[int, int], *, at_once: bool = False) -> Variant:
+    """The unkind reading of what a release does, as the library assumes it by default."""
+    young = release >= R14
+    return Variant(
+        vouches_for_itlrecovery=False,
+        tvs_restarts_itself=young,
+        tvs_vouches_for_ctl=not young,
+        itl_rebuilt_at_once=at_once,
+    )
+
+
+def layout_of(
+    release: tuple[int, int],
+    *,
+    mixed: bool = False,
+    at_once: bool = False,
+    nodes: tuple[Node, ...] = NODES,
+) -> Layout:
+    return Layout(nodes, release, mixed, variant_of(release, at_once=at_once))
+
+
+def homed(home: str, *, secure: bool = False, asks_tvs: bool = True) -> PhoneKind:
+    """A phone that uses *home*, and may come to the other node as well."""
+    other = "sub" if home == "pub" else "pub"
+    return PhoneKind(f"on {home}", (home, other), (home, other), secure, asks_tvs)
+
+
+def planned(
+    layout: Layout,
+    kinds: tuple[PhoneKind, ...],
+    *,
+    units: Iterable[CertUnit] | None = None,
+    windows: Sequence[Iterable[CertUnit]] | None = None,
+    policy: Policy | None = None,
+    waive: Iterable[str] = (),
+    procedures: Iterable[Procedure] = PROCEDURES,
+) -> Plan:
+    """A plan for the untouched cluster."""
+    facts = cluster_facts(layout, kinds, actions.initial(layout, kinds))
+    return make_plan(
+        facts, units=units, windows=windows, policy=policy, waive=waive, procedures=procedures
+    )
+
+
+# ── the rules of the field ────────────────────────────────────────────────────────────────
+
+
+def _one_change_at_a_time(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, P6."""
+    busy = sum(progress.state in _IN_FLIGHT for progress in node.run.steps)
+    return f"{busy} changes under way" if busy > explorer.plan.policy.changes_at_once else None
+
+
+def _nothing_new_while_held(explorer: Unkind, node: Moment) -> str | None:
+    """After the first change a run may hold: a person decides, nothing else is begun."""
+    held = any(progress.state is CommandState.HELD for progress in node.run.steps)
+    command = explorer.decision(node).command
+    return f"`{command}` is sent though a step is held" if held and command else None
+
+
+def _three_attempts(explorer: Unkind, node: Moment) -> str | None:
+    most = max(progress.attempt for progress in node.run.steps)
+    return f"a command is sent {most} times" if most > 3 else None  # noqa: PLR2004
+
+
+def _regenerated_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, T2, M3, V2: all nodes are regenerated, then the CTL and the restarts."""
+    decision = explorer.decision(node)
+    if decision.step is None or not isinstance(decision.command, RestartService | UpdateCtl):
+        return None
+    units = {key.unit for key in decision.step.certificates}
+    for key in explorer.plan.windows[decision.step.window].certificates:
+        if key.unit in units and node.world.current(*key).generation < _NEW:
+            return f"`{decision.command}` is sent before {key} is regenerated"
+    return None
+
+
+def _ctl_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M1: in mixed mode the CTL is updated before any service is restarted."""
+    decision = explorer.decision(node)
+    if (
+        not explorer.layout.mixed
+        or decision.step is None
+        or not isinstance(decision.command, RestartService)
+        or all(key.unit is not CertUnit.CALLMANAGER for key in decision.step.certificates)
+    ):
+        return None
+    built = actions.build_ctl(explorer.layout, node.world)
+    if all(served == built for _, served in node.world.ctl):
+        return None
+    return f"`{decision.command}` is sent before the CTL is updated"
+
+
+def _windows_in_order(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M4, V1: a window is closed before the next one is opened."""
+    step = explorer.decision(node).step
+    if step is None:
+        return None
+    for key, life in zip(explorer.plan.certificates, node.run.certificates, strict=True):
+        if (
+            explorer.plan.window_of[key] < step.window
+            and life.state is not CertificateState.VERIFIED
+        ):
+            return f"{step.id} is begun before {key} is verified"
+    return None
+
+
+def _phones_called_in_time(explorer: Unkind, node: Moment) -> str | None:
+    """Procedures K6, K8: called phones find TVS running and the final lists on every node."""
+    layout, world = explorer.layout, node.world
+    if not isinstance(explorer.decision(node).command, ResetPhones):
+        return None
+    stopped = [name for name in layout.tvs_nodes if not world.up(Service.TVS, name)]
+    if stopped:
+        return f"phones are called while TVS on {stopped[0]} is stopped"
+    for name, served in world.itl:
+        if served != actions.build_itl(layout, world, name):
+            return f"phones are called before {name} serves its new ITL"
+    return None
+
+
+def _secure_phones_can_register(explorer: Unkind, node: Moment) -> str | None:
+    """The second invariant, where it is decided: when CallManager takes up its certificate."""
+    command = explorer.decision(node).command
+    if not isinstance(command, RestartService) or command.service is not Service.CALLMANAGER:
+        return None
+    layout, kinds = explorer.layout, explorer.kinds
+    on = tuple(phone._replace(on=True) for phone in node.world.phones)
+    world = actions.restart(
+        layout, node.world._replace(phones=on), command.service, command.node, kinds
+    )
+    for index, kind in enumerate(kinds):
+        if not kind.secure or kind.group[0] != command.node or kind.name in node.run.waived:
+            continue
+        if not actions.boot(layout, kinds, world, index).phones[index].registered:
+            return f"{kind.name} cannot register with what {command.node} presents"
+    return None
+
+
+def _never_both_anchors(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M2, V1: CallManager and TVS never change between two visits of a phone."""
+    now = frozenset(node.world.gen)
+    for kind, phone in zip(explorer.kinds, node.world.phones, strict=True):
+        if phone.itl is None or kind.name in node.run.waived:
+            continue
+        if not phone.itl.tftp & now and not phone.itl.pin & now:
+            return f"{kind.name} holds neither a CallManager nor a TVS certificate of now"
+    return None
+
+
+def _only_activated(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231: services are restarted only where they are active."""
+    command = explorer.decision(node).command
+    if isinstance(command, RestartService) and (
+        (command.node, command.service) in explorer.deactivated
+    ):
+        return f"`{command}` is sent to {command.node}, where it is not activated"
+    return None
+
+
+def _finished_is_done(explorer: Unkind, node: Moment) -> str | None:
+    """Verified means new, presented, served, and held by every phone in scope."""
+    if not explorer.decision(node).finished:
+        return None
+    layout, world = explorer.layout, node.world
+    for key in explorer.plan.certificates:
+        if world.current(*key).generation < _NEW:
+            return f"finished, and {key} is not regenerated"
+    for shown in world.presented:
+        if shown not in world.gen:
+            return f"finished, and {shown.node} still presents its old {shown.unit}"
+    for name, served in world.itl:
+        if served != actions.build_itl(layout, world, name):
+            return f"finished, and {name} serves an old ITL"
+    if layout.mixed:
+        built = actions.build_ctl(layout, world)
+        if any(served != built for _, served in world.ctl):
+            return "finished, and an old CTL is served"
+    on = world._replace(phones=tuple(phone._replace(on=True) for phone in world.phones))
+    for index, kind in enumerate(explorer.kinds):
+        # A phone that went to another TFTP node may have to go there again to come into step.
+        homes = kind.tftp if explorer.limits.phones_move else kind.tftp[:1]
+        if kind.name not in node.run.waived and not any(
+            _in_step(explorer, on, index, home) for home in homes
+        ):
+            return f"finished, and {kind.name} is not in step"
+    return None
+
+
+def _in_step(explorer: Unkind, world: World, index: int, home: str) -> bool:
+    layout, kinds = explorer.layout, explorer.kinds
+    for _ in range(2):
+        world = actions.boot(layout, kinds, world, index, home)
+    phone = world.phones[index]
+    return phone.registered and synced(layout, world, kinds[index], phone, home)
+
+
+Rule = Callable[["Unkind", Moment], str | None]
+RULES: Final[tuple[Rule, ...]] = (
+    _one_change_at_a_time,
+    _nothing_new_while_held,
+    _three_attempts,
+    _regenerated_first,
+    _ctl_first,
+    _windows_in_order,
+    _phones_called_in_time,
+    _secure_phones_can_register,
+    _never_both_anchors,
+    _only_activated,
+    _finished_is_done,
+)
+
+
+class _Facts(Mapping[Query, Fact]):
+    """Every fact, fresh, straight from the physics; some of them cannot be read."""
+
+    def __init__(self, explorer: Unkind, node: Moment) -> None:
+        self._explorer = explorer
+        self._node = node
+
+    def __getitem__(self, query: Query) -> Fact:
+        node, explorer = self._node, self._explorer
+        if isinstance(query, ReplyTo):
+            if node.reply is None:
+                raise KeyError(query)
+            return reply_known(Reply(node.reply), _NOW)
+        if explorer.blind and isinstance(query, CertificateOf) and node.age < _LAST_AGE:
+            return Unknown("no answer", _NOW, "explorer")
+        return Known(explorer.value(node, query), _NOW, "physics")
+
+    def __iter__(self) -> Iterator[Query]:
+        raise TypeError
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Unkind(Explorer):
+    """The explorer, with the rules of the field checked in every state.
+
+    Args:
+        refusing: A node may refuse a command (in place of a lost reply), and a person resumes.
+        blind: Certificates cannot be read until as much time has passed as a row's budget.
+        deactivated: Services that somebody deactivated after the plan was made.
+        tvs_stops: TVS on the last node may stop by itself (in place of a lost reply), and start.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        kinds: tuple[PhoneKind, ...],
+        plan: Plan,
+        *,
+        limits: Limits | None = None,
+        tables: Tables = STANDARD,
+        refusing: bool = False,
+        blind: bool = False,
+        deactivated: frozenset[tuple[str, Service]] = frozenset(),
+        tvs_stops: bool = False,
+    ) -> None:
+        super().__init__(layout, kinds, plan, limits=limits, tables=tables)
+        self.refusing = refusing
+        self.blind = blind
+        self.deactivated = deactivated
+        self.tvs_stops = tvs_stops
+        self._found: dict[tuple[Any, ...], Decision] = {}
+
+    def value(self, node: Moment, query: Query) -> object:
+        if isinstance(query, ServiceOn) and (query.node, query.service) in self.deactivated:
+            return ServiceState(ServiceStatus.STOPPED, activated=False)
+        return super().value(node, query)
+
+    def decision(self, node: Moment) -> Decision:
+        if not self.blind:
+            return super().decision(node)
+        # Phones come and go, but what is asked of them is their registration alone.
+        key = (node._replace(pending=None, crashes=0, lost=0),)
+        if key not in self._found:
+            run = self._aged(node.run, node.age)
+            self._found[key] = decide(self.plan, run, _Facts(self, node), _NOW, self.tables)
+        return self._found[key]
+
+    def wrong_in(self, node: Moment) -> str | None:
+        wrong = super().wrong_in(node)
+        if wrong is not None:
+            return wrong
+        return next((text for rule in RULES if (text := rule(self, node)) is not None), None)
+
+    def moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        yield from super().moves(node)
+        if self.refusing and node.pending is None:
+            resumed = self._resumed(node)
+            if resumed is not None:
+                yield "a person resumes", resumed
+        if self.tvs_stops and node.pending is None:
+            yield from self._tvs_moves(node)
+
+    def _tvs_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        name = self.layout.tvs_nodes[-1]
+        if not node.world.up(Service.TVS, name):
+            world = actions.start(self.layout, node.world, Service.TVS, name)
+            yield f"TVS on {name} starts", node._replace(world=world)
+        elif node.lost:
+            world = actions.stop(self.layout, node.world, Service.TVS, name)
+            yield f"TVS on {name} stops", node._replace(world=world, lost=node.lost - 1)
+
+    def _decided(self, node: Moment, decision: Decision) -> Iterator[tuple[str, Moment]]:
+        yield from super()._decided(node, decision)
+        if self.refusing and node.lost and decision.record and decision.command:
+            refused = self._recorded(node, decision.record)
+            refused = refused._replace(reply=ReplyKind.REFUSED, lost=node.lost - 1)
+            yield f"`{decision.command}` is refused by {decision.command.node}", refused
+
+    def _resumed(self, node: Moment) -> Moment | None:
+        records = resume_records(self.plan, node.run, _NOW, self.tables)
+        after = node
+        for record in records:
+            after = self._recorded(after, record)
+        return after if records else None
+
+    def _kindly(self, node: Moment, decision: Decision) -> Moment:
+        if self.refusing and (resumed := self._resumed(node)) is not None:
+            return resumed
+        return super()._kindly(node, decision)
