@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from cattrs import BaseConverter
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.json import make_converter
 
 from cucm_certflow.core.plan import CertificateKey, Plan
@@ -33,7 +34,7 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.errors import JournalError, JournalInUse, Report
 from cucm_certflow.facts import ClusterFacts, ListView
-from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.names import CertUnit, ListKind, Release
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
@@ -81,14 +82,22 @@ class Wish:
 # ── how values are written ────────────────────────────────────────────────────────────────
 
 
-def _converter() -> BaseConverter:
+def _converter() -> Converter:
     converter = make_converter(forbid_extra_keys=True)
+    # Tuples with names are written as arrays; cattrs does not see through postponed annotations.
+    converter.register_unstructure_hook(Release, list)
+    converter.register_structure_hook(Release, lambda value, _: Release(*value))
     converter.register_unstructure_hook(ListView, _list_to_json)
     converter.register_structure_hook(ListView, lambda value, _: _list_from_json(value))
     converter.register_unstructure_hook(CertificateKey, lambda key: [key.unit.value, key.node])
     converter.register_structure_hook(
         CertificateKey, lambda value, _: CertificateKey(CertUnit(value[0]), value[1])
     )
+    for moved in (CommandMoved, CertificateMoved):
+        converter.register_structure_hook(
+            moved,
+            make_dict_structure_fn(moved, converter, beliefs=override(omit=True)),
+        )
     return converter
 
 

@@ -53,6 +53,17 @@ from cucm_certflow.trust.phone import must_hold_after_reset
 __all__ = ["Run"]
 
 _KEPT_EVENTS: Final = 100_000
+_CONSEQUENCES: Final = frozenset(
+    {
+        "exclusion",
+        "nothing_held",
+        "stage_reached",
+        "step_before_proved",
+        "window_is_open",
+        "window_regenerated",
+    }
+)
+"""Guards that say no only because another one does."""
 
 
 class Run:
@@ -388,8 +399,7 @@ def _for_a_person(blocked: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
         for reason in blocked
         if reason.unlock
         and not reason.guard.endswith("_proved")
-        and reason.guard
-        not in ("stage_reached", "window_is_open", "window_regenerated", "exclusion")
+        and reason.guard not in _CONSEQUENCES
     ]
     unique: dict[tuple[str, str, tuple[str, ...]], Blocked] = {}
     for reason in roots or blocked:

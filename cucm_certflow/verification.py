@@ -113,7 +113,7 @@ async def _lists(plan: Plan, facts: ClusterFacts, transport: Transport) -> list[
             if kind is ListKind.ITL:
                 ok = {cm[node.name]} <= view.tftp and tvs <= view.pin
             else:
-                ok = set(cm.values()) <= view.ccm
+                ok = {cm[n.name] for n in plan.trust.nodes if n.runs_callmanager} <= view.ccm
             what = f"{node.name} serves the present {kind.value}"
             checks.append(Check(what=what, ok=ok, saw=f"signer {view.signer[:16]}"))
     return checks

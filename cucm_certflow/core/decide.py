@@ -90,6 +90,8 @@ def decide(
         if edge is not None:
             return _command_decision(subject, edge)
         blocked += reasons
+        if progress.state is CommandState.HELD:
+            blocked.append(_held(subject))
     finished = True
     for key, life in zip(plan.certificates, state.certificates, strict=True):
         if life.state is CertificateState.VERIFIED:
@@ -106,6 +108,20 @@ def decide(
         wake_at=min(retries, default=None),
         blocked=tuple(blocked),
         finished=finished,
+    )
+
+
+def _held(view: View) -> Blocked:
+    shown = proof_of(view)
+    return Blocked(
+        guard="held",
+        detail=f"`{view.command()}` on {view.step.command.node} was not proved within "
+        f"{view.step.row.within_s:.0f} s, or was refused",
+        evidence=(shown.saw,),
+        unlock="a person looks at the node, puts it right, then resumes; it is not sent again "
+        "before it was seen not to be done",
+        source=str(view.step.row.source),
+        subject=view.subject,
     )
 
 

@@ -123,25 +123,23 @@ def _itl_served(view: View) -> Shown:
 
 
 def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
-    """Whether every TFTP node serves a CTL with every node's present CallManager certificate."""
-    wanted: set[str] = set()
-    for node in view.plan.trust.nodes:
-        if node.callmanager is None:
-            continue
-        query = CertificateOf(node.name, CertUnit.CALLMANAGER)
-        fact = view.get(query)
-        if isinstance(fact, Unknown):
-            return _unseen(query, fact)
-        wanted.add(fact.value.fingerprint)
-    for node in view.plan.trust.tftp_nodes:
+    """Whether every TFTP node serves a CTL with the present certificates of every node in it."""
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return Shown(Verdict.UNSEEN, cluster.detail)
+    expected = cluster.built_ctl()
+    assert expected is not None  # mixed mode
+    for node in cluster.tftp_nodes:
         served = ServedList(node.name, ListKind.CTL)
         fact = view.get(served, since=since)
         if isinstance(fact, Unknown):
             return _unseen(served, fact)
         ctl: ListView | None = fact.value
-        if ctl is None or not wanted <= ctl.ccm:
-            return Shown(Verdict.NOT_DONE, f"{node.name}: its CTL lacks a CallManager certificate")
-    names = ", ".join(node.name for node in view.plan.trust.tftp_nodes)
+        if ctl is None or not (expected.ccm <= ctl.ccm and expected.tftp <= ctl.tftp):
+            return Shown(
+                Verdict.NOT_DONE, f"{node.name}: its CTL lacks a present CallManager certificate"
+            )
+    names = ", ".join(node.name for node in cluster.tftp_nodes)
     return Shown(Verdict.DONE, f"the CTL on {names} holds all present CallManager certificates")
 
 

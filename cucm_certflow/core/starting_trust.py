@@ -53,6 +53,7 @@ def trust_of(facts: ClusterFacts, policy: TrustPolicy) -> tuple[ClusterTrust, li
                 itl_signer=itl_signer,
                 itl_has_recovery=node.itl is not None and itlr in node.itl.sast,
                 tftp=tftp,
+                runs_callmanager=node.runs(Service.CALLMANAGER),
             )
         )
     trust = ClusterTrust(tuple(nodes), mixed, ctl_signer, ctl_has_recovery, policy)

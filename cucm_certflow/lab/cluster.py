@@ -17,7 +17,7 @@ from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert, Phone, TrustList, World
 from cucm_certflow.lab.scenario import LabPhone, Scenario
 from cucm_certflow.lab.stage import Agenda, Stage
-from cucm_certflow.names import CertUnit, ListKind, Service
+from cucm_certflow.names import CertUnit, ListKind, Product, Service
 
 __all__ = ["Executed", "LabCluster"]
 
@@ -143,7 +143,8 @@ class LabCluster:
             ValueError: the node has no such certificate.
         """
         owner = node
-        if unit is CertUnit.ITLRECOVERY and Service.TVS in self.activated(node):
+        calls = self.scenario.node(node).product is Product.CALLMANAGER
+        if unit is CertUnit.ITLRECOVERY and calls:
             owner = self.layout.itlrecovery_of(node)
         if not self.layout.has(unit, owner):
             message = f"{node} has no {unit.value} certificate"

@@ -316,8 +316,8 @@ class MemoryTransport:
 
     async def _open(self, node: str) -> None:
         if node not in self._sessions:
-            self._sessions.add(node)
             await self._clock.sleep(self._timing.session_start_s)
+            self._sessions.add(node)
 
     async def _sleep_until(self, instant: datetime) -> None:
         # More than once, if the clock that sleeps runs ahead of the one that tells the time.

@@ -139,6 +139,8 @@ class NodeSpec:
             if service not in _FEATURES:
                 reason = f"{service.value} is not activated by a choice: it is where it must be"
                 raise WrongValue(Wrong(f"services[{index}]", reason))
+        if self.product is Product.CALLMANAGER and not (self.activated or self.publisher):
+            raise WrongValue(Wrong("services", "only a publisher can do without any"))
         if self.product is Product.IM_PRESENCE and (self.services or self.publisher):
             raise WrongValue(
                 Wrong("product", "an IM and Presence node is no publisher and has Tomcat only")

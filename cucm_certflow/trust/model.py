@@ -57,6 +57,7 @@ class NodeTrust(NamedTuple):
     itl_signer: CertUnit = CertUnit.CALLMANAGER
     itl_has_recovery: bool = True
     tftp: bool = True
+    runs_callmanager: bool = True
 
 
 class ClusterTrust(NamedTuple):
@@ -122,13 +123,13 @@ class ClusterTrust(NamedTuple):
             return None
         recovery = self.publisher.itlrecovery if self.ctl_has_recovery else None
         signer = recovery if self.ctl_signer is CertUnit.ITLRECOVERY else cm
-        everyone = frozenset(n.callmanager for n in self.nodes if n.callmanager)
+        cms = [n for n in self.nodes if n.callmanager]
         return ListView(
             kind=ListKind.CTL,
             signer=signer or cm,
             sast=frozenset(key for key in (cm, recovery) if key),
-            tftp=everyone,
-            ccm=everyone,
+            tftp=frozenset(n.callmanager for n in cms if n.callmanager and n.tftp),
+            ccm=frozenset(n.callmanager for n in cms if n.callmanager and n.runs_callmanager),
             pin=frozenset(),
         )
 
