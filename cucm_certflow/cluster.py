@@ -28,6 +28,7 @@ class Cluster:
         transport: The way to it.
         discover: Reads everything that a plan needs; it only looks.
         clock: What runs go by.
+        prepare: Told of the plan before a run is resumed or verified; it sends nothing.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Cluster:
         discover: Callable[[], Awaitable[ClusterFacts]],
         *,
         clock: Clock | None = None,
+        prepare: Callable[[Plan], None] | None = None,
     ) -> None:
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
         self._discover = discover
+        self._prepare = prepare
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,6 +129,8 @@ class Cluster:
             UsageError: A waived name is not a phone of the plan. Nothing was sent.
         """
         opened = Journal.open(journal)
+        if self._prepare is not None:
+            self._prepare(opened.plan)
         try:
             return Run(
                 opened, self.transport, self.clock, waive=waive, waived_by=waived_by, resume=True
@@ -148,6 +153,8 @@ class Cluster:
                 state = apply(opened.plan, state, record)
         finally:
             opened.close()
+        if self._prepare is not None:
+            self._prepare(opened.plan)
         facts = await self._discover()
         return await verify_plan(opened.plan, state, facts, self.transport)
 

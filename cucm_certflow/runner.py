@@ -243,9 +243,9 @@ class Run:
         await self._tell(Recorded(at=record.at, record=record))
 
     def _lose_replies(self) -> None:
-        """An intended command that this process did not send: its reply can never come."""
+        """A command under way that this process did not send: it can only be looked at."""
         for step, progress in zip(self.plan.steps, self.state.steps, strict=True):
-            if progress.state is CommandState.INTENDED:
+            if progress.state in (CommandState.INTENDED, CommandState.SENT):
                 query = ReplyTo(step.id, progress.attempt)
                 reply = Reply(ReplyKind.LOST, "it was sent, or not, before the run was resumed")
                 self._facts[query] = Known(reply, self._clock.now(), "runner")

@@ -31,7 +31,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.names import CertUnit, SecurityMode, Service
 from cucm_certflow.procedures.policies import Evidence
-from cucm_certflow.procedures.vocabulary import PhoneReset, Source, Stage
+from cucm_certflow.procedures.vocabulary import PhoneReset, Proof, Source, Stage
 from cucm_certflow.trust.phone import can_register, may_hold, must_hold_after_reset
 
 __all__ = ["CERTIFICATE_GUARDS", "COMMAND_GUARDS"]
@@ -244,7 +244,10 @@ def _phones_can_be_called(view: View) -> Blocked | None:
                 retry_at=view.retry_at,
                 subject=view.subject,
             )
-    for node in view.plan.trust.tftp_nodes:
+    # A wave that rebuilds no ITL calls phones to a list that its own rows have proved.
+    wave = view.steps_of(view.step.window, view.step.row.wave)
+    rebuilds = any(step.row.proof is Proof.ITL_SERVED for step in wave)
+    for node in view.plan.trust.tftp_nodes if rebuilds else ():
         shown = list_is_final(view, node.name)
         if shown.verdict is not Verdict.DONE:
             return Blocked(
@@ -564,7 +567,7 @@ COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
         Guard("lifeline", "every phone in scope keeps a way back", _lifeline, _MODEL),
         Guard(
             "phones_can_be_called",
-            "TVS runs everywhere and every TFTP node serves its final list",
+            "TVS runs everywhere and every TFTP node serves its final list, if it was rebuilt",
             _phones_can_be_called,
             Source("procedures", "K6, K8, §8"),
         ),

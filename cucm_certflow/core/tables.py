@@ -36,6 +36,9 @@ COMMAND: Final[Table[View, CommandState]] = Table(
              guards=(G["reply_lost"],)),
         Edge(name="proved", trigger=LOOK, source=_S.SENT, dest=_S.PROVED,
              guards=(G["shown_done"],)),
+        # What another process watched is not known to this one.
+        Edge(name="forgotten", trigger=LOOK, source=_S.SENT, dest=_S.IN_DOUBT,
+             guards=(G["reply_lost"],)),
         Edge(name="not_proved", trigger=LOOK, source=_S.SENT, dest=_S.HELD,
              guards=(G["budget_is_over"],)),
         Edge(name="proved_after_doubt", trigger=LOOK, source=_S.IN_DOUBT, dest=_S.PROVED,

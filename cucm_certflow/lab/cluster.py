@@ -63,9 +63,7 @@ class LabCluster:
         self.phones: Final[tuple[LabPhone, ...]] = tuple(scenario.each_phone())
         self.kinds: Final = tuple(phone.kind for phone in self.phones)
         self.faults: Final = Faults(scenario.faults)
-        self.log: Final[list[Executed]] = []
-        """Every changing command that was taken, in order."""
-
+        self._log: list[Executed] = []
         agenda = Agenda(clock)
         self.began: Final = agenda.now
         self._stage = Stage(
@@ -96,6 +94,12 @@ class LabCluster:
         """The physics, as of now."""
         self._stage.agenda.catch_up()
         return self._stage.world
+
+    @property
+    def log(self) -> tuple[Executed, ...]:
+        """Every changing command that was taken until now, in order."""
+        self._stage.agenda.catch_up()
+        return tuple(self._log)
 
     def activated(self, node: str) -> tuple[Service, ...]:
         """The services activated on *node*: Tomcat everywhere, HAProxy before it from 14 on."""
@@ -270,10 +274,10 @@ class LabCluster:
     def _take(self, node: str, text: str, seconds: float) -> timedelta:
         """Log a command that begins now; returns how long it takes."""
         self._stage.agenda.catch_up()
-        self.log.append(Executed(self._stage.now, node, text))
+        self._log.append(Executed(self._stage.now, node, text))
         if not seconds:
             return timedelta(0)
-        times = sum(1 for entry in self.log if entry.node == node and entry.text == text)
+        times = sum(1 for entry in self._log if entry.node == node and entry.text == text)
         return self._stage.about(f"{node} {text} {times}", seconds)
 
     def _regenerated(self, node: str, unit: CertUnit) -> None:

@@ -83,7 +83,7 @@ def structure(document: Mapping[str, Any], cls: type[T], rules: cattrs.Converter
             Report(
                 headline=f"the scenario is wrong at {wrongs[0].path or 'its top'}{count}",
                 saw="; ".join(str(wrong) for wrong in wrongs),
-                next="correct the document; every table and key is in the guide to scenarios",
+                next="correct the document; every key is described in cucm_certflow.lab.scenario",
                 source=source,
             )
         ) from error

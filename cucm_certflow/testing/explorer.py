@@ -26,7 +26,7 @@ from cucm_certflow.commands import (
     UpdateCtl,
 )
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
-from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.run_state import (
     CertificateMoved,
     CommandMoved,
@@ -87,7 +87,7 @@ class Moment(NamedTuple):
     run: RunState
     booting: frozenset[int]
     fresh: frozenset[int]
-    """Phones that registered since the last reset command."""
+    """Phones that registered since the last reset command, or change where no row resets."""
 
     restarted: frozenset[tuple[str, Service]]
     """Restarts that our own session watched to the end."""
@@ -281,6 +281,12 @@ class Explorer:
             done = self._performed(node._replace(pending=None), node.pending, watched=False)
             yield f"late, `{node.pending}` is carried out on {node.pending.node}", done
         decision = self.decision(node)
+        sent = any(progress.state is CommandState.SENT for progress in node.run.steps)
+        if node.crashes and sent and node.reply is None:
+            forgotten = node._replace(
+                crashes=node.crashes - 1, restarted=frozenset(), reply=ReplyKind.LOST
+            )
+            yield "we crash, and forget what we watched", forgotten
         if decision.record is not None:
             yield from self._decided(node, decision)
         elif not decision.finished and decision.wake_at is not None and node.pending is None:
@@ -360,8 +366,9 @@ class Explorer:
             progress = run.steps[step.index]
             if record.edge == "intend":
                 if isinstance(step.command, ResetPhones):
-                    fresh = frozenset()
                     progress = progress._replace(baseline=_BEFORE.isoformat())
+                if isinstance(step.command, ResetPhones) or not self._resets(step):
+                    fresh = frozenset()  # from here on a registration has to be newer
                 if isinstance(step.command, RestartService):
                     restarted = restarted - {(step.command.node, step.command.service)}
             if progress.state is CommandState.PROVED:
@@ -379,13 +386,25 @@ class Explorer:
                 if self.plan.window_of[key] == window
             ):
                 fresh = frozenset()
-        busy = any(progress.state is CommandState.INTENDED for progress in run.steps)
+        # A reply is of use until it is written down; afterwards only that it was forgotten is.
+        states = {progress.state for progress in run.steps}
+        busy = CommandState.INTENDED in states or (
+            CommandState.SENT in states and node.reply is ReplyKind.LOST
+        )
         return node._replace(
             run=run,
             fresh=fresh,
             restarted=restarted,
             reply=node.reply if busy else None,
             age=0,
+        )
+
+    def _resets(self, step: Step) -> bool:
+        """Whether a row resets the phones of the step's wave; else every change counts."""
+        return any(
+            isinstance(other.command, ResetPhones)
+            for other in self.plan.steps
+            if (other.window, other.row.wave) == (step.window, step.row.wave)
         )
 
     def _performed(self, node: Moment, command: Command, *, watched: bool) -> Moment:

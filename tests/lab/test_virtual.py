@@ -16,9 +16,7 @@ def test_eight_hours_pass_in_no_time() -> None:
         await clock.sleep(8 * 3600)
         return clock.now() - EPOCH
 
-    began = time.monotonic()
     assert run_virtual(story) == timedelta(hours=8)
-    assert time.monotonic() - began < 3600
 
 
 def test_a_coroutine_and_a_function_that_makes_one_are_both_run() -> None:

@@ -185,12 +185,18 @@ def _windows_in_order(explorer: Unkind, node: Moment) -> str | None:
 
 def _phones_called_in_time(explorer: Unkind, node: Moment) -> str | None:
     """Procedures K6, K8: called phones find TVS running and the final lists on every node."""
-    layout, world = explorer.layout, node.world
-    if not isinstance(explorer.decision(node).command, ResetPhones):
+    layout, world, step = explorer.layout, node.world, explorer.decision(node).step
+    if step is None or not isinstance(explorer.decision(node).command, ResetPhones):
         return None
     stopped = [name for name in layout.tvs_nodes if not world.up(Service.TVS, name)]
     if stopped:
         return f"phones are called while TVS on {stopped[0]} is stopped"
+    if not any(
+        other.command == RestartService(layout.tftp_nodes[0], Service.TFTP)
+        for other in explorer.plan.steps
+        if (other.window, other.row.wave) == (step.window, step.row.wave)
+    ):
+        return None  # a wave that rebuilds no ITL: its own rows say what phones come for
     for name, served in world.itl:
         if served != actions.build_itl(layout, world, name):
             return f"phones are called before {name} serves its new ITL"
@@ -321,6 +327,7 @@ class Unkind(Explorer):
         blind: Certificates cannot be read until as much time has passed as a row's budget.
         deactivated: Services that somebody deactivated after the plan was made.
         tvs_stops: TVS on the last node may stop by itself (in place of a lost reply), and start.
+        rules: The rules to check beside the two of every :class:`Explorer`.
     """
 
     def __init__(
@@ -335,12 +342,14 @@ class Unkind(Explorer):
         blind: bool = False,
         deactivated: frozenset[tuple[str, Service]] = frozenset(),
         tvs_stops: bool = False,
+        rules: tuple[Rule, ...] = RULES,
     ) -> None:
         super().__init__(layout, kinds, plan, limits=limits, tables=tables)
         self.refusing = refusing
         self.blind = blind
         self.deactivated = deactivated
         self.tvs_stops = tvs_stops
+        self.rules = rules
         self._found: dict[tuple[Any, ...], Decision] = {}
 
     def value(self, node: Moment, query: Query) -> object:
@@ -362,7 +371,7 @@ class Unkind(Explorer):
         wrong = super().wrong_in(node)
         if wrong is not None:
             return wrong
-        return next((text for rule in RULES if (text := rule(self, node)) is not None), None)
+        return next((text for rule in self.rules if (text := rule(self, node)) is not None), None)
 
     def moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
         yield from super().moves(node)
@@ -399,4 +408,8 @@ class Unkind(Explorer):
     def _kindly(self, node: Moment, decision: Decision) -> Moment:
         if self.refusing and (resumed := self._resumed(node)) is not None:
             return resumed
+        for name in self.layout.tvs_nodes:
+            if not node.world.up(Service.TVS, name):
+                world = actions.start(self.layout, node.world, Service.TVS, name)
+                return node._replace(world=world)
         return super()._kindly(node, decision)

@@ -1,0 +1,137 @@
+"""What the command line prints: the same values as text or as JSON, and honest exit statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import Any
+
+import attrs
+
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.errors import (
+    CertflowError,
+    HeldError,
+    NodeError,
+    RefusedError,
+    UsageError,
+)
+from cucm_certflow.observers import Held, Outcome, Paused, Verified
+from cucm_certflow.trust.lifeline import Health
+
+__all__ = ["Exit", "as_json", "exit_of_error", "exit_of_outcome", "plan_document"]
+
+
+class Exit(IntEnum):
+    """Exit statuses of ``certflow``."""
+
+    DONE = 0
+    """Everything asked for was done and verified."""
+
+    USAGE = 2
+    """The call, a file or an argument was wrong; nothing was sent."""
+
+    REFUSED = 3
+    """A safety rule said no; nothing was sent."""
+
+    HELD = 4
+    """A person must decide; the journal resumes the run."""
+
+    LEFT_BEHIND = 5
+    """Done and verified, but waived phones were left behind."""
+
+    NODE = 6
+    """A node, or the way to it, failed."""
+
+    PAUSED = 7
+    """Interrupted; the journal resumes the run."""
+
+    NOT_VERIFIED = 8
+    """``verify`` saw something that is not as it should be, or could not see it."""
+
+
+def exit_of_outcome(outcome: Outcome | None) -> Exit:
+    """The exit status for how a run ended."""
+    match outcome:
+        case Verified(left_behind=()):
+            return Exit.DONE
+        case Verified():
+            return Exit.LEFT_BEHIND
+        case Held():
+            return Exit.HELD
+        case Paused() | None:
+            return Exit.PAUSED
+
+
+def exit_of_error(error: CertflowError) -> Exit:
+    """The exit status for an error of the library."""
+    for kind, status in (
+        (UsageError, Exit.USAGE),
+        (RefusedError, Exit.REFUSED),
+        (HeldError, Exit.HELD),
+        (NodeError, Exit.NODE),
+    ):
+        if isinstance(error, kind):
+            return status
+    return Exit.NODE
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of the library
+    if isinstance(value, Health):
+        return value.name
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if attrs.has(type(value)):
+        names = (field.name for field in attrs.fields(type(value)))
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, frozenset | set):
+        return sorted(map(_plain, value), key=str)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def as_json(value: object) -> str:
+    """*value* as one JSON document; enumerations by value, instants in ISO 8601."""
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+
+
+def plan_document(plan: Plan) -> dict[str, object]:
+    """A plan for machines: windows, steps with their proofs and sources, phones, refusals."""
+    return {
+        "fingerprint": plan.fingerprint,
+        "refused": plan.is_refused,
+        "refusals": plan.refusals,
+        "phones": plan.outlooks,
+        "waived": plan.waived,
+        "windows": [
+            {
+                "number": window.number + 1,
+                "units": window.units,
+                "reason": window.reason,
+                "steps": [
+                    {
+                        "id": step.id,
+                        "node": step.command.node,
+                        "command": str(step.command),
+                        "proof": step.row.proof,
+                        "within_s": step.row.within_s,
+                        "source": str(step.row.source),
+                    }
+                    for step in plan.steps
+                    if step.window == window.number
+                ],
+            }
+            for window in plan.windows
+        ],
+    }

@@ -1,0 +1,47 @@
+"""RSA keys for the lab: made when first asked for, and shared by all who draw from one pool."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+__all__ = ["POOL", "KeyPool"]
+
+_BITS: Final = 2048
+_EXPONENT: Final = 65537
+
+
+class KeyPool:
+    """Keys by number. Two numbers never have the same key; a key is made once per process.
+
+    Whoever draws numbers from 0 on shares the waiting with all others that do. 2048 bits, because
+    OpenSSL refuses less for TLS.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[rsa.RSAPrivateKey] = []
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def key(self, number: int) -> rsa.RSAPrivateKey:
+        """The key with that number."""
+        with self._lock:
+            while len(self._keys) <= number:
+                self._keys.append(rsa.generate_private_key(_EXPONENT, _BITS))
+            return self._keys[number]
+
+    def draw(self) -> Iterator[rsa.RSAPrivateKey]:
+        """All keys in order, without end."""
+        number = 0
+        while True:
+            yield self.key(number)
+            number += 1
+
+
+POOL: Final = KeyPool()
+"""The pool of this process. Its keys protect nothing: never use them outside the lab."""

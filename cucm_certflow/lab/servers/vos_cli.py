@@ -1,0 +1,202 @@
+"""The platform command line of one node, without a socket: keys in, text out, time in between.
+
+Wording is that of captures from real nodes. Where nobody has published what a node prints, the text
+is the lab's invention, and a comment says so; a client must hold on such texts, not guess.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.scenario import FaultKind, FaultSpec
+from cucm_certflow.lab.servers import layouts
+from cucm_certflow.lab.servers.database import Database
+from cucm_certflow.lab.servers.papers import Papers
+from cucm_certflow.lab.servers.terminal import HungUp, Interrupted, Terminal
+
+__all__ = ["GARBAGE", "UNSUCCESSFUL", "Desk", "VosCli"]
+
+PROMPT: Final = "admin:"
+UNSUCCESSFUL: Final = "Executed command unsuccessfully"
+GARBAGE: Final = "%% 4711 unbekannte Ausgabe %%"
+"""What a scenario's "unknown layout" looks like: the lab's invention, on purpose."""
+
+_STARTING: Final = "Command Line Interface is starting up, please wait ...\n"
+_WELCOME: Final = "\n   Welcome to the Platform Command Line Interface\n\n"
+_ASK_FOR_HELP: Final = "Syntax:"
+
+
+@attrs.frozen(kw_only=True)
+class Desk:
+    """What all sessions of a lab share."""
+
+    cluster: LabCluster
+    clock: Clock
+    papers: Papers
+    database: Database
+
+
+Handler = Callable[["VosCli", str], Awaitable[None]]
+
+
+class VosCli:
+    """One session on one node.
+
+    Args:
+        desk: The lab.
+        node: On which node.
+        terminal: What is typed, and where text goes.
+        commands: Beginnings of commands and what carries them out; the longest that fits counts.
+    """
+
+    def __init__(
+        self, desk: Desk, node: str, terminal: Terminal, commands: Sequence[tuple[str, Handler]]
+    ) -> None:
+        self.desk = desk
+        self.cluster = desk.cluster
+        self.node = node
+        self.terminal = terminal
+        self.scenario = desk.cluster.scenario
+        self._commands = sorted(commands, key=lambda entry: -len(entry[0]))
+
+    async def run(self) -> None:
+        """Serve the session until somebody ends it."""
+        try:
+            await self._greet()
+            while await self._one_command():
+                pass
+        except HungUp:
+            return
+
+    async def _greet(self) -> None:
+        """The banner comes slowly, and the prompt twice, with a lone CR in between."""
+        whole = self.scenario.timing.session_start_s
+        self.terminal.write(_STARTING)
+        await self.desk.clock.sleep(whole * 0.6)
+        self.terminal.write(_WELCOME)
+        await self.desk.clock.sleep(whole * 0.2)
+        self.terminal.write(layouts.banner())
+        await self.desk.clock.sleep(whole * 0.2)
+        self.terminal.write(f"\n{PROMPT}\n\r")
+
+    async def _one_command(self) -> bool:
+        """Prompt, read and carry out one line; False if it ends the session."""
+        terminal = self.terminal
+        terminal.write(PROMPT)
+        try:
+            line = await terminal.read_line(on_help=self._help)
+            text = " ".join(line.split())
+            if text in ("exit", "quit"):
+                return False
+            if text:
+                await self._carry_out(text)
+        except Interrupted:
+            terminal.print("", "Control-C pressed")
+        return True
+
+    async def _carry_out(self, text: str) -> None:
+        for beginning, handler in self._commands:
+            if f"{text} ".startswith(f"{beginning} "):
+                await handler(self, text[len(beginning) :].strip())
+                return
+        self.terminal.print("No valid command entered")
+
+    def _help(self, typed: str) -> None:
+        """``?`` acts at once; then what was typed is there again."""
+        fits = [name for name, _ in self._commands if name.startswith(typed.strip())]
+        lines = sorted(fits) or [typed.strip()]
+        self.terminal.print(_ASK_FOR_HELP, *lines)
+        self.terminal.write(f"\n{PROMPT}{typed}")
+
+    # ── what commands are made of ─────────────────────────────────────────────────────────
+
+    async def look(self, text: str, make: Callable[[], Awaitable[str]]) -> None:
+        """A command that only reads: it takes a moment, and a fault may strike it."""
+        await self.desk.clock.sleep(self.scenario.timing.look_s)
+        fault = self.cluster.faults.strike(self.node, text)
+        if fault is None:
+            await self.terminal.page(await make())
+            return
+        match fault.kind:
+            case FaultKind.UNKNOWN_LAYOUT:
+                self.terminal.print(GARBAGE)
+            case FaultKind.REFUSED:
+                self.refuse()
+            case _:
+                raise HungUp
+
+    async def change(
+        self,
+        text: str,
+        begin: Callable[[], datetime],
+        *,
+        done: Callable[[], Sequence[str]],
+        meanwhile: Callable[[datetime], Awaitable[None]] | None = None,
+    ) -> None:
+        """A command that changes something; it goes on if the session does not.
+
+        Args:
+            text: The command, as a scenario's faults name it.
+            begin: Has the cluster begin; returns when it will be complete.
+            done: What is printed in the end.
+            meanwhile: What is printed until then; nothing, if not given.
+        """
+        fault = self.cluster.faults.strike(self.node, text)
+        if fault is not None:
+            self._strike_before(fault, begin)
+            if fault.kind is FaultKind.REFUSED:
+                self.refuse()
+                return
+        try:
+            end = begin()
+        except ValueError as error:
+            self.refuse(f"{error}")
+            return
+        if fault is not None and fault.kind is FaultKind.LOST_REPLY:
+            # Half-way, so that the effect is yet to come when the client begins to look.
+            await self.desk.clock.sleep((end - self.desk.clock.now()).total_seconds() / 2)
+            raise HungUp
+        if meanwhile is not None:
+            await meanwhile(end)
+        await self.sleep_until(end)
+        if fault is not None:
+            self.terminal.print(GARBAGE)
+            return
+        self.terminal.print(*done())
+
+    def _strike_before(self, fault: FaultSpec, begin: Callable[[], datetime]) -> None:
+        if fault.kind is FaultKind.LATE:
+
+            def come() -> None:
+                with contextlib.suppress(ValueError):  # refused, and nobody is there to hear
+                    begin()
+
+            self.cluster.later(fault.late_s, come)
+        if fault.kind in (FaultKind.LATE, FaultKind.LOST_COMMAND):
+            raise HungUp
+
+    def refuse(self, reason: str = "The command was refused by a fault of the scenario") -> None:
+        """Say no: a reason of the lab's invention, then the words that real nodes print."""
+        self.terminal.print(reason, UNSUCCESSFUL)
+
+    async def sleep_until(self, instant: datetime) -> None:
+        """Let time pass until *instant*; what happens by then has happened."""
+        clock = self.desk.clock
+        while (left := (instant - clock.now()).total_seconds()) > 0:
+            await clock.sleep(left)
+
+    async def confirm(self, question: str) -> bool:
+        """Ask ``(yes|no)``. What "no" and anything else lead to is the lab's invention."""
+        while True:
+            answer = (await self.terminal.ask_line(question)).strip().lower()
+            if answer in ("yes", "y"):
+                return True
+            if answer in ("no", "n"):
+                return False

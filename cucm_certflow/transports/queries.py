@@ -1,0 +1,208 @@
+"""Questions to the cluster's database, and how their rows become phones.
+
+Table and column names are those of Cisco's data dictionaries (8.6 to 15) as public tools use
+them: ``device`` (``tkclass`` 1 is a phone), ``typemodel``, ``securityprofile``,
+``typedevicesecuritymode``, ``devicepool``, ``callmanagergroup``, ``callmanagergroupmember``,
+``callmanager.fkprocessnode``, ``processnode``.
+
+Not verified on a node:
+
+- the wording of ``typedevicesecuritymode.name`` (here: Non Secure, Authenticated, Encrypted, with
+  or without space or hyphen). An unknown word is refused, not guessed;
+- that the smallest ``priority`` of a group is its primary;
+- that a class 1 device always has a device pool with a group. One without it makes the reading
+  fail, because then nobody knows which TVS servers it asks;
+- the models without Security By Default. TAC 118893 says Jabber, many TelePresence endpoints,
+  7940 and 7960; the list that a cluster itself has is Unified Reporting, "Unified CM Phone
+  Feature List, Security By Default", and should replace ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NoReturn
+
+from cucm_certflow.errors import Report, UnknownLayout
+from cucm_certflow.facts import Phone, PhoneSecurity
+from cucm_certflow.names import SecurityMode
+
+__all__ = [
+    "CLUSTER_SECURITY_MODE",
+    "GROUP_MEMBERS",
+    "PHONES",
+    "WITHOUT_SECURITY_BY_DEFAULT",
+    "has_no_security_by_default",
+    "mode_from_rows",
+    "phones_from_rows",
+    "phones_page",
+]
+
+CLUSTER_SECURITY_MODE: Final = (
+    "select paramname,paramvalue from processconfig where paramname='ClusterSecurityMode'"
+)
+"""TAC 118893: paramvalue 0 is non-secure, 1 is mixed."""
+
+_COLUMNS: Final = "d.name, tm.name as model, tsm.name as securitymode, cmg.name as cmgroup"
+_PHONE_TABLES: Final = (
+    "from device as d"
+    " inner join typemodel as tm on d.tkmodel=tm.enum"
+    " left join securityprofile as sp on d.fksecurityprofile=sp.pkid"
+    " left join typedevicesecuritymode as tsm on sp.tkdevicesecuritymode=tsm.enum"
+    " left join devicepool as dp on d.fkdevicepool=dp.pkid"
+    " left join callmanagergroup as cmg on dp.fkcallmanagergroup=cmg.pkid"
+    " where d.tkclass=1"
+)
+
+PHONES: Final = f"select {_COLUMNS} {_PHONE_TABLES} order by d.name"
+"""All phones. AXL refuses answers over 8 MB: above some 10,000 phones use :func:`phones_page`."""
+
+GROUP_MEMBERS: Final = (
+    "select cmg.name as cmgroup, pn.name as nodename, cmgm.priority"
+    " from callmanagergroupmember as cmgm"
+    " inner join callmanagergroup as cmg on cmgm.fkcallmanagergroup=cmg.pkid"
+    " inner join callmanager as cm on cmgm.fkcallmanager=cm.pkid"
+    " inner join processnode as pn on cm.fkprocessnode=pn.pkid"
+    " order by cmg.name, cmgm.priority"
+)
+
+
+def phones_page(after: str = "", first: int = 2000) -> str:
+    """The query for the next *first* phones whose name comes after *after*.
+
+    By name and not by offset, so that a phone that is added or deleted meanwhile does not push
+    another one out between two pages.
+    """
+    if first < 1:
+        message = f"first must be 1 or more, saw {first}"
+        raise ValueError(message)
+    quoted = after.replace("'", "''")
+    condition = f" and d.name > '{quoted}'" if after else ""
+    return f"select first {first} {_COLUMNS} {_PHONE_TABLES}{condition} order by d.name"
+
+
+WITHOUT_SECURITY_BY_DEFAULT: Final = frozenset(
+    {
+        "Cisco 7902",
+        "Cisco 7905",
+        "Cisco 7910",
+        "Cisco 7912",
+        "Cisco 7935",
+        "Cisco 7936",
+        "Cisco 7940",
+        "Cisco 7960",
+        "Cisco ATA 186",
+        "Cisco Unified Client Services Framework",
+        "Cisco Dual Mode for Android",
+        "Cisco Dual Mode for iPhone",
+        "Cisco Jabber for Tablet",
+        "Cisco IP Communicator",
+        "Analog Phone",
+        "CTI Port",
+        "Third-party SIP Device (Basic)",
+        "Third-party SIP Device (Advanced)",
+    }
+)
+"""Models that hold no ITL and never ask TVS.
+
+TAC 118893 names 7940, 7960 and Jabber (the soft clients here); the others are old or are no Cisco
+telephones, and are ours to believe: not verified, replace it with the cluster's own report.
+"""
+
+
+def has_no_security_by_default(model: str, models: Iterable[str]) -> bool:
+    """Whether *model* is one of *models*; capitals, spaces and a final G do not matter."""
+    return _plain(model) in {_plain(each) for each in models}
+
+
+def mode_from_rows(rows: Sequence[Mapping[str, str]]) -> SecurityMode:
+    """The mode of the cluster out of the rows of :data:`CLUSTER_SECURITY_MODE`.
+
+    Raises:
+        UnknownLayout: They are not one row with 0 or 1.
+    """
+    if len(rows) != 1 or rows[0].get("paramvalue") not in {"0", "1"}:
+        _unknown("one row with paramvalue 0 or 1", repr(list(rows[:3])))
+    return SecurityMode(rows[0]["paramvalue"])
+
+
+def phones_from_rows(
+    phone_rows: Iterable[Mapping[str, str]],
+    member_rows: Iterable[Mapping[str, str]],
+    without_sbd_models: Iterable[str] = WITHOUT_SECURITY_BY_DEFAULT,
+    *,
+    node_name: Callable[[str], str] | None = None,
+) -> tuple[Phone, ...]:
+    """Phones in order of name, each with its group's nodes in order of priority.
+
+    Args:
+        phone_rows: Rows of :data:`PHONES` or of all :func:`phones_page`.
+        member_rows: Rows of :data:`GROUP_MEMBERS`.
+        without_sbd_models: Models without Security By Default, as ``typemodel`` names them.
+        node_name: From ``processnode.name``, which may be an address or carry a domain, to the
+            name that the rest of the library uses; left as it is if not given.
+
+    Raises:
+        UnknownLayout: A row lacks a column, or says something that we do not know.
+    """
+    members: dict[str, list[tuple[int, str]]] = {}
+    for row in member_rows:
+        group, node = _column(row, "cmgroup"), _column(row, "nodename")
+        priority = _column(row, "priority")
+        if re.fullmatch(r"[0-9]{1,4}", priority) is None:
+            _unknown("a number as priority", repr(priority))
+        members.setdefault(group, []).append(
+            (int(priority), node_name(node) if node_name else node)
+        )
+    groups = {group: tuple(node for _, node in sorted(found)) for group, found in members.items()}
+    plain = frozenset(_plain(model) for model in without_sbd_models)
+    phones: dict[str, Phone] = {}
+    for row in phone_rows:
+        name, model, group = _column(row, "name"), _column(row, "model"), _column(row, "cmgroup")
+        if group not in groups:
+            _unknown(f"members of the CallManager group of {name}", repr(group))
+        phones[name] = Phone(
+            name=name,
+            model=model,
+            group=groups[group],
+            security=_security(row.get("securitymode", ""), name),
+            security_by_default=_plain(model) not in plain,
+        )
+    return tuple(phones[name] for name in sorted(phones))
+
+
+_SECURITY: Final = {
+    "": PhoneSecurity.NON_SECURE,  # no profile: the device has no security features
+    "nonsecure": PhoneSecurity.NON_SECURE,
+    "authenticated": PhoneSecurity.AUTHENTICATED,
+    "encrypted": PhoneSecurity.ENCRYPTED,
+}
+
+
+def _security(mode: str, name: str) -> PhoneSecurity:
+    known = _SECURITY.get(re.sub(r"[\s-]", "", mode).lower())
+    if known is None:
+        _unknown("Non Secure, Authenticated or Encrypted", f"{mode!r} for {name}")
+    return known
+
+
+def _plain(model: str) -> str:
+    text = " ".join(model.split()).casefold()
+    return re.sub(r"(?<=\d)g$", "", text).replace("cisco unified ip phone ", "cisco ")
+
+
+def _column(row: Mapping[str, str], name: str) -> str:
+    value = row.get(name, "").strip()
+    if not value:
+        _unknown(f"a value in column {name}", repr(dict(row)))
+    return value
+
+
+def _unknown(expected: str, saw: str) -> NoReturn:
+    raise UnknownLayout(
+        Report(
+            headline="the cluster's database answered in a form that we cannot read",
+            expected=expected,
+            saw=saw[:240],
+        )
+    )

@@ -1,0 +1,113 @@
+"""A crash at every record of a run, with and without a torn line: it always goes on, once each."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cucm_certflow.cluster import Cluster
+from cucm_certflow.core.planner import make_plan
+from cucm_certflow.journal import Journal
+from cucm_certflow.lab.memory import MemoryTransport
+from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.names import CertUnit
+from cucm_certflow.observers import Recorded, Verified
+from cucm_certflow.testing.virtual import run_virtual
+from tests.journeys.main_job import executed, start
+
+SMALL = """
+name = "crashes"
+release = "11.5"
+mode = "mixed"
+seed = 7
+
+[[nodes]]
+name = "pub"
+address = "127.0.0.11"
+publisher = true
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[nodes]]
+name = "sub1"
+address = "127.0.0.12"
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[phones]]
+count = 3
+first = "SEP001122330001"
+model = "Cisco 7841"
+group = ["pub", "sub1"]
+tftp = ["sub1", "pub"]
+"""
+
+
+class Crash(Exception):
+    """The process dies."""
+
+
+class When(Enum):
+    """Where in the life of a record the process dies."""
+
+    TORN = "while the record is written: its command is never sent"
+    SYNCED = "after the record is synced, before its command is sent"
+    LATER = "after its command is on its way"
+
+
+def _crashing(monkeypatch: pytest.MonkeyPatch, at: int, when: When) -> None:
+    """Make the *at*-th record of the next run the last thing that its process does."""
+    write = Journal._write
+
+    def dying(self: Journal, sequence: int, body: dict[str, Any]) -> None:
+        if sequence != at or when is When.LATER:
+            return write(self, sequence, body)
+        monkeypatch.setattr(Journal, "_write", write)
+        before = self.path.stat().st_size
+        write(self, sequence, body)
+        if when is When.TORN:
+            with self.path.open("r+b") as file:
+                file.truncate((before + self.path.stat().st_size) // 2)
+        raise Crash
+
+    monkeypatch.setattr(Journal, "_write", dying)
+
+
+async def _story(journal: Path, crash_at: int | None, when: When) -> int:
+    """Run with one crash at that record, resume; the number of records that were written."""
+    there = start(Scenario.loads(SMALL))
+    facts = await there.cluster.discover()
+    plan = make_plan(facts, units=[CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS])
+    seen = 0
+    try:
+        async with there.cluster.run(plan, journal=journal) as run:
+            async for event in run.events():
+                seen += isinstance(event, Recorded)
+                if seen == crash_at:
+                    raise Crash
+            await run.wait()
+    except (Crash, ExceptionGroup):
+        await there.clock.sleep(5)
+        # A new process: what the old one watched is forgotten.
+        transport = MemoryTransport(there.lab, there.clock)
+        cluster = Cluster(transport, transport.discover, clock=there.clock)
+        async with cluster.resume(journal=journal) as run:
+            await run.wait()
+    assert isinstance(run.outcome, Verified), f"{when} at {crash_at}: {run.outcome}"
+    done = [pair for pair in executed(there.lab) if "regen" in pair[1]]
+    assert len(done) == len(set(done)) == 6, f"{when} at {crash_at}: {done}"
+    return seen
+
+
+@pytest.mark.parametrize("when", list(When), ids=lambda when: when.name)
+def test_after_a_crash_at_any_record_the_run_finishes_and_regenerates_nothing_twice(
+    when: When, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = run_virtual(lambda: _story(tmp_path / "whole.journal", None, when))
+    for crash_at in range(1, records + 1):
+        _crashing(monkeypatch, crash_at, when)
+        journal = tmp_path / f"{crash_at}.journal"
+        run_virtual(lambda j=journal, c=crash_at: _story(j, c, when))
+        monkeypatch.undo()
+    print(f"\n{records} crashes: {when.value}")
