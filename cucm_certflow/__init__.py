@@ -1,1 +1,74 @@
 """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
+
+from cucm_certflow.cluster import Cluster
+from cucm_certflow.connection import connect
+from cucm_certflow.core.plan import PhoneOutlook, Plan
+from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.states import Blocked
+from cucm_certflow.errors import (
+    AuthenticationFailed,
+    CertflowError,
+    HeldError,
+    IdentityNotTrusted,
+    InventoryError,
+    JournalError,
+    JournalInUse,
+    NodeError,
+    NodeFault,
+    NodeUnreachable,
+    RateLimited,
+    RefusedError,
+    Report,
+    ScenarioError,
+    UnknownLayout,
+    UsageError,
+)
+from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.inventory import Account, Inventory, NodeEntry
+from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
+from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
+from cucm_certflow.runner import Run
+from cucm_certflow.secret import Secret
+from cucm_certflow.verification import VerifyReport
+
+__all__ = [
+    "Account",
+    "AuthenticationFailed",
+    "Blocked",
+    "CertUnit",
+    "CertflowError",
+    "Cluster",
+    "ClusterFacts",
+    "Evidence",
+    "Held",
+    "HeldError",
+    "IdentityNotTrusted",
+    "Inventory",
+    "InventoryError",
+    "JournalError",
+    "JournalInUse",
+    "LeftBehind",
+    "NodeEntry",
+    "NodeError",
+    "NodeFault",
+    "NodeUnreachable",
+    "Paused",
+    "PhoneOutlook",
+    "Plan",
+    "Policy",
+    "RateLimited",
+    "RefusedError",
+    "Report",
+    "Run",
+    "ScenarioError",
+    "Secret",
+    "Service",
+    "UnitOrder",
+    "UnknownLayout",
+    "UsageError",
+    "Verified",
+    "VerifyReport",
+    "connect",
+    "make_plan",
+]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -33,9 +34,11 @@ from cucm_certflow.transports import queries
 from cucm_certflow.transports.route import Route
 from cucm_certflow.transports.vos.parsers import ClusterMember
 
-__all__ = ["discover", "read_phones"]
+__all__ = ["discover"]
 
-_UNITS = (
+_PAGE: Final = 2000
+
+_UNITS: Final = (
     CertUnit.TOMCAT,
     CertUnit.TOMCAT_ECDSA,
     CertUnit.CALLMANAGER,
@@ -61,8 +64,8 @@ async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterF
     members = {member.name: member for member in await route.vos[publisher].network_cluster()}
     _compare(inventory, members, unknown)
     names = [entry.name for entry in inventory.nodes if entry.name in members]
-    nodes = await asyncio.gather(*(_node(route, members[name], unknown) for name in names))
-    nodes = [node for node in nodes if node is not None]
+    read = await asyncio.gather(*(_node(route, members[name], unknown) for name in names))
+    nodes = [node for node in read if node is not None]
     if not any(node.is_publisher for node in nodes):
         raise NodeUnreachable(
             Report(
@@ -74,7 +77,7 @@ async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterF
         )
     await route.pin(publisher)
     mode = await _mode(route, unknown)
-    phones, registrations = await _phones(route, unknown)
+    phones, registrations = await _phones(route, members.values(), unknown)
     nodes = list(await asyncio.gather(*(_with_lists(route, n, mode, unknown) for n in nodes)))
     return ClusterFacts(
         nodes=tuple(sorted(nodes, key=lambda node: not node.is_publisher)),
@@ -86,9 +89,7 @@ async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterF
     )
 
 
-def _compare(
-    inventory: Inventory, members: Mapping[str, ClusterMember], unknown: list[str]
-) -> None:
+def _compare(inventory: Inventory, members: Mapping[str, ClusterMember], unknown: list[str]) -> None:
     listed = {entry.name for entry in inventory.nodes}
     unknown += [
         f"{name} is a node of the cluster and is not in the inventory"
@@ -135,7 +136,7 @@ async def _node(route: Route, member: ClusterMember, unknown: list[str]) -> Node
 async def _mode(route: Route, unknown: list[str]) -> SecurityMode:
     try:
         rows = await route.web.axl.sql(queries.CLUSTER_SECURITY_MODE)
-        return SecurityMode(rows[0]["paramvalue"].strip())
+        return queries.mode_from_rows(rows)
     except (AuthenticationFailed, IdentityNotTrusted):
         raise
     except (NodeError, LookupError, ValueError) as error:
@@ -143,18 +144,27 @@ async def _mode(route: Route, unknown: list[str]) -> SecurityMode:
         return SecurityMode.MIXED
 
 
-async def read_phones(route: Route) -> tuple[Phone, ...]:
-    """The phones as the database describes them; NodeError if it cannot be asked."""
-    rows = await route.web.axl.sql(queries.PHONES)
-    members = await route.web.axl.sql(queries.GROUP_MEMBERS)
-    return queries.phones_from_rows(rows, members)
+async def _read_phones(route: Route, members: Iterable[ClusterMember]) -> tuple[Phone, ...]:
+    """The phones as the database describes them, page by page: AXL refuses answers over 8 MB."""
+    names: dict[str, str] = {}
+    for member in members:
+        names |= dict.fromkeys((member.name, member.address, member.fqdn), member.name)
+    rows: list[dict[str, str]] = []
+    while True:
+        page = await route.web.axl.sql(queries.phones_page(rows[-1]["name"] if rows else "", _PAGE))
+        rows += page
+        if len(page) < _PAGE:
+            break
+    groups = await route.web.axl.sql(queries.GROUP_MEMBERS)
+    # A node that nobody knows keeps its name, and the plan is refused over it.
+    return queries.phones_from_rows(rows, groups, node_name=lambda name: names.get(name, name))
 
 
 async def _phones(
-    route: Route, unknown: list[str]
+    route: Route, members: Iterable[ClusterMember], unknown: list[str]
 ) -> tuple[tuple[Phone, ...], Mapping[str, Registration]]:
     try:
-        phones = await read_phones(route)
+        phones = await _read_phones(route, members)
     except (AuthenticationFailed, IdentityNotTrusted):
         raise
     except (NodeError, LookupError, ValueError) as error:

@@ -19,7 +19,7 @@ from cucm_certflow.cli.output import (
 )
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
-from cucm_certflow.connect import connect
+from cucm_certflow.connection import connect
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.errors import CertflowError, Report, UsageError

@@ -63,6 +63,7 @@ __all__ = ["Exploration", "Explorer", "Limits", "Moment", "Violation"]
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _BEFORE: Final = _NOW - timedelta(days=365)
 _AFTER: Final = _NOW + timedelta(seconds=1)
+_OLDEST: Final = 2  # just now, settled, over budget
 _ONCE: Final = 2  # the generation after one regeneration
 _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
 
@@ -289,9 +290,13 @@ class Explorer:
             yield "we crash, and forget what we watched", forgotten
         if decision.record is not None:
             yield from self._decided(node, decision)
-        elif not decision.finished and decision.wake_at is not None and node.pending is None:
-            if node.age < 2:  # noqa: PLR2004 - the third age is the last
-                yield ("time passes", node._replace(age=node.age + 1))
+        elif (
+            not decision.finished
+            and decision.wake_at is not None
+            and node.pending is None
+            and node.age < _OLDEST
+        ):
+            yield ("time passes", node._replace(age=node.age + 1))
         yield from self.phone_moves(node)
 
     def phone_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
@@ -305,7 +310,7 @@ class Explorer:
                     word = "boots" if waiting else "comes unasked"
                     yield f"{kind.name} {word} at {home}", self._booted(node, index, home)
             if phone.on and limits.phones_switch_off:
-                off = actions.power(self.layout, self.kinds, node.world, index, False)
+                off = actions.power(self.layout, self.kinds, node.world, index, on=False)
                 yield (
                     f"{kind.name} is switched off",
                     node._replace(
@@ -439,7 +444,7 @@ class Explorer:
     # ── the search ────────────────────────────────────────────────────────────────────────
 
     def wrong_in(self, node: Moment) -> str | None:
-        """What is wrong in *node*: a phone without the way back that it is owed, or a second key."""
+        """What is wrong in *node*: a phone without the way back it is owed, or a second key."""
         twice = next((cert for cert in node.world.gen if cert.generation > _ONCE), None)
         if twice is not None:
             return f"{twice.unit} on {twice.node} was regenerated twice"
@@ -518,7 +523,7 @@ class Explorer:
     def _kindly(self, node: Moment, decision: Decision) -> Moment:
         for index, phone in enumerate(node.world.phones):
             if not phone.on:
-                on = actions.power(self.layout, self.kinds, node.world, index, True)
+                on = actions.power(self.layout, self.kinds, node.world, index, on=True)
                 fresh = node.fresh | {index}
                 return node._replace(world=on, fresh=fresh, booting=node.booting - {index})
             if index in node.booting or not phone.registered:
@@ -527,7 +532,7 @@ class Explorer:
             return self._performed(node._replace(pending=None), node.pending, watched=False)
         if decision.record is not None:
             return next(after for _, after in self._decided(node, decision))
-        if node.age < 2:  # noqa: PLR2004 - the third age is the last
+        if node.age < _OLDEST:
             return node._replace(age=node.age + 1)
         # Registered since before the reset: at a barrier, somebody resets it.
         stale = [i for i in range(len(self.kinds)) if i not in node.fresh]

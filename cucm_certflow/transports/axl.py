@@ -11,9 +11,9 @@ import httpx
 from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.errors import RateLimited, Report, UnknownLayout
 from cucm_certflow.inventory import Account, NodeEntry
+from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import WEB_PORT, Pins
 from cucm_certflow.transports.soap import (
-    AccountBreaker,
     Login,
     SoapChannel,
     child,
@@ -41,7 +41,6 @@ class AxlClient:
         version: AXL's schema version, for example 11.5. A node speaks its own and two majors
             before it.
         port: Where AXL is reached; the pin is that of 8443 all the same.
-        login: To share the account's first login with other clients.
         timeout_s: Real seconds for one request.
         retry_pause_s: Seconds of *clock* before a question that was throttled is put again.
         clock: What measures the pause.
@@ -55,10 +54,9 @@ class AxlClient:
         account: Account,
         *,
         pins: Pins,
-        breaker: AccountBreaker,
+        breaker: Breaker,
         version: str = "11.5",
         port: int = WEB_PORT,
-        login: Login | None = None,
         timeout_s: float = 60.0,
         retry_pause_s: float = 5.0,
         clock: Clock | None = None,
@@ -76,7 +74,7 @@ class AxlClient:
         self._channel = SoapChannel(
             f"https://{host_of(node.address)}:{port}/axl/",
             node.name,
-            login or Login(account, breaker),
+            Login(account, breaker),
             pins=pins,
             role=_ROLE,
             timeout_s=timeout_s,

@@ -144,7 +144,7 @@ def tls_context(check: Callable[[str], None], *, legacy: bool = False) -> ssl.SS
     class Unpinned(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's
             message = "this context pins through wrap_bio only"
-            raise NotImplementedError(message)
+            raise ssl.SSLError(message)
 
     context = plain_context(legacy=legacy)
     context.sslobject_class = Pinned

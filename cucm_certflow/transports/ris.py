@@ -14,10 +14,10 @@ from cucm_certflow.errors import NodeFault, RateLimited, Report, UnknownLayout
 from cucm_certflow.facts import Registration
 from cucm_certflow.inventory import Account, NodeEntry
 from cucm_certflow.transports.axl import host_of
+from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.budget import RateBudget
 from cucm_certflow.transports.pins import WEB_PORT, Pins
 from cucm_certflow.transports.soap import (
-    AccountBreaker,
     Login,
     SoapChannel,
     child,
@@ -54,7 +54,6 @@ class RisClient:
         breaker: Shared by all ways to the cluster.
         budget: Shared by all who ask this cluster; 10 requests a minute if it is not given.
         port: Where it is reached; the pin is that of 8443 all the same.
-        login: To share the account's first login with other clients.
         timeout_s: Real seconds for one request.
         back_off_s: Real seconds to hold off after the first rate fault, doubled for each more.
         attempts: How often a page that was throttled is asked for, in all; 1 or more.
@@ -69,10 +68,9 @@ class RisClient:
         account: Account,
         *,
         pins: Pins,
-        breaker: AccountBreaker,
+        breaker: Breaker,
         budget: RateBudget | None = None,
         port: int = WEB_PORT,
-        login: Login | None = None,
         timeout_s: float = 60.0,
         back_off_s: float = 10.0,
         attempts: int = 3,
@@ -90,7 +88,7 @@ class RisClient:
         self._channel = SoapChannel(
             f"https://{host_of(node.address)}:{port}{_PATH}",
             node.name,
-            login or Login(account, breaker),
+            Login(account, breaker),
             pins=pins,
             role=_ROLE,
             timeout_s=timeout_s,

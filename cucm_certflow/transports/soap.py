@@ -12,8 +12,9 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 import defusedxml
@@ -22,7 +23,6 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from cucm_certflow.errors import (
     AuthenticationFailed,
-    CertflowError,
     NodeFault,
     NodeUnreachable,
     RateLimited,
@@ -30,11 +30,11 @@ from cucm_certflow.errors import (
     UnknownLayout,
 )
 from cucm_certflow.inventory import Account
+from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import WEB_PORT, Pins, tls_context
 
 __all__ = [
     "ENVELOPE",
-    "AccountBreaker",
     "Login",
     "NotSent",
     "SoapChannel",
@@ -212,59 +212,27 @@ def raise_fault(fault: ET.Element, where: str, did: str) -> NoReturn:
 # ── accounts ──────────────────────────────────────────────────────────────────────────────
 
 
-class AccountBreaker(Protocol):
-    """What a login needs of :class:`~cucm_certflow.transports.breaker.Breaker`."""
-
-    def check(self, account_kind: str, user: str, /) -> None:
-        """Return if the account may be used; AuthenticationFailed if it was refused before."""
-        ...
-
-    def trip(self, account_kind: str, user: str, where: str, /) -> None:
-        """The account was refused at *where*: it may not be used again."""
-        ...
-
-
 class Login:
-    """An account on its way to the nodes, shared by all clients that use it.
+    """An account on its way to a node: never sent again once a node has refused it."""
 
-    Until it has been accepted once, requests go one at a time: three that are refused at the
-    same moment lock the account. The first refusal trips the breaker.
-    """
-
-    def __init__(
-        self, account: Account, breaker: AccountBreaker, kind: str = "application"
-    ) -> None:
+    def __init__(self, account: Account, breaker: Breaker, kind: str = "application") -> None:
         self._account = account
         self._breaker = breaker
         self._kind = kind
-        self._first = asyncio.Lock()
-        self._accepted = False
 
-    def auth(self) -> httpx.BasicAuth:
-        """What goes into the request.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[httpx.BasicAuth]:
+        """Hold this while sending; gives what goes into the request.
 
         Raises:
             AuthenticationFailed: The account was refused before. Nothing was sent.
         """
-        self._breaker.check(self._kind, self._account.user)
-        return httpx.BasicAuth(self._account.user, self._account.password.reveal())
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold this while sending; alone, as long as no node has accepted the account."""
-        if self._accepted:
-            yield
-            return
-        async with self._first:
-            alone = not self._accepted
-            if alone:
-                yield
-        if not alone:
-            yield
+        async with self._breaker.turn(self._kind, self._account.user):
+            yield httpx.BasicAuth(self._account.user, self._account.password.reveal())
 
     def accepted(self) -> None:
         """A node has let the account in."""
-        self._accepted = True
+        self._breaker.accepted(self._kind, self._account.user)
 
     def refused(self, where: str, did: str) -> NoReturn:
         """A node has refused the account: it is not used again anywhere.
@@ -364,12 +332,9 @@ class SoapChannel:
         """
         did = did or local_name(body)
         content = envelope(body)
-        async with self._login.turn():
-            auth = self._login.auth()
+        async with self._login.turn() as auth:
             try:
                 status, headers, data = await self._post(action, content, auth)
-            except CertflowError:
-                raise
             except (
                 httpx.ConnectError,
                 httpx.ConnectTimeout,
@@ -403,21 +368,21 @@ class SoapChannel:
             return response.status_code, response.headers, bytes(data)
 
     def _read(self, status: int, headers: httpx.Headers, data: bytes, did: str) -> ET.Element:
-        if status == httpx.codes.UNAUTHORIZED:
+        if status == HTTPStatus.UNAUTHORIZED:
             self._login.refused(self.where, did)
-        if status == httpx.codes.FORBIDDEN or status in range(200, 300):
+        if status == HTTPStatus.FORBIDDEN or status in range(200, 300):
             self._login.accepted()
         if status in range(300, 400):
             target = headers.get("Location", "nowhere")
             self._fault(did, f"HTTP {status}, a redirect to {target[:_SHOWN]}; it is not followed")
         match status:
-            case httpx.codes.FORBIDDEN:
+            case HTTPStatus.FORBIDDEN:
                 self._fault(did, "HTTP 403", next_=f"give the account the role {self._role}")
-            case httpx.codes.TOO_MANY_REQUESTS | httpx.codes.SERVICE_UNAVAILABLE:
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 raise RateLimited(
                     Report(headline=f"{self.where} is busy", did=did, saw=f"HTTP {status}")
                 )
-            case httpx.codes.NOT_FOUND:
+            case HTTPStatus.NOT_FOUND:
                 self._fault(did, "HTTP 404: the interface is not activated, or not up yet")
             case 599:
                 self._fault(
@@ -425,14 +390,14 @@ class SoapChannel:
                     f"HTTP 599, the AXL version is not supported: {self._words(data)}",
                     next_="ask with the AXL version of the node's release",
                 )
-            case httpx.codes.OK | httpx.codes.INTERNAL_SERVER_ERROR:
+            case HTTPStatus.OK | HTTPStatus.INTERNAL_SERVER_ERROR:
                 pass
             case _:
                 self._fault(did, f"HTTP {status}: {self._words(data)}")
         try:
             answer = parse_body(data, self.where)
         except UnknownLayout as error:
-            if status == httpx.codes.OK:
+            if status == HTTPStatus.OK:
                 raise
             raise NodeFault(
                 Report(
@@ -444,7 +409,7 @@ class SoapChannel:
         self._login.accepted()
         if local_name(answer) == "Fault":
             raise_fault(answer, self.where, did)
-        if status != httpx.codes.OK:
+        if status != HTTPStatus.OK:
             self._fault(did, f"HTTP {status} with {local_name(answer)}")
         return answer
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final, NoReturn
 
 import httpx
@@ -73,13 +74,13 @@ async def fetch(
                 await wait(pause_s * 2 ** (attempt - 1))
             status, data = await _get(client, url, where, timeout_s)
             match status:
-                case httpx.codes.OK:
+                case HTTPStatus.OK:
                     if not data:
                         _unknown(where, "an empty file")
                     return data
-                case httpx.codes.NOT_FOUND:
+                case HTTPStatus.NOT_FOUND:
                     return None
-                case httpx.codes.SERVICE_UNAVAILABLE | httpx.codes.TOO_MANY_REQUESTS:
+                case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
                     continue
                 case _ if status in range(300, 400):
                     _unknown(where, f"HTTP {status}, a redirect; it is not followed")

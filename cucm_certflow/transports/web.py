@@ -33,11 +33,12 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.transports.axl import AxlClient
+from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.budget import RateBudget
 from cucm_certflow.transports.pins import WEB_PORT, Pins
 from cucm_certflow.transports.presented import presented_fingerprint
 from cucm_certflow.transports.ris import RisClient
-from cucm_certflow.transports.soap import AccountBreaker, Login, NotSent
+from cucm_certflow.transports.soap import NotSent
 from cucm_certflow.transports.trustfiles import TFTP_PORT, fetch
 from cucm_certflow.trust.lists import parse_list, view_of
 
@@ -77,7 +78,7 @@ class WebTransport:
         *,
         clock: Clock | None = None,
         pins: Pins,
-        breaker: AccountBreaker,
+        breaker: Breaker,
         axl_version: str = "11.5",
         timeout_s: float = 60.0,
         look_timeout_s: float = 10.0,
@@ -101,13 +102,11 @@ class WebTransport:
         self._reset_concurrency = reset_concurrency
         self._busy_pause_s = busy_pause_s
         self._transport = transport
-        login = Login(inventory.application, breaker)
         self.axl = AxlClient(
             inventory.publisher,
             inventory.application,
             pins=pins,
             breaker=breaker,
-            login=login,
             version=axl_version,
             port=web_port,
             timeout_s=timeout_s,
@@ -120,7 +119,6 @@ class WebTransport:
             inventory.application,
             pins=pins,
             breaker=breaker,
-            login=login,
             budget=RateBudget(ris_per_minute),
             port=web_port,
             timeout_s=timeout_s,
@@ -175,7 +173,7 @@ class WebTransport:
         except (AuthenticationFailed, IdentityNotTrusted):
             raise
         except (NodeError, ValueError) as error:
-            return Unknown(str(error), at, by)
+            return Unknown(_short(error), at, by)
 
     async def _registrations(self) -> Mapping[str, Registration]:
         found = await self.ris.registrations(self.phone_names)
@@ -221,7 +219,7 @@ class WebTransport:
         run = _Resets(list(names))
         # The first alone: what is wrong with the account or the node shows on one phone.
         await self._reset_next(run)
-        while run.waiting and not run.over:
+        if run.waiting and not run.over:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._reset_concurrency, len(run.waiting))):
                     group.create_task(self._reset_rest(run))
@@ -249,7 +247,7 @@ class WebTransport:
             run.fault(name, error)
             run.busy += 1
             if run.busy >= _BUSY_IN_A_ROW:
-                run.over = run.over or str(error)
+                run.over = run.over or _short(error)
             elif run.waiting:
                 await self._clock.sleep(self._busy_pause_s)
         except (NodeFault, ValueError) as error:
@@ -287,7 +285,7 @@ class _Resets:
             self.lost.append(name)
         else:
             self.fault(name, error)
-        self.over = self.over or str(error)
+        self.over = self.over or _short(error)
 
     def reply(self) -> Reply:
         """What came of it."""
@@ -310,5 +308,6 @@ class _Resets:
 
 def _short(error: Exception) -> str:
     if isinstance(error, NodeError):
-        return error.report.saw or error.report.headline
+        report = error.report
+        return f"{report.headline}: {report.saw}" if report.saw else report.headline
     return str(error)

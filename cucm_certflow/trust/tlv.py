@@ -121,7 +121,7 @@ class Field(NamedTuple):
     def text(self) -> str:
         """The value as text; it ends in one NUL. Bytes that are no UTF-8 stay apart as escapes."""
         if self.value.find(b"\0") != len(self.value) - 1 or not self.value:
-            shown = self.value[:_SHOWN].hex()
+            shown = self.value[:_SHOWN].hex() or "no bytes"
             raise misread(self.start, f"tag {self.tag} with text that ends in one NUL", shown)
         return self.value[:-1].decode(errors="backslashreplace")
 

@@ -25,6 +25,7 @@ __all__ = [
     "serial_text",
 ]
 
+_PREFIX: Final = 2  # tag and short length in DER
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _ORDER: Final = (
     (NameOID.COMMON_NAME, "CN"),
@@ -122,6 +123,10 @@ def _is_self_signed(loaded: x509.Certificate) -> bool:
         return False
     key = loaded.public_key()
     signed, signature = loaded.tbs_certificate_bytes, loaded.signature
+    der = loaded.public_bytes(Encoding.DER)
+    behind = der[der.index(signed) + len(signed) :]
+    if behind[: _PREFIX + behind[1]] not in signed:
+        return False  # the algorithm that the signature does not cover is not the covered one
     try:
         digest = loaded.signature_hash_algorithm
         scheme = loaded.signature_algorithm_parameters

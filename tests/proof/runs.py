@@ -10,14 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cucm_certflow.commands import (
-    Command,
-    Regenerate,
-    ReplyKind,
-    ResetPhones,
-    RestartService,
-    UpdateCtl,
-)
+import attrs
+
+from cucm_certflow.commands import Reply, ReplyKind, ResetPhones, RestartService, UpdateCtl
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
@@ -34,7 +29,6 @@ from cucm_certflow.facts import (
     Unknown,
     reply_known,
 )
-from cucm_certflow.commands import Reply
 from cucm_certflow.lab.observe import cluster_facts
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.phones import synced
@@ -51,6 +45,8 @@ __all__ = [
     "NODES",
     "R11_5",
     "R14",
+    "RULES",
+    "SMALL",
     "Unkind",
     "homed",
     "layout_of",
@@ -413,3 +409,103 @@ class Unkind(Explorer):
                 world = actions.start(self.layout, node.world, Service.TVS, name)
                 return node._replace(world=world)
         return super()._kindly(node, decision)
+
+
+# ── small configurations, each with another trouble ───────────────────────────────────────
+
+_ONE: Final = NODES[:1]
+_ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
+_CONTENT: Final = {"phones_switch_off": False, "phones_come_unasked": False}
+_TOMCAT: Final = frozenset({CertUnit.TOMCAT})
+_TVS: Final = frozenset({CertUnit.TVS})
+_CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
+
+
+def _secure_phone(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = planned(layout, kinds, units=BOTH)
+    limits = Limits(crashes=0, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+def _no_security_by_default(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5, mixed=True)
+    kinds = (homed("sub", secure=True, asks_tvs=False),)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _forced(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (homed("sub"),)
+    plan = planned(layout, kinds, windows=[BOTH])
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _forgotten(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (homed("sub"),)
+    careless = tuple(attrs.evolve(table, never_with=frozenset()) for table in PROCEDURES)
+    plan = planned(layout, kinds, windows=[BOTH], procedures=careless)
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, rules=())
+
+
+def _lanes(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT | _TVS)
+    limits = Limits(crashes=0, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, refusing=True)
+
+
+def _windows(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, windows=[_TVS, _TOMCAT])
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _blind(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(**_CONTENT), blind=True)
+
+
+def _blind_mixed(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    limits = Limits(crashes=0, lost_replies=0, phones_move=False, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
+
+
+def _crashes(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT)
+    limits = Limits(crashes=4, lost_replies=0, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+def _deactivated(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    gone = frozenset({("pub", Service.CTIMANAGER)})
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, deactivated=gone)
+
+
+def _tvs_stops(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TVS)
+    limits = Limits(crashes=0)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, tvs_stops=True)
+
+
+SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
+    "secure phone": _secure_phone,
+    "no Security By Default": _no_security_by_default,
+    "CallManager with TVS": _forced,
+    "a table that forgot never_with": _forgotten,
+    "two lanes and a refusing node": _lanes,
+    "two windows": _windows,
+    "unreadable certificates": _blind,
+    "unreadable certificates in mixed mode": _blind_mixed,
+    "four crashes": _crashes,
+    "a deactivated service": _deactivated,
+    "TVS stops": _tvs_stops,
+}
+"""Each makes an explorer that decides by the given tables."""

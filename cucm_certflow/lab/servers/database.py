@@ -208,7 +208,7 @@ def _to_sqlite(text: str) -> str:
 
 
 def _said(error: str) -> SqlError:
-    """sqlite's words as Informix' (web-apis.md §5 has the numbers)."""
+    """The words of sqlite as Informix' (web-apis.md §5 has the numbers)."""
     if found := re.match(r"no such column: (\S+)", error):
         words = f"Column ({found[1]}) not found in any table in the query (or SLV is undefined)."
         return SqlError(-217, words)

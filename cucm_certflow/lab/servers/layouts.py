@@ -34,7 +34,8 @@ __all__ = [
 
 _OLD_UP_TO: Final = (11, 5)
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = tuple("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
 _FULL_DOTS: Final = 3
 
 # The upper block of `utils service list`: its head is that of a capture.
@@ -162,9 +163,7 @@ def certificate(der: bytes, pem: str) -> str:
     key = cert.public_key()
     key_der = b""
     if isinstance(key, RSAPublicKey):
-        key_der = key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.PKCS1
-        )
+        key_der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
     algorithm = cert.signature_hash_algorithm
     digest = "NONE" if algorithm is None else algorithm.name.upper()
     lines = [

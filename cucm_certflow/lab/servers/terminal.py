@@ -180,3 +180,5 @@ class Terminal:
                     first = 0
                 case "e":
                     first = end
+                case _:
+                    pass

@@ -106,7 +106,9 @@ def _not_in_list(name: str) -> str:
 
 async def _show_list(cli: VosCli, kind: ListKind) -> None:
     async def make() -> str:
-        served = cli.cluster.served(cli.node, kind)
+        world, served = cli.cluster.world, None
+        if cli.node in cli.cluster.layout.tftp_nodes:  # the file is there even if nobody serves it
+            served = world.itl_of(cli.node) if kind is ListKind.ITL else world.ctl_of(cli.node)
         if served is None:
             return layouts.missing_list(kind)
         papers = cli.desk.papers

@@ -21,7 +21,7 @@ from cucm_certflow.facts import ServiceState, ServiceStatus
 from cucm_certflow.names import ListKind
 
 __all__ = [
-    "ClusterNode",
+    "ClusterMember",
     "ListRecord",
     "OwnCertificate",
     "TrustFile",
@@ -63,7 +63,7 @@ def version_active(text: str) -> str:
 
 
 @attrs.frozen
-class ClusterNode:
+class ClusterMember:
     """A row of ``show network cluster``.
 
     ``product`` is the node's own word (``callmanager``, ``cups`` …), empty up to 9.x, which does
@@ -91,7 +91,7 @@ _ROW_BEGINS: Final = re.compile(r"[\w.:-]+\s+(?:[\w.-]+\s+){1,2}(?:Publisher|Sub
 _TABLE: Final = "Server Table (processnode) Entries"
 
 
-def network_cluster(text: str) -> tuple[ClusterNode, ...]:
+def network_cluster(text: str) -> tuple[ClusterMember, ...]:
     """``show network cluster``: its nodes in the order printed."""
     rows: list[str] = []
     lines = _lines_of(text)
@@ -115,11 +115,11 @@ def network_cluster(text: str) -> tuple[ClusterNode, ...]:
     return nodes
 
 
-def _cluster_node(row: str) -> ClusterNode:
+def _cluster_node(row: str) -> ClusterMember:
     match = _ROW.fullmatch(row)
     if match is None:
         raise _unknown("show network cluster", row)
-    return ClusterNode(
+    return ClusterMember(
         address=match["address"],
         name=match["name"],
         is_publisher=match["role"] == "Publisher",

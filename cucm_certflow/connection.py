@@ -5,15 +5,9 @@ from __future__ import annotations
 from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.plan import Plan
-from cucm_certflow.discovery import discover
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit
-from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.pins import Pins
-from cucm_certflow.transports.route import Route
-from cucm_certflow.transports.vos.ssh import VosTransport
-from cucm_certflow.transports.web import WebTransport
 
 __all__ = ["connect"]
 
@@ -31,6 +25,14 @@ def connect(
             seconds whatever it says.
         ris_per_minute: Device queries per real minute (the cluster allows 15 to all together).
     """
+    # Adapters are imported when they are used: planning needs neither asyncssh nor httpx.
+    from cucm_certflow.discovery import discover  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.breaker import Breaker  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.pins import Pins  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.route import Route  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.vos.ssh import VosTransport  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.web import WebTransport  # noqa: PLC0415 - see above
+
     clock = clock or SystemClock()
     breaker, pins = Breaker(), Pins()
     vos = {

@@ -1,0 +1,239 @@
+"""The SSH door of one node: accounts and their lock, a PTY with a shell, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncssh
+
+from cucm_certflow.lab.scenario import AccountSpec
+from cucm_certflow.lab.servers.terminal import Terminal
+from cucm_certflow.lab.servers.vos_cli import Desk, VosCli
+from cucm_certflow.lab.servers.vos_commands import COMMANDS
+
+__all__ = ["SshDoor", "make_host_key"]
+
+ATTEMPTS: Final = 3
+UNLOCK_AFTER: Final = timedelta(seconds=300)
+IDLE_S: Final = 30 * 60.0
+_FIRST_KEYBOARD_RELEASE: Final = (15, 0)
+_SIGNATURES: Final = ("rsa-sha2-256", "rsa-sha2-512")
+_KEY_EXCHANGE: Final = ("ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256")
+_CIPHERS: Final = ("aes128-ctr", "aes256-ctr", "aes256-gcm@openssh.com")
+_MACS: Final = ("hmac-sha2-256", "hmac-sha2-512")
+
+
+def make_host_key() -> asyncssh.SSHKey:
+    """An RSA host key; it takes a while, so do it in a thread."""
+    return asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+
+
+class SshDoor:
+    """The platform command line of one node, over SSH.
+
+    Releases from 15 on take ``keyboard-interactive`` only, as one lab reported; older ones take
+    ``password`` as well. Three wrong passwords lock the account for 300 s, counted over all
+    connections; what a locked account is told is the lab's invention: the same as any other.
+
+    Args:
+        desk: The lab.
+        node: Whose door it is.
+        host_key: Its host key.
+    """
+
+    def __init__(self, desk: Desk, node: str, host_key: asyncssh.SSHKey) -> None:
+        self._desk = desk
+        self._node = node
+        self._host_key = host_key
+        self._account = desk.cluster.scenario.accounts.platform
+        self._failures = 0
+        self._locked_until: datetime | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self.address = desk.cluster.scenario.node(node).address
+        self.port = 0
+
+    @property
+    def known_hosts_line(self) -> str:
+        """The line for a ``known_hosts`` file."""
+        public = self._host_key.export_public_key().decode().split()
+        host = self.address if self.port == 22 else f"[{self.address}]:{self.port}"  # noqa: PLR2004
+        return f"{host} {public[0]} {public[1]}"
+
+    async def open(self, port: int = 0) -> None:
+        """Listen at *port*; 0 lets the machine choose.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self.address, port))
+            self.port = listener.getsockname()[1]
+            self._acceptor = await asyncssh.listen(
+                sock=listener,
+                server_factory=lambda: _Server(self),
+                server_host_keys=[self._host_key],
+                config=[],
+                encoding="utf-8",
+                errors="replace",
+                line_editor=False,
+                allow_scp=False,
+                agent_forwarding=False,
+                gss_host=None,
+                signature_algs=_SIGNATURES,
+                kex_algs=_KEY_EXCHANGE,
+                encryption_algs=_CIPHERS,
+                mac_algs=_MACS,
+                compression_algs=["none"],
+                server_version="CiscoSSH",
+                login_timeout=60,
+            )
+        except BaseException:
+            listener.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening and end all sessions; idempotent."""
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            acceptor.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if acceptor is not None:
+            await acceptor.wait_closed()
+
+    @property
+    def takes_password(self) -> bool:
+        """Whether plain ``password`` is offered beside ``keyboard-interactive``."""
+        return self._desk.cluster.layout.release < _FIRST_KEYBOARD_RELEASE
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the account is locked now."""
+        now = self._desk.clock.now()
+        if self._locked_until is not None and now >= self._locked_until:
+            self._locked_until, self._failures = None, 0
+        return self._locked_until is not None
+
+    def lets_in(self, user: str, password: str) -> bool:
+        """Whether it is the account and its password, and it is not locked; failures count."""
+        if self.is_locked:
+            return False
+        if _is(self._account, user, password):
+            self._failures = 0
+            return True
+        if user == self._account.user:
+            self._failures += 1
+            if self._failures >= ATTEMPTS:
+                self._locked_until = self._desk.clock.now() + UNLOCK_AFTER
+        return False
+
+    def serve(self, channel: asyncssh.SSHServerChannel[str], terminal: Terminal) -> None:
+        """Run a session until it ends, then close its channel."""
+        task = asyncio.get_running_loop().create_task(self._serve(channel, terminal))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, channel: asyncssh.SSHServerChannel[str], terminal: Terminal) -> None:
+        try:
+            await VosCli(self._desk, self._node, terminal, COMMANDS).run()
+        finally:
+            terminal.hang_up()
+            if not channel.is_closing():
+                channel.close()
+
+
+def _is(account: AccountSpec, user: str, password: str) -> bool:
+    right = hmac.compare_digest(password.encode(), account.password.encode())
+    return user == account.user and right
+
+
+class _Server(asyncssh.SSHServer):
+    """One connection."""
+
+    def __init__(self, door: SshDoor) -> None:
+        self._door = door
+
+    def begin_auth(self, username: str) -> bool:
+        """Everybody has to prove who they are."""
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return self._door.takes_password
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return self._door.lets_in(username, password)
+
+    def kbdint_auth_supported(self) -> bool:
+        return True
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, Sequence[tuple[str, bool]]]:
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        return len(responses) == 1 and self._door.lets_in(username, responses[0])
+
+    def session_requested(self) -> asyncssh.SSHServerSession[str]:
+        return _Session(self._door)
+
+
+class _Session(asyncssh.SSHServerSession[str]):
+    """One channel: a shell on a PTY; ``exec`` and subsystems are refused."""
+
+    def __init__(self, door: SshDoor) -> None:
+        self._door = door
+        self._channel: asyncssh.SSHServerChannel[str] | None = None
+        self._terminal = Terminal(self._write)
+        self._has_pty = False
+
+    def _write(self, text: str) -> None:
+        if self._channel is not None and not self._channel.is_closing():
+            self._channel.write(text)
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[str]) -> None:
+        self._channel = chan
+
+    def pty_requested(
+        self,
+        term_type: str,
+        term_size: tuple[int, int, int, int],
+        term_modes: Mapping[int, int],
+    ) -> bool:
+        self._has_pty = True
+        return True
+
+    def shell_requested(self) -> bool:
+        return self._has_pty
+
+    def exec_requested(self, command: str) -> bool:
+        return False
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return False
+
+    def session_started(self) -> None:
+        assert self._channel is not None
+        self._door.serve(self._channel, self._terminal)
+
+    def data_received(self, data: str, datatype: asyncssh.DataType) -> None:
+        self._terminal.feed(data)
+
+    def eof_received(self) -> bool:
+        self._terminal.hang_up()
+        return False
+
+    def break_received(self, msec: int) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._terminal.hang_up()

@@ -1,0 +1,233 @@
+"""What every transport must keep, as a suite that runs over any of them.
+
+Give :data:`CHECKS` a :class:`Subject` each time: a fresh small cluster behind the transport in
+question. A check raises AssertionError with what was broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import attrs
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    ReplyKind,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.facts import (
+    Certificate,
+    CertificateOf,
+    ClusterFacts,
+    Known,
+    ListView,
+    PresentedCertificate,
+    Query,
+    Registration,
+    Registrations,
+    ServedList,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.names import CertUnit, ListKind, SecurityMode, Service
+from cucm_certflow.transports.base import Transport
+
+__all__ = ["CHECKS", "Check", "Subject"]
+
+
+@attrs.frozen(kw_only=True)
+class Subject:
+    """A transport over a small mixed-mode cluster: a publisher, one subscriber, some phones.
+
+    Attributes:
+        transport: What is checked.
+        discover: Discovery over it.
+        clock: The cluster's.
+        publisher: The publisher's name; it runs Cisco CallManager, Tftp and TVS.
+        subscriber: The subscriber's name; it runs them too.
+    """
+
+    transport: Transport
+    discover: Callable[[], Awaitable[ClusterFacts]]
+    clock: Clock
+    publisher: str
+    subscriber: str
+
+    async def known(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
+        """The value of *query*, which must be known."""
+        before = self.clock.now()
+        fact = await self.transport.observe(query)
+        assert isinstance(fact, Known), f"{query}: {fact}"
+        assert before <= fact.at <= self.clock.now(), f"{query}: its instant is not of the look"
+        return fact.value
+
+    async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401
+        """Look again until *holds*; for what takes its time."""
+        for _ in range(200):
+            fact = await self.transport.observe(query)
+            if isinstance(fact, Known) and holds(fact.value):
+                return fact.value
+            await self.clock.sleep(5)
+        message = f"{query} never came to what was expected"
+        raise AssertionError(message)
+
+    async def done(self, command: Command) -> str:
+        """Send *command*, which must be accepted; the node's words."""
+        assert self.transport.supports(command), f"{command} is not supported"
+        reply = await self.transport.perform(command)
+        assert reply.kind is ReplyKind.ACCEPTED, f"{command}: {reply}"
+        return reply.text
+
+
+Check = Callable[[Subject], Awaitable[None]]
+
+
+async def check_every_query_has_an_answer_of_its_type(subject: Subject) -> None:
+    """Each class of query gives the type that its docstring says."""
+    for name in (subject.publisher, subject.subscriber):
+        for unit in (CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY):
+            certificate = await subject.known(CertificateOf(name, unit))
+            assert isinstance(certificate, Certificate)
+            assert certificate.self_signed
+        for kind in ListKind:
+            view = await subject.known(ServedList(name, kind))
+            assert isinstance(view, ListView)
+            assert view.kind is kind
+            assert view.signer in view.sast
+        state = await subject.known(ServiceOn(name, Service.TVS))
+        assert isinstance(state, ServiceState)
+        assert state.status is ServiceStatus.STARTED
+        assert state.started_at is None, "nobody watched it start"
+        assert isinstance(await subject.known(PresentedCertificate(name)), str)
+
+
+async def check_discovery_agrees_with_single_looks(subject: Subject) -> None:
+    """What discovery says is what each query says, and nothing is unknown."""
+    facts = await subject.discover()
+    assert facts.unknown == ()
+    assert facts.mode is SecurityMode.MIXED
+    assert facts.publisher.name == subject.publisher
+    for node in facts.nodes:
+        for unit, certificate in node.certificates.items():
+            seen = await subject.known(CertificateOf(node.name, unit))
+            assert seen.fingerprint == certificate.fingerprint
+        for kind, view in ((ListKind.ITL, node.itl), (ListKind.CTL, node.ctl)):
+            if view is not None:
+                assert await subject.known(ServedList(node.name, kind)) == view
+    table = await subject.known(Registrations())
+    assert set(table) == {phone.name for phone in facts.phones}
+    assert all(isinstance(value, Registration) for value in table.values())
+
+
+async def check_what_does_not_exist_is_unknown_or_not_activated(subject: Subject) -> None:
+    """Nothing is made up for a unit or a service that a node does not have."""
+    fact = await subject.transport.observe(CertificateOf(subject.subscriber, CertUnit.CUP))
+    assert isinstance(fact, Unknown)
+    fact = await subject.transport.observe(ServiceOn(subject.subscriber, Service.DRF_MASTER))
+    assert isinstance(fact, Unknown) or not fact.value.activated
+
+
+async def check_regenerating_changes_one_certificate_and_nothing_else(subject: Subject) -> None:
+    """One unit on one node is new; lists and processes go on with what they have."""
+    units = (CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS)
+    nodes = (subject.publisher, subject.subscriber)
+    before = {
+        (name, unit): await subject.known(CertificateOf(name, unit))
+        for name in nodes
+        for unit in units
+    }
+    served = await subject.known(ServedList(subject.subscriber, ListKind.ITL))
+    await subject.done(Regenerate(subject.subscriber, CertUnit.TVS))
+    for (name, unit), old in before.items():
+        new = await subject.known(CertificateOf(name, unit))
+        is_target = (name, unit) == (subject.subscriber, CertUnit.TVS)
+        assert (new.fingerprint != old.fingerprint) == is_target, f"{name}/{unit}"
+        assert (new.serial != old.serial) == is_target
+    assert await subject.known(ServedList(subject.subscriber, ListKind.ITL)) == served
+
+
+async def check_a_watched_restart_has_its_instant_and_rebuilds_the_list(subject: Subject) -> None:
+    """TFTP serves a new list after a restart, and the restart that we watched has an instant."""
+    name = subject.subscriber
+    await subject.done(Regenerate(name, CertUnit.CALLMANAGER))
+    new = await subject.known(CertificateOf(name, CertUnit.CALLMANAGER))
+    before = subject.clock.now()
+    await subject.done(RestartService(name, Service.TFTP))
+    state = await subject.until(
+        ServiceOn(name, Service.TFTP), lambda state: state.status is ServiceStatus.STARTED
+    )
+    assert state.started_at is not None
+    assert state.started_at >= before
+    view = await subject.until(ServedList(name, ListKind.ITL), lambda view: view is not None)
+    assert new.fingerprint in view.tftp
+    assert new.fingerprint in view.sast
+
+
+async def check_tomcat_presents_the_new_certificate_only_after_its_restart(
+    subject: Subject,
+) -> None:
+    """And the web interfaces are used again afterwards, under the new pin."""
+    name = subject.publisher
+    old = await subject.known(PresentedCertificate(name))
+    await subject.done(Regenerate(name, CertUnit.TOMCAT))
+    new = await subject.known(CertificateOf(name, CertUnit.TOMCAT))
+    assert await subject.known(PresentedCertificate(name)) == old != new.fingerprint
+    await subject.done(RestartService(name, Service.TOMCAT))
+    await subject.until(PresentedCertificate(name), lambda seen: seen == new.fingerprint)
+    table = await subject.until(Registrations(), bool)
+    assert table
+
+
+async def check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node(
+    subject: Subject,
+) -> None:
+    """The command on a subscriber is not done."""
+    await subject.done(Regenerate(subject.publisher, CertUnit.CALLMANAGER))
+    new = await subject.known(CertificateOf(subject.publisher, CertUnit.CALLMANAGER))
+    refused = await subject.transport.perform(UpdateCtl(subject.subscriber))
+    assert refused.kind is not ReplyKind.ACCEPTED
+    view = await subject.known(ServedList(subject.subscriber, ListKind.CTL))
+    assert new.fingerprint not in view.ccm
+    await subject.done(UpdateCtl(subject.publisher))
+    for name in (subject.publisher, subject.subscriber):
+        await subject.until(
+            ServedList(name, ListKind.CTL), lambda view: new.fingerprint in view.ccm
+        )
+
+
+async def check_a_reset_phone_registers_anew(subject: Subject) -> None:
+    """Its registration is newer afterwards; another phone's is the same."""
+    before = await subject.known(Registrations())
+    names = sorted(name for name, seen in before.items() if seen.registered)
+    await subject.done(ResetPhones(subject.publisher, (names[0],)))
+    after = await subject.until(
+        Registrations(),
+        lambda table: table[names[0]].registered and table[names[0]].at > before[names[0]].at,
+    )
+    assert after[names[1]] == before[names[1]]
+
+
+async def check_closing_twice_is_harmless(subject: Subject) -> None:
+    """``aclose`` is idempotent."""
+    await subject.transport.aclose()
+    await subject.transport.aclose()
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_every_query_has_an_answer_of_its_type,
+    check_discovery_agrees_with_single_looks,
+    check_what_does_not_exist_is_unknown_or_not_activated,
+    check_regenerating_changes_one_certificate_and_nothing_else,
+    check_a_watched_restart_has_its_instant_and_rebuilds_the_list,
+    check_tomcat_presents_the_new_certificate_only_after_its_restart,
+    check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node,
+    check_a_reset_phone_registers_anew,
+    check_closing_twice_is_harmless,
+)

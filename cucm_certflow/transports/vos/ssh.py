@@ -1,0 +1,762 @@
+"""One node's platform command line over SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import asyncssh
+import attrs
+
+from cucm_certflow.clock import Clock
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    Reply,
+    ReplyKind,
+    ResetLocalkey,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.errors import (
+    AuthenticationFailed,
+    CertflowError,
+    IdentityNotTrusted,
+    InventoryError,
+    NodeError,
+    NodeFault,
+    NodeUnreachable,
+    Report,
+    UnknownLayout,
+    UsageError,
+)
+from cucm_certflow.facts import (
+    Certificate,
+    CertificateOf,
+    Fact,
+    Known,
+    Query,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    Unknown,
+)
+from cucm_certflow.inventory import Account, NodeEntry
+from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.transports.breaker import Breaker
+from cucm_certflow.transports.vos import parsers, results
+from cucm_certflow.transports.vos.dialogue import (
+    Action,
+    Asked,
+    Broken,
+    Dialogue,
+    Expected,
+    Finished,
+    Send,
+)
+from cucm_certflow.transports.vos.results import Outcome
+from cucm_certflow.trust.x509 import certificate_from_pem
+
+__all__ = ["ERRORS", "VosTransport", "translate"]
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+_ACCOUNT: Final = "platform"
+_TERMINAL: Final = ("vt100", (200, 1000))
+_LISTING_AGE_S: Final = 0.5
+_SHOWN: Final = 400
+_MAX_UNANSWERED_LOGINS: Final = 2
+
+# ── cryptography ──────────────────────────────────────────────────────────────────────────
+
+_KEX: Final = (
+    "curve25519-sha256",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group14-sha256",
+)
+_MAC: Final = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+)
+_CIPHERS: Final = (
+    "aes256-gcm@openssh.com",
+    "aes128-gcm@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
+# Releases up to 11.5 speak OpenSSH 5.3: nothing newer than SHA-1 (compatibility matrices 12-15).
+_LEGACY_KEX: Final = (
+    "diffie-hellman-group14-sha1",
+    "diffie-hellman-group-exchange-sha1",
+    "diffie-hellman-group1-sha1",
+)
+_LEGACY_MAC: Final = ("hmac-sha1",)
+_NO_SHA1_HOST_KEYS: Final = "-ssh-rsa,ssh-rsa-cert-*,ssh-dss*"
+
+# ── errors ────────────────────────────────────────────────────────────────────────────────
+
+ERRORS: Final[tuple[tuple[type[BaseException], type[NodeError], str], ...]] = (
+    (asyncssh.HostKeyNotVerifiable, IdentityNotTrusted, "its host key is not the known one"),
+    (asyncssh.PermissionDenied, AuthenticationFailed, "the account was refused"),
+    (asyncssh.IllegalUserName, AuthenticationFailed, "the account was refused"),
+    (asyncssh.KeyExchangeFailed, NodeUnreachable, "no cryptography in common"),
+    (asyncssh.ProtocolNotSupported, NodeUnreachable, "it speaks another SSH protocol"),
+    (asyncssh.ProtocolError, NodeUnreachable, "the SSH protocol was broken"),
+    (asyncssh.MACError, NodeUnreachable, "the SSH stream was damaged"),
+    (asyncssh.CompressionError, NodeUnreachable, "the SSH stream was damaged"),
+    (asyncssh.ServiceNotAvailable, NodeUnreachable, "it offers no login"),
+    (asyncssh.ConnectionLost, NodeUnreachable, "the connection broke"),
+    (asyncssh.ChannelOpenError, NodeUnreachable, "it opens no shell (ten sessions at most)"),
+    (asyncssh.ProcessError, NodeUnreachable, "the shell ended"),
+    (asyncssh.SFTPError, NodeUnreachable, "the SSH session failed"),
+    (asyncssh.DisconnectError, NodeUnreachable, "the node ended the connection"),
+    (asyncssh.PasswordChangeRequired, AuthenticationFailed, "the password has to be changed"),
+    (TimeoutError, NodeUnreachable, "no answer in time"),
+    (OSError, NodeUnreachable, "no connection"),
+)
+"""What asyncssh and the network raise, as errors of ours; the first that fits is meant."""
+
+_FOREIGN: Final = (asyncssh.Error, asyncssh.PasswordChangeRequired, OSError, TimeoutError)
+
+
+def translate(error: BaseException, node: str, left: str) -> NodeError:
+    """*error* as one of ours, by :data:`ERRORS`."""
+    for foreign, ours, why in ERRORS:
+        if isinstance(error, foreign):
+            return ours(
+                Report(
+                    headline=f"{node}: {why}",
+                    saw=f"{type(error).__name__}: {ascii(str(error))[1:-1][:_SHOWN]}",
+                    left=left,
+                )
+            )
+    raise error
+
+
+# ── one login ─────────────────────────────────────────────────────────────────────────────
+
+
+class _Client(asyncssh.SSHClient):
+    """Gives the password away once, by whichever method the node takes first."""
+
+    def __init__(self, account: Account, breaker: Breaker, stack: AsyncExitStack) -> None:
+        self._account = account
+        self._breaker = breaker
+        self._stack = stack
+        self.gave_password = False
+        self.refused: AuthenticationFailed | None = None
+
+    async def _give(self) -> str | None:
+        if self.gave_password or self.refused is not None:
+            return None
+        try:
+            await self._stack.enter_async_context(self._breaker.turn(_ACCOUNT, self._account.user))
+        except AuthenticationFailed as error:
+            self.refused = error
+            return None
+        self.gave_password = True
+        return self._account.password.reveal()
+
+    async def password_auth_requested(self) -> str | None:
+        return await self._give()
+
+    def kbdint_auth_requested(self) -> str | None:
+        return None if self.gave_password or self.refused is not None else ""
+
+    async def kbdint_challenge_received(  # every prompt of one round gets the password
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        if not prompts:
+            return []
+        password = await self._give()
+        return None if password is None else [password] * len(prompts)
+
+
+class _Wire(asyncssh.SSHClientSession[bytes]):
+    """What comes in, with its instants."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+        self.pieces: list[tuple[bytes, float]] = []
+        self.ended: str | None = None
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        self.pieces.append((data, asyncio.get_running_loop().time()))
+        self.heard.set()
+
+    def eof_received(self) -> bool:
+        self._end("the node ended the session")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("the connection broke" if exc is None else f"the connection broke ({exc})")
+
+    def _end(self, why: str) -> None:
+        self.ended = self.ended or why
+        self.heard.set()
+
+
+class _NotFinished(NamedTuple):
+    """Why a command has no result, and what it had printed by then."""
+
+    why: str
+    text: str
+    lost: bool = False  # the way to the node broke; its answer is not in doubt
+
+
+class _Session:
+    """A shell on the node. One command at a time; dead for good after the first doubt."""
+
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        channel: asyncssh.SSHClientChannel[bytes],
+        wire: _Wire,
+        dialogue: Dialogue,
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._wire = wire
+        self._dialogue = dialogue
+        self._over = False
+
+    @property
+    def usable(self) -> bool:
+        return not self._over and self._wire.ended is None
+
+    def kill(self) -> None:
+        """Let go of it at once; nothing more is sent."""
+        self._over = True
+        self._connection.abort()
+
+    async def close(self) -> None:
+        self.kill()
+        await self._connection.wait_closed()
+
+    async def begin(self, timeout_s: float) -> Finished | _NotFinished:
+        now = asyncio.get_running_loop().time()
+        return await self._until_finished([], now + timeout_s, None)
+
+    async def run(
+        self,
+        text: str,
+        timeout_s: float,
+        questions: Sequence[Expected] = (),
+        watch: Callable[[bytes], None] | None = None,
+    ) -> Finished | _NotFinished:
+        now = asyncio.get_running_loop().time()
+        self._wire.pieces.clear()  # a second prompt of the last command
+        actions = self._dialogue.command(text, now, questions)
+        return await self._until_finished(actions, now + timeout_s, watch)
+
+    async def _until_finished(
+        self, actions: list[Action], deadline: float, watch: Callable[[bytes], None] | None
+    ) -> Finished | _NotFinished:
+        finished = False
+        try:
+            while True:
+                result = self._act(actions)
+                if result is not None:
+                    finished = isinstance(result, Finished)
+                    return result
+                actions = await self._next(deadline, watch)
+        finally:
+            if not finished:
+                self.kill()
+
+    def _act(self, actions: list[Action]) -> Finished | _NotFinished | None:
+        for action in actions:
+            match action:
+                case Send(data):
+                    self._channel.write(data)
+                case Finished():
+                    return action
+                case Asked(question, text):
+                    return _NotFinished(f"it asks what we do not know: {question!r}", text)
+                case Broken(reason, text):
+                    return _NotFinished(reason, text, lost=self._wire.ended is not None)
+        return None
+
+    async def _next(self, deadline: float, watch: Callable[[bytes], None] | None) -> list[Action]:
+        loop = asyncio.get_running_loop()
+        if self._wire.pieces:
+            actions: list[Action] = []
+            pieces, self._wire.pieces = self._wire.pieces, []
+            for data, at_s in pieces:
+                if watch is not None:
+                    watch(data)
+                actions += self._dialogue.feed(data, at_s)
+            return actions
+        now = loop.time()
+        if self._wire.ended is not None:
+            return self._dialogue.closed(self._wire.ended)
+        if now >= deadline:
+            return self._dialogue.closed("no prompt came back in time")
+        wake = self._dialogue.wake_at_s
+        if wake is not None and wake <= now:
+            return self._dialogue.tick(now)
+        self._wire.heard.clear()
+        try:
+            async with asyncio.timeout_at(deadline if wake is None else min(wake, deadline)):
+                await self._wire.heard.wait()
+        except TimeoutError:
+            return []
+        return []
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────
+
+# Answered only if this very question is asked by this very command.
+_PROCEED: Final = Expected(r"Proceed with regeneration \(yes\|no\) ?\?", "yes")
+_TOMCAT_CLIENT: Final = Expected(
+    # 15SU5+: the manual's own example says yes, and names both in its success message.
+    r"Do you want to use the same certificate for tomcat-client \(yes\|no\) ?\?",
+    "yes",
+)
+_CTL: Final = Expected(
+    r"(?:This operation (?:will update|updates) the CTLFile\. ?)?"
+    r"(?:Auto-registration is enabled on at least one CM node\. ?)?"
+    r"Do you want to continue\? \(y/n\):",
+    "y",
+)
+
+
+def _questions(command: Command) -> tuple[Expected, ...]:
+    match command:
+        case Regenerate(unit=CertUnit.TOMCAT):
+            return (_PROCEED, _TOMCAT_CLIENT)
+        case Regenerate():
+            return (_PROCEED,)
+        case UpdateCtl():
+            return (_CTL,)
+        case _:
+            return ()
+
+
+def _outcome(command: Command, text: str) -> Outcome:
+    match command:
+        case Regenerate(unit=unit):
+            return results.regeneration(text, unit.value)
+        case UpdateCtl():
+            return results.ctl_update(text)
+        case ResetLocalkey(kind=kind):
+            return results.reset_localkey(text, kind)
+        case RestartService(service=service):
+            return results.service_restart(text, service.value).outcome
+        case _:
+            return Outcome.UNKNOWN
+
+
+@attrs.define
+class _Listing:
+    states: Mapping[str, ServiceState]
+    began: datetime
+    ended_s: float
+
+
+class VosTransport:
+    """A node's platform command line. It belongs to one event loop.
+
+    One shell is kept and reused, one command at a time. A shell that leaves any doubt is closed,
+    and a new one is opened when it is next needed; a command that changes something is never
+    sent a second time. The node's host key is always verified, and nothing is taken from the
+    user's own SSH configuration, keys or agent.
+
+    Args:
+        node: Where it is, and who it must be.
+        account: Its platform administrator.
+        clock: Gives facts their instants.
+        breaker: Shared by all ways to the cluster.
+        known_hosts: A file in OpenSSH's format, used if the node has no ``host_key``.
+        legacy_crypto: Allow SHA-1 key exchange, MAC and host-key signatures (up to 11.5).
+        quiet_s: Real seconds of silence before a prompt is believed; over 0.
+        connect_timeout_s: Real seconds until the login is through, and again until the prompt.
+        read_timeout_s: Real seconds for a command that only looks.
+        change_timeout_s: Real seconds for a command that changes something.
+
+    Raises:
+        InventoryError: The host key or *known_hosts* cannot be read. Nothing was sent.
+    """
+
+    def __init__(
+        self,
+        node: NodeEntry,
+        account: Account,
+        *,
+        clock: Clock,
+        breaker: Breaker,
+        known_hosts: str | None,
+        legacy_crypto: bool = False,
+        quiet_s: float = 0.3,
+        connect_timeout_s: float = 60.0,
+        read_timeout_s: float = 180.0,
+        change_timeout_s: float = 900.0,
+    ) -> None:
+        self._node = node
+        self._account = account
+        self._clock = clock
+        self._breaker = breaker
+        self._trusted = _trusted(node, known_hosts)
+        self._legacy = legacy_crypto
+        self._quiet_s = quiet_s
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._change_timeout_s = change_timeout_s
+        self._lock = asyncio.Lock()
+        self._session: _Session | None = None
+        self._unanswered_logins = 0
+        self._closed = False
+        self._listing: _Listing | None = None
+        self._starting: set[str] = set()
+        self._started_at: dict[str, datetime] = {}
+
+    # ── the seam ──────────────────────────────────────────────────────────────────────────
+
+    def supports(self, what: Query | Command) -> bool:
+        """Certificates and services of this node, and what is done on its command line."""
+        kinds = (
+            CertificateOf,
+            ServiceOn,
+            Regenerate,
+            RestartService,
+            UpdateCtl,
+            ResetLocalkey,
+        )
+        return isinstance(what, kinds) and what.node == self._node.name
+
+    async def observe(self, query: Query) -> Fact:
+        """Ask the node; see :class:`~cucm_certflow.transports.base.Transport`."""
+        at, by = self._clock.now(), self._by
+        try:
+            match query:
+                case CertificateOf() if self.supports(query):
+                    return Known(await self.certificate(query.unit.value), at, by)
+                case ServiceOn() if self.supports(query):
+                    listing = await self._list_services()
+                    state = listing.states.get(query.service.value)
+                    if state is None:
+                        reason = f"{query.service} is not in the service list"
+                        return Unknown(reason, listing.began, by)
+                    return Known(state, listing.began, by)
+                case _:
+                    return Unknown("not asked over SSH", at, by)
+        except (AuthenticationFailed, IdentityNotTrusted):
+            raise
+        except CertflowError as error:
+            saw = f" ({error.report.saw})" if error.report.saw else ""
+            return Unknown(f"{error.report.headline}{saw}", at, by)
+
+    async def perform(self, command: Command) -> Reply:
+        """Send *command* once; see :class:`~cucm_certflow.transports.base.Transport`."""
+        if not self.supports(command):
+            return Reply(ReplyKind.REFUSED, f"not sent: {self._node.name} does not do {command}")
+        async with self._lock:
+            try:
+                session = await self._shell()
+            except (AuthenticationFailed, IdentityNotTrusted):
+                raise
+            except CertflowError as error:
+                return Reply(ReplyKind.REFUSED, f"not sent: {error.report.headline}")
+            self._listing = None
+            watch = _Watch(self._clock)
+            if isinstance(command, RestartService):
+                self._started_at.pop(command.service.value, None)
+                self._starting.discard(command.service.value)
+            _log.info("%s: sending %s", self._node.name, command)
+            result = await session.run(
+                str(command), self._change_timeout_s, _questions(command), watch.data
+            )
+            if isinstance(command, RestartService):
+                self._watched(command.service.value, result, watch)
+        return self._reply(command, result)
+
+    async def aclose(self) -> None:
+        """Close the shell; idempotent. A command that runs is left in doubt."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    # ── reads for discovery ───────────────────────────────────────────────────────────────
+
+    async def version(self) -> str:
+        """The active version, such as ``15.0.1.12900-234``; NodeError if it cannot be had."""
+        return parsers.version_active(await self._read("show version active"))
+
+    async def network_cluster(self) -> tuple[parsers.ClusterMember, ...]:
+        """The nodes of the cluster; NodeError if they cannot be had."""
+        return parsers.network_cluster(await self._read("show network cluster"))
+
+    async def services(self) -> Mapping[str, ServiceState]:
+        """All services by the name that the node prints; NodeError if they cannot be had."""
+        return (await self._list_services()).states
+
+    async def own_certificates(self) -> tuple[str, ...]:
+        """The units that have a certificate here; NodeError if they cannot be had."""
+        text = await self._read("show cert list own")
+        return tuple(own.unit for own in parsers.own_certificates(text))
+
+    async def certificate(self, unit: str) -> Certificate:
+        """The identity certificate of *unit*, from its PEM; NodeError if it cannot be had."""
+        if not re.fullmatch(r"[A-Za-z][\w-]*", unit):
+            raise UsageError(Report(headline=f"no certificate unit: {unit!r}"))
+        text = await self._read(f"show cert own {unit}")
+        return certificate_from_pem(parsers.own_certificate_pem(text))
+
+    async def trust_file(self, kind: ListKind) -> parsers.TrustFile | None:
+        """The node's own view of its list, None for no file; NodeError if it cannot be had."""
+        return parsers.trust_file(await self._read(f"show {kind.value.lower()}"), kind)
+
+    async def sql(self, statement: str) -> tuple[Mapping[str, str | None], ...]:
+        """Rows of a ``select``, by column; NodeError if they cannot be had.
+
+        Raises:
+            UsageError: *statement* is no ``select``, or cannot be typed. Nothing was sent.
+        """
+        if not re.match(r"select\s", statement, re.IGNORECASE):
+            raise UsageError(Report(headline="only select is read with", saw=statement[:80]))
+        return parsers.sql_table(await self._read(f"run sql {statement}"))
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _by(self) -> str:
+        return f"ssh {self._node.name}"
+
+    async def _list_services(self) -> _Listing:
+        asked_s = asyncio.get_running_loop().time()
+        async with self._lock:
+            listing = self._listing
+            if listing is None or asked_s - listing.ended_s > _LISTING_AGE_S:
+                listing = self._listing = await self._new_listing()
+            return listing
+
+    async def _new_listing(self) -> _Listing:
+        began = self._clock.now()
+        text = await self._read_locked("utils service list")
+        states = {
+            name: self._with_start(name, state)
+            for name, state in parsers.service_list(text).items()
+        }
+        return _Listing(MappingProxyType(states), began, asyncio.get_running_loop().time())
+
+    def _with_start(self, name: str, state: ServiceState) -> ServiceState:
+        """Add when it was seen to start; a list by itself does not say."""
+        if state.status is not ServiceStatus.STARTED:
+            self._started_at.pop(name, None)
+            if state.status is ServiceStatus.STARTING:
+                self._starting.add(name)
+            else:
+                self._starting.discard(name)
+            return state
+        if name in self._starting:
+            self._starting.discard(name)
+            self._started_at[name] = self._clock.now()
+        return attrs.evolve(state, started_at=self._started_at.get(name))
+
+    def _watched(self, name: str, result: Finished | _NotFinished, watch: _Watch) -> None:
+        text = result.text
+        restart = results.service_restart(text, name)
+        if isinstance(result, Finished) and restart.watched and watch.started_at is not None:
+            self._started_at[name] = watch.started_at
+        elif restart.states[-1:] == (ServiceStatus.STARTING,):
+            self._starting.add(name)
+
+    async def _read(self, text: str) -> str:
+        async with self._lock:
+            return await self._read_locked(text)
+
+    async def _read_locked(self, text: str) -> str:
+        reused = self._session is not None and self._session.usable
+        session = await self._shell()
+        result = await session.run(text, self._read_timeout_s)
+        if isinstance(result, _NotFinished) and reused and result.lost:
+            session = await self._shell()  # it had died in its sleep; looking twice is harmless
+            result = await session.run(text, self._read_timeout_s)
+        if isinstance(result, _NotFinished):
+            raise self._error(NodeUnreachable, f"{text!r} has no answer: {result.why}", result.text)
+        if result.cut:
+            raise self._error(UnknownLayout, f"{text!r} came in a file viewer", result.text)
+        failure = results.says_failure(result.text)
+        if failure:
+            raise self._error(NodeFault, f"{text!r} failed: {failure}", result.text)
+        return result.text
+
+    def _error(self, kind: type[NodeError], what: str, saw: str) -> NodeError:
+        return kind(
+            Report(
+                headline=f"{self._node.name}: {what}",
+                saw=ascii(self._account.password.redact(saw).strip()[-_SHOWN:]),
+                left="nothing was changed",
+            )
+        )
+
+    def _reply(self, command: Command, result: Finished | _NotFinished) -> Reply:
+        text = self._account.password.redact(result.text)
+        if isinstance(result, _NotFinished):
+            return Reply(ReplyKind.LOST, f"{result.why}\n{text}".strip())
+        outcome = Outcome.UNKNOWN if result.cut else _outcome(command, text)
+        kinds = {
+            Outcome.DONE: ReplyKind.ACCEPTED,
+            Outcome.REFUSED: ReplyKind.REFUSED,
+            Outcome.UNKNOWN: ReplyKind.LOST,
+        }
+        return Reply(kinds[outcome], text)
+
+    # ── connecting ────────────────────────────────────────────────────────────────────────
+
+    async def _shell(self) -> _Session:
+        """The shell at its prompt, opened if need be. Hold the lock."""
+        self._check_open()
+        if self._session is not None and self._session.usable:
+            return self._session
+        self._session = None
+        session = await self._open()
+        result = await session.begin(self._connect_timeout_s)
+        if isinstance(result, Finished):
+            # What it says does not matter: the pager is dealt with wherever it comes up.
+            result = await session.run("set cli pagination off", self._read_timeout_s)
+        if isinstance(result, _NotFinished):
+            raise self._error(NodeUnreachable, f"no prompt: {result.why}", result.text)
+        if self._closed:
+            session.kill()
+        self._check_open()
+        self._session = session
+        return session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise self._error(NodeUnreachable, "the transport is closed", "")
+
+    async def _open(self) -> _Session:
+        user = self._account.user
+        self._breaker.check(_ACCOUNT, user)
+        async with AsyncExitStack() as stack:
+            client = _Client(self._account, self._breaker, stack)
+            try:
+                async with asyncio.timeout(self._connect_timeout_s):
+                    connection = await asyncssh.connect(
+                        self._node.address,
+                        self._node.ssh_port,
+                        config=None,
+                        options=self._options(client),
+                    )
+            except _FOREIGN as error:
+                raise self._not_let_in(error, client) from error
+            self._unanswered_logins = 0
+            self._breaker.accepted(_ACCOUNT, user)
+        dialogue, wire = Dialogue(quiet_s=self._quiet_s), _Wire()
+        term_type, term_size = _TERMINAL
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                channel, _ = await connection.create_session(
+                    lambda: wire, term_type=term_type, term_size=term_size, encoding=None
+                )
+        except _FOREIGN as error:
+            connection.abort()
+            raise translate(error, self._node.name, "nothing was sent") from error
+        except BaseException:
+            connection.abort()
+            raise
+        return _Session(connection, channel, wire, dialogue)
+
+    def _options(self, client: _Client) -> asyncssh.SSHClientConnectionOptions:
+        return asyncssh.SSHClientConnectionOptions(
+            config=None,
+            client_factory=lambda: client,
+            username=self._account.user,
+            known_hosts=self._trusted,
+            client_keys=None,
+            agent_path=None,
+            # Keyboard-interactive first: release 15 was seen to refuse plain passwords, and every
+            # refusal counts towards the lock-out.
+            preferred_auth=("keyboard-interactive", "password"),
+            kex_algs=_KEX + (_LEGACY_KEX if self._legacy else ()),
+            mac_algs=_MAC + (_LEGACY_MAC if self._legacy else ()),
+            encryption_algs=_CIPHERS,
+            server_host_key_algs=() if self._legacy else _NO_SHA1_HOST_KEYS,
+            connect_timeout=None,
+            login_timeout=self._connect_timeout_s,
+            keepalive_interval=30,
+        )
+
+    def _not_let_in(self, error: BaseException, client: _Client) -> NodeError:
+        name, user = self._node.name, self._account.user
+        if client.refused is not None:
+            return client.refused
+        ours = translate(error, name, "nothing was sent")
+        if client.gave_password and not isinstance(ours, AuthenticationFailed):
+            # Hung up on without an answer: it may have counted as a failure.
+            self._unanswered_logins += 1
+        if (
+            isinstance(ours, AuthenticationFailed)
+            or self._unanswered_logins >= _MAX_UNANSWERED_LOGINS
+        ):
+            self._breaker.trip(_ACCOUNT, user, name)
+            return AuthenticationFailed(
+                Report(
+                    headline=f"{name} refused the {_ACCOUNT} account {user!r}",
+                    saw=ours.report.saw,
+                    left="nothing was done; the account is not tried again on any node",
+                    next="correct the inventory; nodes lock an account after three failures",
+                )
+            )
+        return ours
+
+
+class _Watch:
+    """Looks over a restart's shoulder: when was STARTED first seen after STARTING?"""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen = b""
+        self._starting = False
+        self.started_at: datetime | None = None
+
+    def data(self, data: bytes) -> None:
+        if self.started_at is not None:
+            return
+        seen = self._seen + data
+        self._starting = self._starting or b"[STARTING]" in seen
+        if self._starting and b"[STARTED]" in seen[seen.rfind(b"[STARTING]") + 1 :]:
+            self.started_at = self._clock.now()
+        self._seen = seen[-32:]
+
+
+def _trusted(
+    node: NodeEntry, known_hosts: str | None
+) -> (
+    asyncssh.SSHKnownHosts
+    | tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]
+):
+    """Whom to believe. Never None: that would switch the check off in asyncssh."""
+    try:
+        if node.host_key is not None:
+            return ([asyncssh.import_public_key(node.host_key)], [], [])
+        if known_hosts is not None:
+            return asyncssh.read_known_hosts(known_hosts)
+    except (OSError, ValueError) as error:
+        place = f"host_key of {node.name}" if node.host_key is not None else str(known_hosts)
+        raise InventoryError(
+            Report(
+                headline=f"the host keys cannot be read: {place}",
+                saw=ascii(str(error))[1:-1][:_SHOWN],
+                left="nothing was sent",
+                next="give the key as `ssh-keyscan` prints it, after checking it",
+            )
+        ) from error
+    return ([], [], [])
