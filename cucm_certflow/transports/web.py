@@ -66,6 +66,7 @@ class WebTransport:
         web_port: Where HTTPS is reached; the pin is that of 8443 all the same.
         tftp_port: Where trust lists are served over HTTP.
         ris_per_minute: RIS requests per real minute; labs raise it.
+        ris_back_off_s: Real seconds to hold off after a first rate fault.
         reset_concurrency: Phones reset at the same time, 1 to 8.
         busy_pause_s: Seconds of *clock* to wait when AXL is throttled.
         transport: For RIS, AXL and trust lists, instead of the network; for tests.
@@ -85,6 +86,7 @@ class WebTransport:
         web_port: int = WEB_PORT,
         tftp_port: int = TFTP_PORT,
         ris_per_minute: int = 10,
+        ris_back_off_s: float = 10.0,
         reset_concurrency: int = 1,
         busy_pause_s: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -120,6 +122,7 @@ class WebTransport:
             pins=pins,
             breaker=breaker,
             budget=RateBudget(ris_per_minute),
+            back_off_s=ris_back_off_s,
             port=web_port,
             timeout_s=timeout_s,
             legacy=inventory.legacy_crypto,

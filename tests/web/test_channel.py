@@ -68,7 +68,7 @@ async def test_an_accepted_account_may_ask_in_parallel() -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
-        for _ in range(5):
+        for _step in range(5):
             await asyncio.sleep(0)
         under_way -= 1
         return httpx.Response(200, content=axl("executeSQLQuery"))

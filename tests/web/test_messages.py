@@ -39,7 +39,6 @@ def outline(
             {key: value for key, value in each.attrib.items() if key not in drop},
         )
         for each in element.iter()
-        if isinstance(each.tag, str)
     ]
 
 
@@ -119,8 +118,9 @@ async def test_sql_text_is_escaped_and_rows_come_back() -> None:
 @pytest.mark.parametrize("empty", ["<return/>", "<return></return>"])
 @pytest.mark.asyncio
 async def test_no_rows(empty: str) -> None:
-    body = f'<executeSQLQueryResponse xmlns="urn:other" xmlns:xsi="x">{empty}</executeSQLQueryResponse>'
-    client = axl_client(answering(200, soap(body)))
+    name = "executeSQLQueryResponse"
+    body = soap(f'<{name} xmlns="urn:other" xmlns:xsi="x">{empty}</{name}>')
+    client = axl_client(answering(200, body))
     assert await client.sql("select 1") == []
     await client.aclose()
 

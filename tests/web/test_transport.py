@@ -45,6 +45,7 @@ def over(
         clock=ManualClock(),
         pins=Pins(),
         breaker=Breaker(),
+        ris_back_off_s=0,
         reset_concurrency=concurrency,
         transport=wire.transport,
     )

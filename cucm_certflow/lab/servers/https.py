@@ -40,6 +40,7 @@ class HttpsDoor:
         self._app = app
         self._config = Config(
             self._guarded,
+            interface="asgi3",  # a bound method is taken for ASGI 2 otherwise
             http="h11",
             ws="none",
             lifespan="off",

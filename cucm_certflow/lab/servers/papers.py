@@ -25,9 +25,10 @@ class Papers:
         scenario: Whose nodes and seed.
         clock: Where the timestamp of a list comes from: the instant at which it is first asked
             for.
+        threaded: False to work in the caller's thread, where time does not matter.
     """
 
-    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+    def __init__(self, scenario: Scenario, clock: Clock, *, threaded: bool = True) -> None:
         self._clock = clock
         self._renderer = Renderer(scenario.domain, seed=scenario.seed)
         self._addresses = {node.name: node.address for node in scenario.nodes}
@@ -35,11 +36,14 @@ class Papers:
         self._made: dict[Cert, RenderedCertificate] = {}
         self._dated: dict[TrustList, datetime] = {}
         self._lists: dict[TrustList, bytes] = {}
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, "certflow-lab-papers")
+        self._thread = (
+            concurrent.futures.ThreadPoolExecutor(1, "certflow-lab-papers") if threaded else None
+        )
 
     def close(self) -> None:
         """Let the thread end; what it has not begun is dropped."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
 
     async def certificate(self, cert: Cert) -> RenderedCertificate:
         """*cert* made real."""
@@ -71,4 +75,6 @@ class Papers:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do *work* in the thread, after what it does already."""
+        if self._thread is None:
+            return work()
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

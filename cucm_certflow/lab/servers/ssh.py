@@ -20,7 +20,6 @@ __all__ = ["SshDoor", "make_host_key"]
 
 ATTEMPTS: Final = 3
 UNLOCK_AFTER: Final = timedelta(seconds=300)
-IDLE_S: Final = 30 * 60.0
 _FIRST_KEYBOARD_RELEASE: Final = (15, 0)
 _SIGNATURES: Final = ("rsa-sha2-256", "rsa-sha2-512")
 _KEY_EXCHANGE: Final = ("ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256")

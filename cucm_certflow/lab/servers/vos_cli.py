@@ -6,6 +6,7 @@ is the lab's invention, and a comment says so; a client must hold on such texts,
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -30,6 +31,9 @@ GARBAGE: Final = "%% 4711 unbekannte Ausgabe %%"
 
 _STARTING: Final = "Command Line Interface is starting up, please wait ...\n"
 _WELCOME: Final = "\n   Welcome to the Platform Command Line Interface\n\n"
+IDLE_S: Final = 30 * 60.0
+"""After how long at the prompt a session ends; what is then printed, if anything, is not known."""
+
 _ASK_FOR_HELP: Final = "Syntax:"
 
 
@@ -91,7 +95,7 @@ class VosCli:
         terminal = self.terminal
         terminal.write(PROMPT)
         try:
-            line = await terminal.read_line(on_help=self._help)
+            line = await self._read_command()
             text = " ".join(line.split())
             if text in ("exit", "quit"):
                 return False
@@ -100,6 +104,21 @@ class VosCli:
         except Interrupted:
             terminal.print("", "Control-C pressed")
         return True
+
+    async def _read_command(self) -> str:
+        """A line; nobody may take longer than the idle time."""
+        loop = asyncio.get_running_loop()
+        reading = loop.create_task(self.terminal.read_line(on_help=self._help))
+        idle = loop.create_task(self.desk.clock.sleep(IDLE_S))
+        try:
+            await asyncio.wait({reading, idle}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise HungUp
+            return reading.result()
+        finally:
+            reading.cancel()
+            idle.cancel()
+            await asyncio.gather(reading, idle, return_exceptions=True)
 
     async def _carry_out(self, text: str) -> None:
         for beginning, handler in self._commands:

@@ -17,7 +17,7 @@ __all__ = ["COMMANDS"]
 # As `show cert list own` of a CUCM 15 orders them; the lab has none of the others.
 _ORDER: Final = (CertUnit.TOMCAT, CertUnit.ITLRECOVERY, CertUnit.CALLMANAGER, CertUnit.CAPF,
                  CertUnit.TVS)  # fmt: skip
-_POLL_S: Final = 2.0
+_POLL_S: Final = 5.0
 _NEW_CTL_WORDS: Final = (12, 0)
 _NEW_ITL_WORDS: Final = (15, 0)
 
