@@ -89,7 +89,9 @@ async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterF
     )
 
 
-def _compare(inventory: Inventory, members: Mapping[str, ClusterMember], unknown: list[str]) -> None:
+def _compare(
+    inventory: Inventory, members: Mapping[str, ClusterMember], unknown: list[str]
+) -> None:
     listed = {entry.name for entry in inventory.nodes}
     unknown += [
         f"{name} is a node of the cluster and is not in the inventory"

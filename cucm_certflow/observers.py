@@ -104,8 +104,16 @@ class Verified:
     """The evidence for each phone at the end, never above the truth."""
 
     def __str__(self) -> str:
-        behind = f", {len(self.left_behind)} phones left behind" if self.left_behind else ""
-        return f"verified{behind}"
+        if not self.left_behind:
+            return "verified"
+        lines = [f"verified, {len(self.left_behind)} phones left behind"]
+        alike: dict[str, list[LeftBehind]] = {}
+        for phone in self.left_behind:
+            alike.setdefault(phone.remedy, []).append(phone)
+        for remedy, phones in alike.items():
+            lines += [f"  {phone.name} ({phone.evidence.name.lower()})" for phone in phones]
+            lines.append(f"    remedy  {remedy}")
+        return "\n".join(lines)
 
 
 @attrs.frozen(kw_only=True)

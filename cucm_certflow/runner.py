@@ -201,7 +201,18 @@ class Run:
                 await self._write(record)
         self._lose_replies()
         async with asyncio.TaskGroup() as group:
-            await self._loop(group)
+            watch = group.create_task(self._watch())
+            try:
+                await self._loop(group)
+            finally:
+                watch.cancel()
+
+    async def _watch(self) -> None:
+        """Look at all registrations from beginning to end, whatever else goes on (P1)."""
+        while self.plan.classes:
+            if self._stopped is None:
+                await self._observe(Registrations())
+            await self._clock.sleep(self.plan.policy.watch_every_s)
 
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         woken = False

@@ -52,7 +52,7 @@ from cucm_certflow.trust.model import TrustPolicy
 TARGET: Final = Path(__file__).with_name("reference.md")
 
 OTHER_REASONS: Final[Mapping[str, str]] = {
-    "facts_known": "a fact that is needed could not be read, or a wish names what is not there",
+    "facts_known": "a fact that a plan or a step needs could not be read, or a CallManager group names no known node",
     "held": "a step is held; shown for each held step beside what its proof saw last",
     "lists_served": "a TFTP node serves no ITL, or in mixed mode no CTL",
     "procedure_known": "there is no procedure table for the unit under this release",
@@ -266,7 +266,7 @@ def _procedure(procedure: Procedure) -> Iterator[str]:
     nodes = "the publisher" if procedure.publisher_only else "every node"
     yield f"- On {nodes} of: {products}."
     never = ", ".join(sorted(procedure.never_with))
-    yield f"- Never in one window with: {never or 'nothing is excluded'}."
+    yield f"- Never in one window with: {never or 'no unit is excluded'}."
     barrier = (
         "yes, for the phones in scope" if procedure.moves_lists else "no, phones do not see it"
     )

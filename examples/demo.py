@@ -133,10 +133,7 @@ def show_outcome(outcome: Verified) -> None:
     for grade, count in counts.items():
         if count:
             say(f"  {count:>3} phones: {grade.name.lower()}")
-    say(f"  {len(outcome.left_behind)} waived phones were left behind:")
-    for phone in outcome.left_behind:
-        say(f"    {phone.name} ({phone.evidence.name.lower()})")
-        say(f"      remedy: {phone.remedy}")
+    say(f"  {outcome}".replace("\n", "\n  "))
 
 
 async def story(cluster: Cluster, journal: Path) -> int:

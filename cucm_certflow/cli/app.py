@@ -204,9 +204,6 @@ async def _follow(run: Run, *, json: bool) -> Exit:
             print(event, flush=True)
     outcome = await run.wait()
     print(as_json({type(outcome).__name__: outcome}) if json else outcome)
-    if not json and hasattr(outcome, "left_behind"):
-        for phone in outcome.left_behind:
-            print(f"  left behind {phone.name} ({phone.evidence.name.lower()}): {phone.remedy}")
     return exit_of_outcome(outcome)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cucm_certflow.core.plan import Plan
+from cucm_certflow.commands import ResetPhones
+from cucm_certflow.core.plan import Plan, Step
 
 __all__ = ["describe_plan"]
 
@@ -23,10 +24,16 @@ def describe_plan(plan: Plan) -> str:
         lines.append("")
         lines.append(f"window {window.number + 1}: {', '.join(window.units)}")
         lines.append(f"  why    {window.reason}")
+        rows: dict[tuple[str, str, str], list[str]] = {}
         for step in plan.steps:
             if step.window == window.number:
-                lines.append(f"  {step.command.node:<12} {step.command}")
-                lines.append(f"  {'':<12}   proof: {step.row.proof.value}; {step.row.source}")
+                row = (_what(step), step.row.proof.value, str(step.row.source))
+                rows.setdefault(row, []).append(step.command.node)
+        for (what, proof, source), nodes in rows.items():
+            lines.append(f"  {what}")
+            lines.append(f"    on     {', '.join(nodes)}")
+            lines.append(f"    proof  {proof}")
+            lines.append(f"    source {source}")
         if any(plan.procedures[unit].moves_lists for unit in window.units):
             lines.append(
                 f"  barrier: every phone in scope {plan.policy.barrier.name.lower()} within "
@@ -51,3 +58,9 @@ def describe_plan(plan: Plan) -> str:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
     return "\n".join(lines)
+
+
+def _what(step: Step) -> str:
+    if isinstance(step.command, ResetPhones):
+        return f"doDeviceReset, {len(step.command.names)} phones, {step.command.names[0]} …"
+    return str(step.command)

@@ -119,7 +119,9 @@ def _itl_served(view: View) -> Shown:
     assert isinstance(command, RestartService)
     served = list_is_final(view, command.node, since=view.progress.intended_at)
     # A list that lags behind the restart is waited for; another restart would not hurry it.
-    return Shown(Verdict.UNSEEN, served.saw) if served.verdict is Verdict.NOT_DONE else served
+    if served.verdict is not Verdict.DONE:
+        return Shown(Verdict.UNSEEN, served.saw)
+    return Shown(Verdict.DONE, f"{started.saw}; {served.saw}")
 
 
 def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
@@ -177,7 +179,7 @@ def _https_presents(view: View) -> Shown:
         return _unseen(own, current)
     if fact.value != current.value.fingerprint:
         return Shown(Verdict.UNSEEN, f"{name}: port 8443 still presents another certificate")
-    return Shown(Verdict.DONE, f"{name}: port 8443 presents the new certificate")
+    return Shown(Verdict.DONE, f"{started.saw}; port 8443 presents the new certificate")
 
 
 def _phones_called(view: View) -> Shown:

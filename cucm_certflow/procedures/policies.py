@@ -41,6 +41,7 @@ class Policy:
             below 14 is RE_REGISTERED.
         barrier_within_s: Seconds from the last reset until missing phones make the run hold.
         poll_every_s: Seconds between two looks at something that takes its time.
+        watch_every_s: Seconds between two looks at all registrations while the run goes (P1).
         fresh_s: A fact older than this is read again before it is used.
         reset_batch: Phones in one reset command (security guide: in batches).
         changes_at_once: How many changing commands may be under way in the cluster.
@@ -54,6 +55,7 @@ class Policy:
     barrier: Evidence = Evidence.RE_REGISTERED
     barrier_within_s: float = 1800.0
     poll_every_s: float = 15.0
+    watch_every_s: float = 60.0
     fresh_s: float = 60.0
     reset_batch: int = 100
     changes_at_once: int = 1
@@ -62,7 +64,7 @@ class Policy:
     ctl_judges_itl: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in ("barrier_within_s", "poll_every_s", "fresh_s"):
+        for name in ("barrier_within_s", "poll_every_s", "watch_every_s", "fresh_s"):
             if getattr(self, name) <= 0:
                 message = f"{name} must be over 0 seconds, saw {getattr(self, name)}"
                 raise ValueError(message)

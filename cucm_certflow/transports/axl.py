@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
 
 from cucm_certflow.clock import Clock, SystemClock
-from cucm_certflow.errors import RateLimited, Report, UnknownLayout
+from cucm_certflow.errors import NodeUnreachable, RateLimited, Report, UnknownLayout
 from cucm_certflow.inventory import Account, NodeEntry
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import WEB_PORT, Pins
 from cucm_certflow.transports.soap import (
     Login,
+    NotSent,
     SoapChannel,
+    WrongVersion,
     child,
     children,
+    envelope,
     local_name,
     sequence,
     text_of,
@@ -38,8 +42,9 @@ class AxlClient:
         account: The application user.
         pins: Who the node must prove to be.
         breaker: Shared by all ways to the cluster.
-        version: AXL's schema version, for example 11.5. A node speaks its own and two majors
-            before it.
+        version: AXL's schema version to begin with, for example 11.5. A node speaks its own and
+            two majors before it; one that does not speak this one says what it speaks, and the
+            newest of that is taken.
         port: Where AXL is reached; the pin is that of 8443 all the same.
         timeout_s: Real seconds for one request.
         retry_pause_s: Seconds of *clock* before a question that was throttled is put again.
@@ -68,7 +73,7 @@ class AxlClient:
             message = f"expected an AXL version such as 11.5, saw {version!r}"
             raise ValueError(message)
         self.schema_version = version
-        self._namespace = _NAMESPACE.format(version)
+        self._agreed = False
         self._clock = clock or SystemClock()
         self._retry_pause_s = retry_pause_s
         self._channel = SoapChannel(
@@ -95,8 +100,8 @@ class AxlClient:
         Raises:
             NodeError: As :meth:`SoapChannel.call <cucm_certflow.transports.soap.SoapChannel.call>`.
         """
-        request = self._request("executeSQLQuery", [("sql", query)])
-        answer = await self._ask(request, f"executeSQLQuery: {query[:120]}")
+        did = f"executeSQLQuery: {query[:120]}"
+        answer = await self._ask("executeSQLQuery", [("sql", query)], did)
         rows = self._returned(answer, "executeSQLQuery")
         return [
             {local_name(column): (column.text or "").strip() for column in row}
@@ -106,20 +111,27 @@ class AxlClient:
     async def reset_phone(self, name: str, *, hard: bool = True) -> None:
         """Have the phone called *name* reset (``doDeviceReset``), or only restarted.
 
-        Sent once. A return says that the node took the request, not that the phone came back.
+        Sent once, after the node's AXL version is known. A return says that the node took the
+        request, not that the phone came back.
 
         Raises:
             NodeError: As for :meth:`sql`. NotSent, RateLimited and NodeFault mean that it was
                 not done; after NodeUnreachable or UnknownLayout it may have been.
         """
         fields = [("deviceName", name), ("isHardReset", "true" if hard else "false")]
-        request = self._request("doDeviceReset", fields)
-        answer = await self._channel.call(self._action(request), request, did=f"reset {name}")
+        envelope(self._request("doDeviceReset", fields))  # ValueError before anything is sent
+        if not self._agreed:
+            try:
+                await self.version()
+            except (NodeUnreachable, UnknownLayout) as error:
+                # Only a question was lost: of the reset nothing was sent.
+                raise NotSent(error.report) from error
+        answer = await self._send("doDeviceReset", fields, f"reset {name}")
         self._returned(answer, "doDeviceReset")
 
     async def version(self) -> str:
         """The node's own version, for example ``11.5.1.12900(21)``."""
-        answer = await self._ask(self._request("getCCMVersion", []), "getCCMVersion")
+        answer = await self._ask("getCCMVersion", [], "getCCMVersion")
         returned = self._returned(answer, "getCCMVersion")
         version = text_of(child(returned, "componentVersion"), "version")
         if not version:
@@ -131,21 +143,31 @@ class AxlClient:
             )
         return version
 
-    def _request(self, operation: str, fields: list[tuple[str, str]]) -> ET.Element:
+    def _request(self, operation: str, fields: Sequence[tuple[str, str]]) -> ET.Element:
         # The operation is qualified, its children are not; both as in the schema.
-        request = ET.Element(f"{{{self._namespace}}}{operation}")
+        request = ET.Element(f"{{{_NAMESPACE.format(self.schema_version)}}}{operation}")
         sequence(request, fields)
         return request
 
-    def _action(self, request: ET.Element) -> str:
-        return f"CUCM:DB ver={self.schema_version} {local_name(request)}"
+    async def _send(
+        self, operation: str, fields: Sequence[tuple[str, str]], did: str
+    ) -> ET.Element:
+        action = f"CUCM:DB ver={self.schema_version} {operation}"
+        answer = await self._channel.call(action, self._request(operation, fields), did=did)
+        self._agreed = True
+        return answer
 
-    async def _ask(self, request: ET.Element, did: str) -> ET.Element:
+    async def _ask(self, operation: str, fields: Sequence[tuple[str, str]], did: str) -> ET.Element:
+        """Send a question; once more if the node is busy, or speaks another version."""
         try:
-            return await self._channel.call(self._action(request), request, did=did)
+            return await self._send(operation, fields, did)
         except RateLimited:
             await self._clock.sleep(self._retry_pause_s)
-            return await self._channel.call(self._action(request), request, did=did)
+        except WrongVersion as error:
+            if not error.speaks:
+                raise
+            self.schema_version = max(error.speaks, key=_in_order)
+        return await self._send(operation, fields, did)
 
     def _returned(self, answer: ET.Element, operation: str) -> ET.Element:
         returned = child(answer, "return")
@@ -158,6 +180,10 @@ class AxlClient:
                 )
             )
         return returned
+
+
+def _in_order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def host_of(address: str) -> str:

@@ -30,12 +30,14 @@ from cucm_certflow.names import SecurityMode
 __all__ = [
     "CLUSTER_SECURITY_MODE",
     "GROUP_MEMBERS",
+    "MODELS_WITH_SECURITY_BY_DEFAULT",
     "PHONES",
     "WITHOUT_SECURITY_BY_DEFAULT",
     "has_no_security_by_default",
     "mode_from_rows",
     "phones_from_rows",
     "phones_page",
+    "without_security_by_default",
 ]
 
 CLUSTER_SECURITY_MODE: Final = (
@@ -65,6 +67,16 @@ GROUP_MEMBERS: Final = (
     " inner join processnode as pn on cm.fkprocessnode=pn.pkid"
     " order by cmg.name, cmgm.priority"
 )
+
+
+MODELS_WITH_SECURITY_BY_DEFAULT: Final = (
+    "select distinct tm.name as model"
+    " from productsupportsfeature as psf"
+    " inner join typesupportsfeature as tsf on psf.tksupportsfeature=tsf.enum"
+    " inner join typemodel as tm on psf.tkmodel=tm.enum"
+    " where tsf.name='Security By Default'"
+)
+"""What Unified Reporting's Phone Feature List is made from; the feature's name is not verified."""
 
 
 def phones_page(after: str = "", first: int = 2000) -> str:
@@ -113,6 +125,25 @@ telephones, and are ours to believe: not verified, replace it with the cluster's
 def has_no_security_by_default(model: str, models: Iterable[str]) -> bool:
     """Whether *model* is one of *models*; capitals, spaces and a final G do not matter."""
     return _plain(model) in {_plain(each) for each in models}
+
+
+def without_security_by_default(
+    phone_rows: Iterable[Mapping[str, str]], model_rows: Iterable[Mapping[str, str]]
+) -> frozenset[str]:
+    """The models of *phone_rows* that the cluster itself does not list with Security By Default.
+
+    Args:
+        phone_rows: Rows of :data:`PHONES`.
+        model_rows: Rows of :data:`MODELS_WITH_SECURITY_BY_DEFAULT`.
+
+    Raises:
+        UnknownLayout: The cluster lists no model at all: it calls the feature otherwise.
+    """
+    having = {_plain(_column(row, "model")) for row in model_rows}
+    if not having:
+        _unknown("models with the feature Security By Default", "no row")
+    models = {_column(row, "model") for row in phone_rows}
+    return frozenset(model for model in models if _plain(model) not in having)
 
 
 def mode_from_rows(rows: Sequence[Mapping[str, str]]) -> SecurityMode:

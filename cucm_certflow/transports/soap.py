@@ -39,6 +39,7 @@ __all__ = [
     "NotSent",
     "SoapChannel",
     "SoapFault",
+    "WrongVersion",
     "child",
     "children",
     "envelope",
@@ -69,6 +70,17 @@ class SoapFault(NodeFault):
     def __init__(self, report: Report, axl_code: int | None = None) -> None:
         super().__init__(report)
         self.axl_code = axl_code
+
+
+class WrongVersion(NodeFault):
+    """The node does not speak this version of AXL (HTTP 599); ``speaks`` is what it says it does.
+
+    Nothing was done.
+    """
+
+    def __init__(self, report: Report, speaks: tuple[str, ...]) -> None:
+        super().__init__(report)
+        self.speaks = speaks
 
 
 # ── building ──────────────────────────────────────────────────────────────────────────────
@@ -382,14 +394,20 @@ class SoapChannel:
                 raise RateLimited(
                     Report(headline=f"{self.where} is busy", did=did, saw=f"HTTP {status}")
                 )
+            case HTTPStatus.BAD_GATEWAY | HTTPStatus.GATEWAY_TIMEOUT:
+                # HAProxy stands before Tomcat from 14 on; Tomcat may have had the request.
+                raise NodeUnreachable(
+                    Report(
+                        headline=f"{self.where} lost the request on its way",
+                        did=did,
+                        saw=f"HTTP {status}: {self._words(data)}",
+                        left="it may have arrived",
+                    )
+                )
             case HTTPStatus.NOT_FOUND:
                 self._fault(did, "HTTP 404: the interface is not activated, or not up yet")
             case 599:
-                self._fault(
-                    did,
-                    f"HTTP 599, the AXL version is not supported: {self._words(data)}",
-                    next_="ask with the AXL version of the node's release",
-                )
+                self._wrong_version(did, self._words(data))
             case HTTPStatus.OK | HTTPStatus.INTERNAL_SERVER_ERROR:
                 pass
             case _:
@@ -397,21 +415,31 @@ class SoapChannel:
         try:
             answer = parse_body(data, self.where)
         except UnknownLayout as error:
-            if status == HTTPStatus.OK:
-                raise
-            raise NodeFault(
-                Report(
-                    headline=f"{self.where} answered with an error",
-                    did=did,
-                    saw=f"HTTP {status}; {self._login.redact(error.report.saw)}",
-                )
-            ) from error
+            report = error.report
+            saw = self._login.redact(f"HTTP {status}, {report.saw}")
+            raise UnknownLayout(
+                Report(headline=report.headline, did=did, expected=report.expected, saw=saw)
+            ) from None
         self._login.accepted()
         if local_name(answer) == "Fault":
             raise_fault(answer, self.where, did)
         if status != HTTPStatus.OK:
             self._fault(did, f"HTTP {status} with {local_name(answer)}")
         return answer
+
+    def _wrong_version(self, did: str, words: str) -> NoReturn:
+        # "Supported axl versions are 12.x, 14.0 and 15.0"
+        listed = re.findall(r"\b(\d{1,2})\.(\d|x)\b", words.lower().partition("supported")[2])
+        raise WrongVersion(
+            Report(
+                headline=f"{self.where} does not speak this version of AXL",
+                did=did,
+                saw=f"HTTP 599: {words}",
+                left="nothing was done",
+                next="ask with the AXL version of the node's release",
+            ),
+            tuple(f"{major}.{'0' if minor == 'x' else minor}" for major, minor in listed),
+        )
 
     def _words(self, data: bytes) -> str:
         return self._login.redact(_shown(re.sub(rb"<[^>]{0,400}>", b" ", data[: 1 << 16])))

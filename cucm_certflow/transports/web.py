@@ -38,7 +38,7 @@ from cucm_certflow.transports.budget import RateBudget
 from cucm_certflow.transports.pins import WEB_PORT, Pins
 from cucm_certflow.transports.presented import presented_fingerprint
 from cucm_certflow.transports.ris import RisClient
-from cucm_certflow.transports.soap import NotSent
+from cucm_certflow.transports.soap import NotSent, SoapFault
 from cucm_certflow.transports.trustfiles import TFTP_PORT, fetch
 from cucm_certflow.trust.lists import parse_list, view_of
 
@@ -253,8 +253,10 @@ class WebTransport:
                 run.over = run.over or _short(error)
             elif run.waiting:
                 await self._clock.sleep(self._busy_pause_s)
-        except (NodeFault, ValueError) as error:
+        except (SoapFault, ValueError) as error:
             run.fault(name, error)
+        except NodeFault as error:
+            run.stop(name, error)  # about the account or the interface, not about the phone
         else:
             run.touched = True
             run.busy = 0

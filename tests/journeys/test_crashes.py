@@ -15,6 +15,7 @@ from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Recorded, Verified
+from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import executed, start
 
@@ -78,7 +79,8 @@ async def _story(journal: Path, crash_at: int | None, when: When) -> int:
     """Run with one crash at that record, resume; the number of records that were written."""
     there = start(Scenario.loads(SMALL))
     facts = await there.cluster.discover()
-    plan = make_plan(facts, units=[CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS])
+    units = [CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS]
+    plan = make_plan(facts, units=units, policy=Policy(watch_every_s=36_000.0))
     seen = 0
     try:
         async with there.cluster.run(plan, journal=journal) as run:

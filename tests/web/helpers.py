@@ -55,14 +55,24 @@ class ManualClock:
 
 
 class Wire:
-    """Stands for the network: answers by *handler* and keeps the requests."""
+    """Stands for the network: answers by *handler* and keeps the requests.
 
-    def __init__(self, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+    What the node says of its version is asked before the first reset; unless *versions* is False
+    it is answered here, and not kept.
+    """
+
+    def __init__(
+        self, handler: Callable[[httpx.Request], httpx.Response], *, versions: bool = True
+    ) -> None:
+        self._versions = versions
         self.requests: list[httpx.Request] = []
         self._handler = handler
         self.transport = httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self._versions and b"getCCMVersion" in request.content:
+            inner = "<componentVersion><version>11.5.1.12900(21)</version></componentVersion>"
+            return httpx.Response(200, content=axl("getCCMVersion", inner))
         self.requests.append(request)
         return self._handler(request)
 

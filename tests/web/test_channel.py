@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 
 import httpx
 import pytest
 
 from cucm_certflow.errors import (
     AuthenticationFailed,
+    NodeError,
     NodeFault,
     NodeUnreachable,
     RateLimited,
@@ -99,8 +101,10 @@ async def test_a_redirect_is_named_and_not_followed(status: int) -> None:
         (404, NodeFault, "not activated"),
         (429, RateLimited, "busy"),
         (503, RateLimited, "busy"),
-        (502, NodeFault, "HTTP 502"),
-        (500, NodeFault, "HTTP 500"),
+        (501, NodeFault, "HTTP 501: some page"),
+        (502, NodeUnreachable, "it may have arrived"),
+        (504, NodeUnreachable, "it may have arrived"),
+        (500, UnknownLayout, "some page"),
     ],
 )
 async def test_statuses(status: int, error: type[Exception], words: str) -> None:
@@ -115,6 +119,33 @@ async def test_wrong_axl_version() -> None:
     client = axl_client(answering(599, page))
     with pytest.raises(NodeFault, match="Supported axl versions are 12"):
         await client.sql("select 1")
+    await client.aclose()
+
+
+async def test_a_node_of_another_release_is_asked_in_a_version_that_it_speaks() -> None:
+    page = b"<html>Incorrect axl version. Supported axl versions are 12.x, 14.0 and 15.0</html>"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"API/15.0" not in request.content:
+            return httpx.Response(599, content=page)
+        assert "ver=15.0" in request.headers["SOAPAction"]
+        if b"getCCMVersion" in request.content:
+            inner = "<componentVersion><version>15.0.1</version></componentVersion>"
+            return httpx.Response(200, content=axl("getCCMVersion", inner))
+        return httpx.Response(200, content=axl("doDeviceReset", "true"))
+
+    wire = Wire(answer, versions=False)
+    client = axl_client(wire)
+    await client.reset_phone("SEP1")
+    await client.reset_phone("SEP2")
+    assert client.schema_version == "15.0"
+    assert [b"doDeviceReset" in request.content for request in wire.requests] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert await client.version() == "15.0.1"
     await client.aclose()
 
 
@@ -139,13 +170,17 @@ async def test_no_cookie_is_sent_back_and_the_account_always_is() -> None:
     await client.aclose()
 
 
-async def test_the_password_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("status", [200, 500, 501, 502, 599])
+async def test_the_password_is_in_no_log_and_no_error(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     password = ACCOUNT.password.reveal()
-    client = axl_client(answering(502, f"<p>bad {password}</p>".encode()))
-    with pytest.raises(NodeFault) as caught:
+    client = axl_client(answering(status, f"<html>bad {password}</html>".encode()))
+    with pytest.raises(NodeError, match="bad <redacted>") as caught:
         await client.sql("select 1")
-    assert password not in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert password not in shown
     assert password not in caplog.text
     await client.aclose()
 
@@ -170,6 +205,20 @@ async def test_a_broken_connection_says_what_may_have_happened(
     with pytest.raises(error, match=left) as caught:
         await client.reset_phone("SEP1")
     assert type(caught.value) is error
+    await client.aclose()
+
+
+async def test_a_question_that_was_lost_before_a_reset_sent_nothing_of_it() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        message = "reset"
+        raise httpx.ReadError(message)
+
+    wire = Wire(answer, versions=False)
+    client = axl_client(wire)
+    with pytest.raises(NotSent):
+        await client.reset_phone("SEP1")
+    assert b"getCCMVersion" in wire.requests[0].content
+    assert len(wire.requests) == 1
     await client.aclose()
 
 

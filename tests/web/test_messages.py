@@ -51,9 +51,8 @@ def genuine(name: str, version: str = "") -> ET.Element:
 
 
 async def sent_by_axl(operation: str) -> httpx.Request:
-    wire = answering(
-        200, axl(operation, "<componentVersion><version>x</version></componentVersion>")
-    )
+    body = axl(operation, "<componentVersion><version>x</version></componentVersion>")
+    wire = Wire(lambda _: httpx.Response(200, content=body), versions=operation == "doDeviceReset")
     client = axl_client(wire)
     match operation:
         case "doDeviceReset":

@@ -15,6 +15,7 @@ from cucm_certflow.transports.queries import (
     mode_from_rows,
     phones_from_rows,
     phones_page,
+    without_security_by_default,
 )
 
 MEMBERS = [
@@ -93,6 +94,13 @@ def test_other_models_have_it(model: str) -> None:
 def test_models_can_be_given() -> None:
     (found,) = phones_from_rows([phone("SEP1")], MEMBERS, {"cisco 8841"})
     assert not found.security_by_default
+
+
+def test_models_can_be_those_that_the_cluster_lists() -> None:
+    rows = [phone("SEP1"), phone("SEP2", model="Cisco 7960")]
+    assert without_security_by_default(rows, [{"model": "Cisco 8841"}]) == {"Cisco 7960"}
+    with pytest.raises(UnknownLayout, match="no row"):
+        without_security_by_default(rows, [])
 
 
 def test_mode() -> None:

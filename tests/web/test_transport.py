@@ -235,6 +235,15 @@ async def test_faults_on_all_phones_are_a_refusal() -> None:
     await web.aclose()
 
 
+@pytest.mark.parametrize("status", [403, 404, 302])
+async def test_what_is_wrong_with_the_interface_is_not_asked_once_per_phone(status: int) -> None:
+    wire = resets(dict.fromkeys(RESET.names, httpx.Response(status)))
+    web = over(wire)
+    assert (await web.perform(RESET)).kind is ReplyKind.REFUSED
+    assert len(wire.requests) == 1
+    await web.aclose()
+
+
 async def test_an_account_refused_in_the_middle_is_not_said_to_have_sent_nothing() -> None:
     wire = resets({"SEP2": httpx.Response(401)})
     web = over(wire)

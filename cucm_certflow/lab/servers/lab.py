@@ -63,7 +63,8 @@ class LabServers:
         self.clock = clock
         self.folder = folder
         self._ssh_port = ssh_port
-        self._limit = RateLimit(ris_per_minute)
+        self.ris_limit = RateLimit(ris_per_minute)
+        """RISPort70's, for tests."""
         self._stack = contextlib.AsyncExitStack()
         self._desk: Desk | None = None
         self.ssh: dict[str, SshDoor] = {}
@@ -129,7 +130,7 @@ class LabServers:
             await door.open(self._ssh_port)
             stack.push_async_callback(door.close)
         web = [
-            HttpsDoor(self._desk, node.name, web_app(self._desk, node.name, self._limit))
+            HttpsDoor(self._desk, node.name, web_app(self._desk, node.name, self.ris_limit))
             for node in self.scenario.nodes
         ]
         tftp = [TftpDoor(self._desk, node) for node in layout.tftp_nodes]

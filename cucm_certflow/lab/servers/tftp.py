@@ -15,7 +15,7 @@ __all__ = ["TFTP_PORT", "TftpDoor"]
 TFTP_PORT: Final = 6970
 _FILE: Final = re.compile(r"/(ITL|CTL)(?:File|SEP[0-9A-F]{12})\.tlv")
 _MAX_HEAD: Final = 8192
-_BUSY_FOR: Final = timedelta(seconds=2)
+_BUSY_FOR: Final = timedelta(seconds=5)
 """For how long it answers 503 after a start: the lab's invention."""
 
 _PHRASES: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
