@@ -37,6 +37,10 @@ from cucm_certflow.cli.output import exit_of_outcome
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.judge import Health, Memo, health
+from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.names import Service
 from cucm_certflow.observers import Event, Outcome, Recorded, RegistrationsSeen
 
 LAB_SPEED = 30.0
@@ -136,6 +140,28 @@ def show_outcome(outcome: Verified) -> None:
     say(f"  {outcome}".replace("\n", "\n  "))
 
 
+def show_forced() -> None:
+    """The refused order, forced in the lab's physics: none of the library's rules is asked."""
+    scenario = Scenario.load(SCENARIO)
+    layout = scenario.layout()
+    kinds = tuple(phone.kind for phone in scenario.each_phone())
+    world = actions.initial(layout, kinds)
+    for unit in (CertUnit.CALLMANAGER, CertUnit.TVS):
+        for node in layout.nodes:
+            if layout.has(unit, node.name):
+                world = actions.regenerate(layout, world, unit, node.name)
+    world = actions.update_ctl(layout, world)
+    for service in (Service.CALLMANAGER, Service.TVS, Service.TFTP):
+        for node in layout.nodes:
+            if layout.runs(service, node.name):
+                world = actions.restart(layout, world, service, node.name, kinds)
+    world = actions.reset_phones(layout, kinds, world)
+    memo = Memo()
+    verdicts = [health(layout, kinds, world, index, memo) for index in range(len(kinds))]
+    for verdict in Health:
+        say(f"  {verdicts.count(verdict):>3} phones: {verdict.value}")
+
+
 async def story(cluster: Cluster, journal: Path) -> int:
     title("discover, over SSH, AXL, RISPort70 and HTTP 6970")
     before = await cluster.discover()
@@ -149,6 +175,9 @@ async def story(cluster: Cluster, journal: Path) -> int:
     refused = make_plan(before, windows=[{CertUnit.CALLMANAGER, CertUnit.TVS}])
     for reason in refused.refusals:
         say(f"  {reason}")
+
+    title("the same order, forced in the physics")
+    show_forced()
 
     title("the plan")
     policy = Policy(barrier_within_s=600, fresh_s=60 * LAB_SPEED)

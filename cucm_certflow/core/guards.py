@@ -429,7 +429,7 @@ def _window_regenerated(view: View) -> Blocked | None:
 def _mixed_mode_ctl(view: View) -> Blocked | None:
     steps = (view.plan.steps[i] for i in view.plan.steps_of[view.certificate])
     if view.plan.facts.mode is not SecurityMode.MIXED or not any(
-        step.row.stage is Stage.CTL and step.row.wave == view.life.wave for step in steps
+        step.row.proof is Proof.CTL_SERVED and step.row.wave == view.life.wave for step in steps
     ):
         return None
     shown = ctl_is_served(view, since=None)

@@ -125,7 +125,7 @@ def _itl_served(view: View) -> Shown:
 
 
 def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
-    """Whether every TFTP node serves a CTL with the present certificates of every node in it."""
+    """Whether every TFTP node serves a CTL by the present anchor, with every node's certificates."""
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return Shown(Verdict.UNSEEN, cluster.detail)
@@ -141,6 +141,8 @@ def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
             return Shown(
                 Verdict.NOT_DONE, f"{node.name}: its CTL lacks a present CallManager certificate"
             )
+        if ctl.signer != expected.signer or not expected.sast <= ctl.sast:
+            return Shown(Verdict.NOT_DONE, f"{node.name}: its CTL lacks a present anchor")
     names = ", ".join(node.name for node in cluster.tftp_nodes)
     return Shown(Verdict.DONE, f"the CTL on {names} holds all present CallManager certificates")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from cucm_certflow.lab.faults import Faults
 from cucm_certflow.lab.phones_in_time import PhonesInTime
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert, Phone, TrustList, World
-from cucm_certflow.lab.scenario import LabPhone, Scenario
+from cucm_certflow.lab.scenario import HeldLists, LabPhone, Scenario
 from cucm_certflow.lab.stage import Agenda, Stage
 from cucm_certflow.names import CertUnit, ListKind, Product, Service
 
@@ -69,7 +69,7 @@ class LabCluster:
         self._stage = Stage(
             self.layout,
             self.kinds,
-            actions.initial(self.layout, self.kinds),
+            _with_lists(actions.initial(self.layout, self.kinds), self.phones),
             agenda=agenda,
             timing=scenario.timing,
             seed=scenario.seed,
@@ -348,3 +348,37 @@ class LabCluster:
         if not self.layout.mixed:
             message = "a non-secure cluster has no CTL"
             raise ValueError(message)
+
+
+def _with_lists(world: World, phones: Iterable[LabPhone]) -> World:
+    """*world* with the lists that the scenario puts into the phones' hands."""
+
+    def held(phone: Phone, lists: HeldLists) -> Phone:
+        match lists:
+            case HeldLists.SERVED:
+                return phone
+            case HeldLists.NONE:
+                return phone._replace(itl=None, ctl=None)
+            case HeldLists.FOREIGN:
+                return phone._replace(itl=_foreign(phone.itl), ctl=_foreign(phone.ctl))
+
+    pairs = zip(world.phones, phones, strict=True)
+    return world._replace(phones=tuple(held(phone, given.lists) for phone, given in pairs))
+
+
+def _foreign(held: TrustList | None) -> TrustList | None:
+    """The same kind of list with certificates that no node of this cluster ever had."""
+    if held is None:
+        return None
+
+    def strangers(certs: frozenset[Cert]) -> frozenset[Cert]:
+        return frozenset(cert._replace(node="another cluster") for cert in certs)
+
+    return held._replace(
+        signer=held.signer._replace(node="another cluster"),
+        sast=strangers(held.sast),
+        tftp=strangers(held.tftp),
+        ccm=strangers(held.ccm),
+        pin=strangers(held.pin),
+        capf=strangers(held.capf),
+    )

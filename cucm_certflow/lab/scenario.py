@@ -30,6 +30,7 @@ from cucm_certflow.lab.scenario_tables import (
     AccountSpec,
     FaultKind,
     FaultSpec,
+    HeldLists,
     NodeSpec,
     PhoneSpec,
     PhoneState,
@@ -43,6 +44,7 @@ __all__ = [
     "Accounts",
     "FaultKind",
     "FaultSpec",
+    "HeldLists",
     "LabPhone",
     "NodeSpec",
     "PhoneSpec",
@@ -67,6 +69,7 @@ class LabPhone(NamedTuple):
     device: Phone
     kind: PhoneKind
     state: PhoneState
+    lists: HeldLists
     call_s: float | None
 
 
@@ -191,7 +194,7 @@ class Scenario:
                     asks_tvs=spec.security_by_default,
                     reaches_tvs=spec.reaches_tvs,
                 )
-                yield LabPhone(device, kind, spec.state, spec.call_s)
+                yield LabPhone(device, kind, spec.state, spec.lists, spec.call_s)
                 number += 1
 
     # ── what contradicts what ─────────────────────────────────────────────────────────────

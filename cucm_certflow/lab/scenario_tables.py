@@ -17,6 +17,7 @@ __all__ = [
     "Accounts",
     "FaultKind",
     "FaultSpec",
+    "HeldLists",
     "NodeSpec",
     "PhoneSpec",
     "PhoneState",
@@ -33,6 +34,19 @@ class PhoneState(Enum):
     ON = "on"
     OFF = "off"
     IN_A_CALL = "in a call"
+
+
+class HeldLists(Enum):
+    """The trust lists that phones hold when the story begins."""
+
+    SERVED = "served"
+    """Those that their first TFTP node serves."""
+
+    NONE = "none"
+    """None: they take the first that they are offered."""
+
+    FOREIGN = "foreign"
+    """Those of another cluster: they trust nobody here, and stay registered if they need no TLS."""
 
 
 class FaultKind(Enum):
@@ -134,6 +148,7 @@ class PhoneSpec:
         security: ``Non Secure``, ``Authenticated`` or ``Encrypted``.
         security_by_default: Whether they hold an ITL and ask TVS.
         reaches_tvs: False if a firewall or their TLS version keeps them from TVS.
+        lists: ``served``, ``none`` or ``foreign``: which trust lists they hold at the beginning.
         state: ``on``, ``off`` or ``in a call``.
         call_s: With ``in a call``: when the call ends, in seconds from the beginning of the story.
             Not given: never.
@@ -147,6 +162,7 @@ class PhoneSpec:
     security: PhoneSecurity = PhoneSecurity.NON_SECURE
     security_by_default: bool = True
     reaches_tvs: bool = True
+    lists: HeldLists = HeldLists.SERVED
     state: PhoneState = PhoneState.ON
     call_s: float | None = None
 

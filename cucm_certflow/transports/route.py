@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 from cucm_certflow.commands import Command, Reply, ResetPhones
+from cucm_certflow.errors import IdentityNotTrusted
 from cucm_certflow.facts import (
     Certificate,
     CertificateOf,
@@ -21,6 +23,8 @@ from cucm_certflow.transports.vos.ssh import VosTransport
 from cucm_certflow.transports.web import WebTransport
 
 __all__ = ["Route"]
+
+T = TypeVar("T")
 
 
 class Route:
@@ -53,20 +57,31 @@ class Route:
             self._learn(query, fact)
             return fact
         if isinstance(query, Registrations):
-            await self.pin(self._publisher)
+            return await self._pinned(lambda: self.web.observe(query))
         return await self.web.observe(query)
 
     async def perform(self, command: Command) -> Reply:
         """Send *command* once, the way it goes."""
         if isinstance(command, ResetPhones):
-            await self.pin(self._publisher)
-            return await self.web.perform(command)
+            return await self._pinned(lambda: self.web.perform(command))
         return await self.vos[command.node].perform(command)
 
-    async def pin(self, node: str) -> None:
-        """Learn the certificate of *node* over SSH, if none is known yet."""
+    async def _pinned(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the publisher; if it is another than was pinned, look over SSH who it is, once.
+
+        An identity that is not trusted means that nothing was sent, so asking again is safe.
+        """
+        await self.pin(self._publisher)
+        try:
+            return await ask()
+        except IdentityNotTrusted:
+            await self.pin(self._publisher, again=True)
+            return await ask()
+
+    async def pin(self, node: str, *, again: bool = False) -> None:
+        """Learn the certificate of *node* over SSH, if none is known yet or *again*."""
         async with self._pinning:
-            if self.pins.allowed(node):
+            if self.pins.allowed(node) and not again:
                 return
             query = CertificateOf(node, CertUnit.TOMCAT)
             self._learn(query, await self.vos[node].observe(query))

@@ -1,4 +1,4 @@
-"""The main job on the lab in memory, for the journeys: a cluster, a story, and what was executed."""
+"""The main job on the lab in memory, for the journeys: a cluster, a story, what was executed."""
 
 from __future__ import annotations
 

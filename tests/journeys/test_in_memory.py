@@ -11,6 +11,7 @@ from cucm_certflow.core.run_state import CertificateMoved, CommandMoved
 from cucm_certflow.core.states import CertificateState
 from cucm_certflow.errors import RefusedError, UsageError
 from cucm_certflow.facts import ServiceStatus
+from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.observers import Held, Paused, Recorded, RegistrationsSeen, Verified
@@ -292,3 +293,80 @@ def test_a_refusing_node_holds_the_run_and_says_what_is_left(tmp_path: Path) -> 
     assert [reason.guard for reason in held.blocked] == ["held"]
     assert "ctl-update" in held.blocked[0].subject
     assert not any("restart Cisco CallManager" in text for _, text in executed(there.lab))
+
+
+STRANGERS = """
+name = "strangers"
+release = "11.5"
+mode = "non-secure"
+seed = 3
+
+[[nodes]]
+name = "pub"
+address = "127.0.0.11"
+publisher = true
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[phones]]
+count = 2
+first = "SEP001122330001"
+model = "Cisco 7841"
+group = ["pub"]
+tftp = ["pub"]
+
+[[phones]]
+count = 1
+model = "Cisco 7841"
+group = ["pub"]
+tftp = ["pub"]
+lists = "foreign"
+"""
+
+
+def test_a_phone_that_is_locked_and_registers_is_never_graded_as_holding_the_list(
+    tmp_path: Path,
+) -> None:
+    # P3, F30: below 14 nobody can read which list a phone holds; the grade must not pretend to.
+    async def story() -> tuple[Lab, Story]:
+        there = start(Scenario.loads(STRANGERS))
+        units = [CertUnit.CALLMANAGER]
+        return there, await run_to_the_end(there, tmp_path / "strangers.journal", units=units)
+
+    there, told = run_virtual(story)
+    outcome = told.outcomes[-1]
+    assert isinstance(outcome, Verified)
+    assert max(outcome.grades.values()) is Evidence.RE_REGISTERED
+    stranger = there.lab.phone("SEP001122330003")
+    assert stranger.registered
+    assert stranger.itl is not None
+    assert stranger.itl.signer.node == "another cluster"
+
+
+def test_the_same_order_forced_in_the_physics_strands_the_phones() -> None:
+    # None of our rules is in the picture: the commands are given to the cluster as they are.
+    async def story() -> dict[Health, int]:
+        there = start()
+        lab = there.lab
+        nodes = ("pub", "sub1", "sub2", "sub3")
+        for unit in (CertUnit.CALLMANAGER, CertUnit.TVS):
+            for node in nodes:
+                lab.begin_regenerate(node, unit)
+        await there.clock.sleep(60)
+        lab.begin_ctl_update("pub")
+        await there.clock.sleep(60)
+        for service in (Service.CALLMANAGER, Service.TVS, Service.TFTP):
+            for node in nodes:
+                if service in lab.activated(node):
+                    lab.begin_restart(node, service)
+            await there.clock.sleep(200)
+        for phone in lab.phones:
+            lab.reset_phone(phone.device.name)
+        await there.clock.sleep(3600)
+        memo, found = Memo(), dict.fromkeys(Health, 0)
+        for index in range(len(lab.kinds)):
+            found[health(lab.layout, lab.kinds, lab.world, index, memo)] += 1
+        return found
+
+    found = run_virtual(story)
+    print("\n" + ", ".join(f"{count} {verdict.value}" for verdict, count in found.items()))
+    assert found[Health.OK] == 0

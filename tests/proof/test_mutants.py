@@ -192,9 +192,7 @@ def test_whole_tables_show_no_flaw_but_the_holds_that_are_meant(configuration: s
 def explored(*out: str, forced: bool = False) -> Exploration:
     """CallManager and TVS on 11.5, the guards *out* taken out; *forced*: in a single window."""
     layout, kinds = layout_of(R11_5), (homed("sub"),)
-    plan = (
-        planned(layout, kinds, windows=[BOTH]) if forced else planned(layout, kinds, units=BOTH)
-    )
+    plan = planned(layout, kinds, windows=[BOTH]) if forced else planned(layout, kinds, units=BOTH)
     assert plan.is_refused is forced
     tables = without(*out)
     return Explorer(layout, kinds, plan, limits=Limits(), tables=tables).explore()

@@ -8,12 +8,12 @@ truth is a backward search; the witness must never promise more than it.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import product
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -28,18 +28,18 @@ from cucm_certflow.lab.physics.actions import (
     restart,
     update_ctl,
 )
-from cucm_certflow.lab.physics.judge import health
+from cucm_certflow.lab.physics.judge import Memo, health
 from cucm_certflow.lab.physics.phones import synced
-from cucm_certflow.lab.physics.world import Layout, Node, Phone, PhoneKind, Variant, World
+from cucm_certflow.lab.physics.world import Layout, Phone, PhoneKind, Variant, World
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.trust.lifeline import lifeline
 from cucm_certflow.trust.model import ClusterTrust, NodeTrust, TrustPolicy
 from cucm_certflow.trust.phone import Holding, PhoneClass
+from tests.proof.runs import NODES, show
 
 R11_5, R12_5 = (11, 5), (12, 5)
 OK, LOCALKEY, HAND = 0, 1, 2
 ANCHORS = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
-NODES = (Node("pub", True), Node("sub", False))
 
 
 class Configuration(NamedTuple):
@@ -52,9 +52,7 @@ class Configuration(NamedTuple):
         layout, phone = self.layout, self.phone
         flags = [
             name if value else f"not {name}"
-            for name, value, usual in zip(
-                Variant._fields, layout.variant, Variant(), strict=True
-            )
+            for name, value, usual in zip(Variant._fields, layout.variant, Variant(), strict=True)
             if value != usual
         ]
         return (
@@ -72,22 +70,24 @@ class Move(NamedTuple):
     do: Callable[[Layout, World], World | None]
 
 
-def _regenerated(unit: CertUnit) -> Callable[[Layout, World], World | None]:
+def _regenerated(unit: CertUnit, *names: str) -> Callable[[Layout, World], World | None]:
+    """Once on each node that has it, or on those of *names*."""
+
     def do(layout: Layout, world: World) -> World | None:
-        if any(cert.unit is unit and cert.generation > 1 for cert in world.gen):
-            return None
-        for node in layout.nodes:
-            if layout.has(unit, node.name):
-                world = regenerate(layout, world, unit, node.name)
+        for name in names or [node.name for node in layout.nodes]:
+            if layout.has(unit, name):
+                if world.current(unit, name).generation > 1:
+                    return None
+                world = regenerate(layout, world, unit, name)
         return world
 
     return do
 
 
-def _restarted(service: Service) -> Callable[[Layout, World], World | None]:
+def _restarted(service: Service, *names: str) -> Callable[[Layout, World], World | None]:
     def do(layout: Layout, world: World) -> World | None:
-        for node in layout.nodes:
-            world = restart(layout, world, service, node.name)
+        for name in names or [node.name for node in layout.nodes]:
+            world = restart(layout, world, service, name)
         return world
 
     return do
@@ -98,6 +98,7 @@ def _signed_anew(kind: ListKind) -> Callable[[Layout, World], World | None]:
 
 
 def moves(layout: Layout) -> list[Move]:
+    """Everything on all nodes at once."""
     found = [Move(f"regenerate {unit}", None, _regenerated(unit)) for unit in ANCHORS]
     found += [
         Move(f"restart {service}", OK, _restarted(service))
@@ -110,12 +111,27 @@ def moves(layout: Layout) -> list[Move]:
     return found
 
 
+def moves_by_node(layout: Layout) -> list[Move]:
+    """What a run does: CallManager and TVS, one node at a time; clean-ups are on all nodes."""
+    found = moves(layout)[len(ANCHORS) :]
+    for node in layout.nodes:
+        found += [
+            Move(f"regenerate {unit} on {node.name}", None, _regenerated(unit, node.name))
+            for unit in (CertUnit.CALLMANAGER, CertUnit.TVS)
+        ]
+        found += [
+            Move(f"restart {service} on {node.name}", None, _restarted(service, node.name))
+            for service in (Service.TVS, Service.TFTP)
+        ]
+    return found
+
+
 class Clusters:
     """Every world that a cluster can come to, its phones left out; worlds are numbers."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, can_be_done: list[Move]) -> None:
         self.layout = layout
-        self.moves = moves(layout)
+        self.moves = can_be_done
         self.worlds: list[World] = [initial(layout, ())]
         self.after: list[list[tuple[int, int]]] = []
         number = {self.worlds[0]: 0}
@@ -182,17 +198,6 @@ def trust_in(layout: Layout, world: World) -> ClusterTrust:
             itl_rebuilt_at_once=variant.itl_rebuilt_at_once,
         ),
     )
-
-
-class Comparison(NamedTuple):
-    states: int
-    truth: tuple[int, ...]
-    """How many states need which remedy, by severity."""
-
-    pessimistic: int
-    optimistic: int
-    story: tuple[str, ...]
-    """The shortest one to an optimistic verdict; empty if there is none."""
 
 
 class Stories:
@@ -288,3 +293,130 @@ class Stories:
             state, word = self.came[state]
             words.append(word)
         return tuple(reversed(words))
+
+
+# ── the configurations ────────────────────────────────────────────────────────────────────
+
+GROUP: Final = ("pub", "sub")
+PUB, SUB = PhoneKind("phone", GROUP, ("pub",)), PhoneKind("phone", GROUP, ("sub",))
+MODES: Final = tuple(product((R11_5, R12_5), (False, True)))
+
+
+def variants(release: tuple[int, int], *, mixed: bool) -> list[Variant]:
+    """The default, each flag that means something there alone, and all that are unkind at once."""
+    flags: dict[str, bool] = {"tvs_restarts_itself": True, "itl_rebuilt_at_once": True}
+    flags["vouches_for_itlrecovery"] = False
+    if mixed:
+        flags |= {"tvs_vouches_for_ctl": False, "ctl_strict": True}
+    alone = [Variant()._replace(**{name: value}) for name, value in flags.items()]
+    if mixed and release < (12, 0):
+        alone.append(Variant(ctl_lists_itlrecovery=False))
+    unkind = Variant()._replace(**flags)
+    # A list that is rebuilt at once leaves fewer worlds: both ways belong to the unkind.
+    return [Variant(), *alone, unkind, unkind._replace(itl_rebuilt_at_once=False)]
+
+
+class Comparison(NamedTuple):
+    """How witness and truth compare over all states of a configuration."""
+
+    truth: Counter[int]
+    """How many states need which remedy, by severity."""
+
+    pessimistic: int
+    optimistic: tuple[str, ...]
+    """The shortest story to a verdict that is better than the truth, and both; empty for none."""
+
+
+def compared(configuration: Configuration, clusters: Clusters) -> Comparison:
+    stories = Stories(configuration, clusters)
+    truth, verdicts = stories.truth(), stories.verdicts()
+    story: tuple[str, ...] = ()
+    for state, (true, said) in enumerate(zip(truth, verdicts, strict=True)):
+        if said < true:
+            story = (*stories.story(state), f"the witness says {said}, the truth is {true}")
+            break
+    pessimistic = sum(said > true for true, said in zip(truth, verdicts, strict=True))
+    found = Comparison(Counter(truth), pessimistic, story)
+    show(f"{configuration}: {len(truth)} states, {pessimistic} pessimistic")
+    return found
+
+
+@cache
+def all_compared() -> dict[Configuration, Comparison]:
+    started = perf_counter()
+    found: dict[Configuration, Comparison] = {}
+    for release, mixed in MODES:
+        for variant in variants(release, mixed=mixed):
+            layout = Layout(NODES, release, mixed, variant)
+            clusters = Clusters(layout, moves(layout))
+            kinds = [PUB, SUB]
+            if mixed and variant == Variant():
+                kinds += [kind._replace(asks_tvs=False) for kind in kinds]
+            for kind in kinds:
+                configuration = Configuration(layout, kind)
+                found[configuration] = compared(configuration, clusters)
+    show(f"all configurations: {perf_counter() - started:.1f} s")
+    return found
+
+
+def test_witness_never_promises_more_than_exhaustive_search_finds() -> None:
+    told = {str(where): what.optimistic for where, what in all_compared().items()}
+    assert {where: story for where, story in told.items() if story} == {}
+
+
+def test_witness_is_pessimistic_in_few_states_only() -> None:
+    found = all_compared().values()
+    states = sum(what.truth.total() for what in found)
+    pessimistic = sum(what.pessimistic for what in found)
+    worst = max(found, key=lambda what: what.pessimistic)
+    show(
+        f"{pessimistic} of {states} states pessimistic in {len(found)} configurations, "
+        f"at most {worst.pessimistic} of {worst.truth.total()}"
+    )
+    assert (len(found), states, pessimistic) == (0, 0, 0)
+    assert (worst.pessimistic, worst.truth.total()) == (0, 0)
+
+
+def test_every_remedy_is_needed_somewhere() -> None:
+    needed = sum((what.truth for what in all_compared().values()), Counter[int]())
+    assert (needed[OK], needed[LOCALKEY], needed[HAND]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("release", "mixed"), MODES)
+@pytest.mark.parametrize("kind", [PUB, SUB], ids=["on pub", "on sub"])
+def test_backward_search_agrees_with_the_judge(
+    release: tuple[int, int], mixed: bool, kind: PhoneKind
+) -> None:
+    layout = Layout(NODES, release, mixed, Variant(vouches_for_itlrecovery=False))
+    stories = Stories(Configuration(layout, kind), Clusters(layout, moves(layout)))
+    memo = Memo()
+    truth = stories.truth()
+    some = range(0, len(truth), 29 if mixed else 1)
+    judged = [health(layout, (kind,), stories.world(state), 0, memo).severity for state in some]
+    assert judged == [truth[state] for state in some]
+
+
+_DEFAULT: Final = Variant(vouches_for_itlrecovery=False)
+_RESTARTS: Final = _DEFAULT._replace(tvs_restarts_itself=True)
+_AT_ONCE: Final = _DEFAULT._replace(itl_rebuilt_at_once=True)
+_FROM_14: Final = _RESTARTS._replace(tvs_vouches_for_ctl=False)
+
+# fmt: off
+BY_NODE: Final = {
+    Configuration(Layout(NODES, R11_5, False, _DEFAULT), PUB): (10_443, 0),
+    Configuration(Layout(NODES, R11_5, False, _DEFAULT), SUB): (5_628, 0),
+    Configuration(Layout(NODES, R12_5, False, _DEFAULT), PUB): (10_443, 0),
+    Configuration(Layout(NODES, R12_5, False, _DEFAULT), SUB): (10_539, 0),
+    Configuration(Layout(NODES, R11_5, True, _AT_ONCE), PUB): (18_834, 0),
+    Configuration(Layout(NODES, R11_5, True, _AT_ONCE), SUB): (21_170, 0),
+    Configuration(Layout(NODES, R11_5, True, _RESTARTS), SUB): (65_187, 544),
+    Configuration(Layout(NODES, R12_5, True, _FROM_14), SUB): (65_304, 0),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("where", BY_NODE, ids=str)
+def test_witness_is_not_optimistic_half_way_between_two_nodes(where: Configuration) -> None:
+    found = compared(where, Clusters(where.layout, moves_by_node(where.layout)))
+    assert found.optimistic == ()
+    assert (found.truth.total(), found.pessimistic) == BY_NODE[where]

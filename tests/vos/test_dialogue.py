@@ -228,7 +228,7 @@ def test_question_that_comes_again_is_not_answered_again() -> None:
 def test_unknown_question_of_any_style_is_reported_and_never_answered(question: str) -> None:
     talk = Talk().at_prompt().type("set x").hear(b"set x\r\ntext\r\n" + question.encode())
     assert talk.sent == b"set x\n"
-    assert talk.last == Asked(question.strip(), f"text\n{question}")
+    assert talk.last == Asked(question.strip(), f"set x\ntext\n{question}")
     assert talk.hear(b"admin:").sent == b"set x\n"
 
 

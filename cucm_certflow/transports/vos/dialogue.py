@@ -274,7 +274,7 @@ class Dialogue:
             return []
         if self._keys:
             return self._type(at_s)
-        return self._judge(at_s - self._quiet_since, at_s)
+        return self._judge(at_s)
 
     # ── inside ────────────────────────────────────────────────────────────────────────────
 
@@ -287,6 +287,10 @@ class Dialogue:
         self._wake = None if seconds is None else self._quiet_since + seconds
         return []
 
+    def _quiet_for(self, seconds: float, at_s: float) -> bool:
+        # The very sum of _wait: a difference could round to just less, and never be reached.
+        return at_s >= self._quiet_since + seconds
+
     def _type(self, at_s: float) -> list[Action]:
         key = self._keys.popleft()
         self._quiet_since = at_s
@@ -297,7 +301,7 @@ class Dialogue:
             self._wake = at_s + self._quiet_s
         return [Send(key)]
 
-    def _judge(self, quiet_s: float, at_s: float) -> list[Action]:
+    def _judge(self, at_s: float) -> list[Action]:
         shown = self._tail()
         if _PAGER_1_SHOWN.search(shown):
             return self._leave(State.PAGER_1, b" ")
@@ -307,16 +311,16 @@ class Dialogue:
         # The prompt can directly follow an erase-line instead of a line end.
         shown = _PAGERS.sub("", shown).removesuffix(_ERASE).replace(_ERASE, "\n")
         if _AT_PROMPT.search(shown):
-            return self._prompt_shown(quiet_s)
+            return self._prompt_shown(at_s)
         last = shown.rsplit("\n", 1)[-1].strip()
         if _QUESTION.search(last):
             return self._asked(last, at_s)
         if last.endswith(("?", ":")):
-            if quiet_s < self._doubt_s:
+            if not self._quiet_for(self._doubt_s, at_s):
                 return self._wait(self._doubt_s)
             return self._asked(last, at_s)
         if self._state is State.STARTING and not last:
-            return self._nudge(quiet_s, at_s)
+            return self._nudge(at_s)
         return self._wait(None)
 
     def _tail(self) -> str:
@@ -331,7 +335,7 @@ class Dialogue:
         self._wake = None
         return [Send(key)]
 
-    def _prompt_shown(self, quiet_s: float) -> list[Action]:
+    def _prompt_shown(self, at_s: float) -> list[Action]:
         text = plain_text(self._raw)
         if self._echo is not None:
             echo = self._echo.search(text)
@@ -339,8 +343,9 @@ class Dialogue:
                 return self._wait(None)  # a prompt from before the command
             text = _LEADING_PROMPTS.sub("", text[echo.end() :])
             text = _TRAILING_PROMPTS.sub("", text).strip("\n")
-            if not text and quiet_s < self._quiet_s + self._grace_s:
-                return self._wait(self._quiet_s + self._grace_s)
+            patience_s = self._quiet_s + self._grace_s
+            if not text and not self._quiet_for(patience_s, at_s):
+                return self._wait(patience_s)
         else:
             text = _TRAILING_PROMPTS.sub("", text).strip("\n")
         self._state = State.AT_PROMPT
@@ -366,10 +371,10 @@ class Dialogue:
     def _echoed(self) -> bool:
         return self._echo is not None and self._echo.search(plain_text(self._raw)) is not None
 
-    def _nudge(self, quiet_s: float, at_s: float) -> list[Action]:
+    def _nudge(self, at_s: float) -> list[Action]:
         if b"Welcome" not in self._raw or self._nudges >= _MAX_NUDGES:
             return self._wait(None)
-        if quiet_s < self._nudge_s:
+        if not self._quiet_for(self._nudge_s, at_s):
             return self._wait(self._nudge_s)
         self._nudges += 1
         self._quiet_since = at_s

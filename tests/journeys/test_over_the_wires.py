@@ -1,0 +1,344 @@
+"""The main job over real SSH, HTTPS and HTTP, by the command line and by the demonstration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.clock import ScaledClock
+from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, Record
+from cucm_certflow.journal import Journal
+from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.servers import LabServers
+from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.testing.virtual import run_virtual
+from tests.journeys.main_job import executed, run_to_the_end, start
+
+ROOT = Path(__file__).parents[2]
+SPEED = 60.0
+
+SMALL = """
+name = "wires"
+release = "11.5.1.12900-21"
+mode = "mixed"
+seed = 11
+
+[[nodes]]
+name = "pub"
+address = "127.0.0.31"
+publisher = true
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[nodes]]
+name = "sub1"
+address = "127.0.0.32"
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[phones]]
+count = 4
+first = "SEP001122330001"
+model = "Cisco 7841"
+group = ["pub", "sub1"]
+tftp = ["sub1", "pub"]
+
+[accounts]
+platform = { user = "administrator", password = "lab-platform" }
+application = { user = "certflow", password = "lab-application" }
+"""
+
+
+# ── the demonstration ─────────────────────────────────────────────────────────────────────
+
+
+def _records(journal: Path) -> tuple[Record, ...]:
+    opened = Journal.open(journal)
+    opened.close()
+    return opened.records
+
+
+def _sent(records: tuple[Record, ...]) -> list[tuple[str, str]]:
+    """Each command that was meant to be sent: its step and its words, in order."""
+    return [
+        (record.step, record.detail)
+        for record in records
+        if isinstance(record, CommandMoved) and record.edge == "intend"
+    ]
+
+
+def _barriers(records: tuple[Record, ...]) -> list[str]:
+    return [
+        str(record.certificate)
+        for record in records
+        if isinstance(record, CertificateMoved) and record.edge == "converged"
+    ]
+
+
+@pytest.mark.slow
+def test_the_demonstration_does_the_main_job_as_it_is_done_in_memory(tmp_path: Path) -> None:
+    demo = [sys.executable, str(ROOT / "examples" / "demo.py"), "--keep", str(tmp_path / "demo")]
+    done = subprocess.run(demo, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for words in (
+        "295 of 300 phones registered",
+        "window 2: TVS",
+        "exit status would be 4: held",
+        "11 phones in scope are not back",
+        "resume, with 11 phones waived by name",
+        "the CTL on sub1, sub2 holds all present CallManager certificates",
+        "289 phones: re_registered",
+        "verified, 11 phones left behind",
+        "exit status 5",
+    ):
+        assert words in done.stdout, words
+    assert "lab-platform" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+    async def in_memory() -> None:
+        there = start()
+        await run_to_the_end(there, tmp_path / "memory.journal", policy=Policy())
+
+    run_virtual(in_memory)
+    wires = _records(tmp_path / "demo" / "demo.journal")
+    memory = _records(tmp_path / "memory.journal")
+    assert _sent(wires) == _sent(memory)
+    assert _barriers(wires) == _barriers(memory)
+
+
+# ── the command line against a lab of its own ─────────────────────────────────────────────
+
+
+async def _certflow(*arguments: str) -> tuple[int, str, str]:
+    """Run the command line in a process of its own; its exit status and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cucm_certflow",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 200)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def _in_lab(
+    tmp_path: Path,
+    story: Callable[[LabCluster, list[str]], Awaitable[None]],
+    *,
+    scenario: str = SMALL,
+) -> None:
+    """Tell *story* with the lab up: the cluster, and the options that reach it."""
+
+    async def main() -> None:
+        clock = ScaledClock(SPEED)
+        loaded = Scenario.loads(scenario)
+        async with LabServers(loaded, clock=clock, folder=tmp_path / "lab") as lab:
+            inventory = str(tmp_path / "lab" / "inventory.toml")
+            await story(lab.cluster, ["-i", inventory, "--lab-speed", str(SPEED)])
+
+    asyncio.run(main())
+
+
+UNITS = ["-u", "tomcat", "-u", "CallManager", "-u", "TVS"]
+
+
+def _regenerated(lab: LabCluster) -> list[tuple[str, str]]:
+    return [pair for pair in executed(lab) if "regen" in pair[1]]
+
+
+@pytest.mark.parametrize("moment", ["set cert regen CallManager", "utils service restart Cisco T"])
+def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
+    moment: str, tmp_path: Path
+) -> None:
+    journal = str(tmp_path / "killed.journal")
+
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cucm_certflow", "run", *where, "-j", journal, *UNITS),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(100):
+            while not any(text.startswith(moment) for _, text in executed(lab)):
+                await asyncio.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        assert await process.wait() == -signal.SIGKILL
+        status, out, err = await _certflow("resume", *where, "-j", journal)
+        assert status == Exit.DONE, out[-2000:] + err
+        regenerated = _regenerated(lab)
+        assert len(regenerated) == len(set(regenerated)) == 6
+        status, out, _ = await _certflow("verify", *where, "-j", journal, "--json")
+        assert status == Exit.DONE, out
+        assert all(check["ok"] for check in json.loads(out)["checks"])
+
+    _in_lab(tmp_path, story)
+
+
+def test_plan_and_discover_speak_json_and_change_nothing(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        status, out, _ = await _certflow("discover", *where, "--json")
+        assert status == Exit.DONE
+        facts: dict[str, Any] = json.loads(out)
+        assert [node["name"] for node in facts["nodes"]] == ["pub", "sub1"]
+        status, out, _ = await _certflow("plan", *where, *UNITS, "--json")
+        assert status == Exit.DONE
+        assert [w["units"] for w in json.loads(out)["windows"]] == [
+            ["tomcat", "CallManager"],
+            ["TVS"],
+        ]
+        status, out, _ = await _certflow("plan", *where, "-w", "CallManager,TVS")
+        assert status == Exit.REFUSED
+        assert "exclusion" in out
+        assert "lifeline" in out
+        journal = str(tmp_path / "never.journal")
+        status, _, err = await _certflow("run", *where, "-w", "CallManager,TVS", "-j", journal)
+        assert status == Exit.REFUSED
+        assert "nothing was sent" in err
+        assert not Path(journal).exists()
+        assert executed(lab, resets=True) == []
+
+    _in_lab(tmp_path, story)
+
+
+# ── bad input ─────────────────────────────────────────────────────────────────────────────
+
+
+async def _fails(
+    lab: LabCluster, arguments: list[str], status: Exit, *words: str
+) -> tuple[str, str]:
+    """The call ends with *status*, says *words*, and nothing else happens."""
+    got, out, err = await _certflow(*arguments)
+    assert got == status, out + err
+    for word in words:
+        assert word in out + err, f"{word!r} is missing in:\n{out}{err}"
+    assert "Traceback" not in out + err
+    for secret in ("lab-platform", "lab-application", "wrong-password"):
+        assert secret not in out + err
+    assert executed(lab, resets=True) == []
+    return out, err
+
+
+def test_a_wrong_password_is_tried_once_and_on_no_other_node(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        inventory = Path(where[1])
+        inventory.write_text(inventory.read_text().replace("lab-platform", "wrong-password"))
+        call = ["discover", *where]
+        await _fails(lab, call, Exit.NODE, "AuthenticationFailed", "CF302", "next")
+
+    _in_lab(tmp_path, story)
+
+
+def test_an_application_account_that_is_refused_stops_before_any_change(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        inventory = Path(where[1])
+        inventory.write_text(inventory.read_text().replace("lab-application", "wrong-password"))
+        journal = str(tmp_path / "never.journal")
+        call = ["run", *where, *UNITS, "-j", journal]
+        await _fails(lab, call, Exit.NODE, "AuthenticationFailed", "application")
+        assert not Path(journal).exists()
+
+    _in_lab(tmp_path, story)
+
+
+def test_an_unknown_host_key_stops_before_the_password_leaves(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        known = Path(where[1]).with_name("known_hosts")
+        lines = known.read_text().splitlines()
+        names = [line.split(" ", 1)[0] for line in lines]
+        keys = [line.split(" ", 1)[1] for line in lines]
+        swapped = zip(names, reversed(keys), strict=True)
+        known.write_text("".join(f"{name} {key}\n" for name, key in swapped))
+        await _fails(lab, ["discover", *where], Exit.NODE, "IdentityNotTrusted", "host key")
+
+    _in_lab(tmp_path, story)
+
+
+FAULT = '\n[[faults]]\nkind = "unknown layout"\ncommand = "{command}"\nnode = "{node}"\n'
+
+
+def test_a_node_in_an_unknown_layout_refuses_the_plan(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        call = ["plan", *where, *UNITS]
+        await _fails(lab, call, Exit.REFUSED, "facts_known", "sub1", "never read as yes or no")
+
+    fault = FAULT.format(command="utils service list", node="sub1")
+    _in_lab(tmp_path, story, scenario=SMALL + fault)
+
+
+def test_an_unknown_answer_to_a_change_is_in_doubt_and_looked_after(tmp_path: Path) -> None:
+    journal = str(tmp_path / "doubt.journal")
+
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        call = ["run", *where, "-u", "tomcat", "-j", journal]
+        status, out, err = await _certflow(*call)
+        assert status == Exit.DONE, out + err
+        assert "in doubt" in out
+        regenerated = _regenerated(lab)
+        assert len(regenerated) == len(set(regenerated)) == 2
+
+    fault = FAULT.format(command="set cert regen tomcat", node="sub1")
+    _in_lab(tmp_path, story, scenario=SMALL + fault)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["plan", "-u", "tomcta"], Exit.USAGE, ["tomcta", "tomcat"]),
+        (["plan"], Exit.USAGE, ["no unit was asked for"]),
+        (["plan", "-u", "TVS", "--waive", "SEP1"], Exit.USAGE, ["SEP1"]),
+        (["plan", "-u", "TVS", "--barrier-within", "0"], Exit.USAGE, ["barrier_within_s"]),
+        (["resume", "-j", "missing.journal"], Exit.USAGE, ["JournalError", "missing.journal"]),
+        (["verify", "-j", "missing.journal"], Exit.USAGE, ["JournalError"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_call_says_what_was_expected_and_seen(
+    arguments: list[str], status: Exit, words: list[str], tmp_path: Path
+) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        await _fails(lab, [arguments[0], *where, *arguments[1:]], status, *words)
+
+    _in_lab(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[nodes]]\nname = 3\n", ["nodes[0].name"]),
+        ("[[nodes]]\nname = 'pub'\nadress = 'x'\n", ["nodes[0].adress", "address"]),
+        ("[[nodes]\n", ["line 1"]),
+        ("[[nodes]]\nname = 'pub'\n[platform]\nuser = 'a'\n", ["platform.password"]),
+    ],
+)
+def test_an_inventory_with_a_mistake_names_its_place(
+    text: str, words: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "inventory.toml"
+    path.write_text(text)
+    status, out, err = asyncio.run(_certflow("discover", "-i", str(path)))
+    assert status == Exit.USAGE
+    for word in words:
+        assert word in err
+    assert "Traceback" not in out + err
+
+
+def test_a_scenario_with_a_mistake_names_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(SMALL.replace('group = ["pub", "sub1"]', 'group = ["pub", "sub9"]'))
+    status, out, err = asyncio.run(_certflow("lab", str(path), "--folder", str(tmp_path / "lab")))
+    assert status == Exit.USAGE
+    assert "phones[0].group" in err
+    assert "sub9" in err
+    assert "Traceback" not in out + err
