@@ -38,7 +38,7 @@ from cucm_certflow.names import CertUnit, ListKind, Release
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
-from cucm_certflow.trust.phone import Holding, PhoneClass
+from cucm_certflow.trust.phone import Holding, PhoneClass, order_of
 
 __all__ = ["PROTOCOL", "Journal", "Wish"]
 
@@ -131,7 +131,7 @@ def _beliefs_to_json(beliefs: Beliefs | None) -> list[Any] | None:
     classes = [
         [
             [list(phone.group), phone.security_by_default, phone.secure],
-            sorted([number(h.itl), number(h.ctl)] for h in sorted(belief, key=repr)),
+            sorted([number(h.itl), number(h.ctl)] for h in sorted(belief, key=order_of)),
         ]
         for phone, belief in beliefs
     ]

@@ -18,7 +18,7 @@ from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.run_state import Record, RunState, Waived, apply, begin
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
-from cucm_certflow.errors import NodeError, Report, UsageError
+from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
 from cucm_certflow.facts import (
     CertificateOf,
     Fact,
@@ -53,6 +53,9 @@ from cucm_certflow.trust.phone import must_hold_after_reset
 __all__ = ["Run"]
 
 _KEPT_EVENTS: Final = 100_000
+_MAX_ROUNDS: Final = 20
+"""Rounds of reading, one after the other, that may pass without anything to show for it."""
+
 _CONSEQUENCES: Final = frozenset(
     {
         "exclusion",
@@ -200,12 +203,19 @@ class Run:
             for record in resume_records(self.plan, self.state, now, self._tables):
                 await self._write(record)
         self._lose_replies()
-        async with asyncio.TaskGroup() as group:
-            watch = group.create_task(self._watch())
-            try:
-                await self._loop(group)
-            finally:
-                watch.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self._watch())
+                try:
+                    await self._loop(group)
+                finally:
+                    watch.cancel()
+        except BaseExceptionGroup as several:
+            # A journal that cannot be written is one error, not a group of one.
+            ours, others = several.split(CertflowError)
+            if others is None and ours is not None and len(ours.exceptions) == 1:
+                raise ours.exceptions[0] from several
+            raise
 
     async def _watch(self) -> None:
         """Look at all registrations from beginning to end, whatever else goes on (P1)."""
@@ -216,6 +226,7 @@ class Run:
 
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         woken = False
+        rounds = 0
         while True:
             now = self._clock.now()
             decision = decide(self.plan, self.state, self._facts, now, self._tables)
@@ -223,7 +234,7 @@ class Run:
                 await self._write(decision.record)
                 if decision.command is not None and decision.step is not None:
                     self._start(group, decision.step, decision.command)
-                woken = False
+                woken, rounds = False, 0
                 continue
             if self._stopped is not None:
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
@@ -234,8 +245,13 @@ class Run:
             stale = self._stale(decision, now, woken=woken)
             woken = False
             if stale:
+                rounds += 1
+                if rounds > _MAX_ROUNDS:
+                    self.outcome = Held(blocked=(_too_slow(stale, self.plan.policy.fresh_s),))
+                    return
                 await self._read(stale)
                 continue
+            rounds = 0
             if decision.wake_at is None and not self._busy():
                 self.outcome = Held(blocked=_for_a_person(decision.blocked))
                 return
@@ -416,6 +432,16 @@ def _for_a_person(blocked: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
     for reason in roots or blocked:
         unique.setdefault((reason.guard, reason.detail, reason.evidence), reason)
     return tuple(unique.values())
+
+
+def _too_slow(wants: tuple[Want, ...], fresh_s: float) -> Blocked:
+    return Blocked(
+        guard="facts_stay_fresh",
+        detail=f"reading takes so long that facts are older than {fresh_s:.0f} s before they can "
+        "be used",
+        evidence=tuple(str(want.query) for want in wants[:5]),
+        unlock="a larger fresh_s in the policy, or faster nodes",
+    )
 
 
 def _stopped_by(error: NodeError) -> Blocked:

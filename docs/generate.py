@@ -53,8 +53,10 @@ TARGET: Final = Path(__file__).with_name("reference.md")
 
 OTHER_REASONS: Final[Mapping[str, str]] = {
     "facts_known": "a fact that a plan or a step needs could not be read, or a CallManager group names no known node",
+    "facts_stay_fresh": "reading takes so long that facts grow old before they can be used",
     "held": "a step is held; shown for each held step beside what its proof saw last",
-    "lists_served": "a TFTP node serves no ITL, or in mixed mode no CTL",
+    "lists_served": "a TFTP node serves no ITL, or in mixed mode no CTL, or no node runs Cisco Tftp",
+    "one_release": "the nodes run different releases",
     "procedure_known": "there is no procedure table for the unit under this release",
     "self_signed": "the certificate is signed by a CA: regenerating would destroy it",
     "signer_known": "a served list is signed by a certificate that the cluster no longer holds",

@@ -22,6 +22,7 @@ from cucm_certflow.trust.phone import (
     boot,
     is_synced,
     may_hold,
+    order_of,
 )
 
 __all__ = ["after_command", "is_locked", "new_key", "why_rejected", "worst_witness"]
@@ -59,18 +60,22 @@ def worst_witness(
     cluster: ClusterTrust, command: Command, phone: PhoneClass, belief: Belief
 ) -> tuple[Witness, Holding | None]:
     """The worst lifeline of a class after *command*, over all that its phones may hold."""
-    worst: tuple[Witness, Holding | None] = (Witness(Health.OK, (), ""), None)
-    for after in _variants(cluster, command):
-        for holding in may_hold(cluster, phone, belief):
-            witness = best_lifeline(after, phone, holding)
-            if worst[1] is None or witness.health > worst[0].health:
-                worst = (witness, holding)
-    return worst
+    found = [
+        (best_lifeline(after, phone, holding), holding)
+        for after in _variants(cluster, command)
+        for holding in may_hold(cluster, phone, belief)
+    ]
+    health = max((witness.health for witness, _ in found), default=Health.OK)
+    if health is Health.OK:
+        return Witness(Health.OK, (), ""), None
+    # The same example in every process.
+    worst = [(witness, holding) for witness, holding in found if witness.health is health]
+    return min(worst, key=lambda pair: (order_of(pair[1]), pair[0]))
 
 
 def is_locked(cluster: ClusterTrust, phone: PhoneClass, belief: Belief) -> Holding | None:
     """A pair of lists with which the phone is in step with no TFTP node, however often it boots."""
-    for holding in sorted(belief, key=repr):
+    for holding in sorted(belief, key=order_of):
         for node in cluster.tftp_nodes:
             once = boot(cluster, phone, holding, node)
             if is_synced(cluster, phone, boot(cluster, phone, once, node), node):

@@ -13,7 +13,7 @@ from cucm_certflow.core.steps import steps_of
 from cucm_certflow.core.windows import given_windows, split_windows
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import ClusterFacts, ListView
-from cucm_certflow.names import CertUnit
+from cucm_certflow.names import CertUnit, Product, Service
 from cucm_certflow.procedures import PROCEDURES, procedure_for
 from cucm_certflow.procedures.policies import Policy, trust_policy
 from cucm_certflow.procedures.vocabulary import Procedure
@@ -178,6 +178,24 @@ def _fact_refusals(
                         source="Cisco security guide 14, Certificates (D25, K11)",
                     )
                 )
+    releases = {n.release.short for n in facts.nodes if n.product is Product.CALLMANAGER}
+    if len(releases) > 1:
+        refusals.append(
+            Blocked(
+                guard="one_release",
+                detail="the nodes run different releases",
+                evidence=tuple(f"{node.name}: {node.release}" for node in facts.nodes),
+                unlock="an upgrade that is finished on every node",
+            )
+        )
+    if any(table.moves_lists for table in tables.values()) and not facts.tftp_nodes:
+        refusals.append(
+            Blocked(
+                guard="lists_served",
+                detail=f"no node runs {Service.TFTP}: phones could not load new lists",
+                unlock="a cluster whose TFTP nodes are known",
+            )
+        )
     names = {node.name for node in facts.nodes}
     for phone in classes:
         strangers = [name for name in phone.group if name not in names]

@@ -19,6 +19,7 @@ __all__ = [
     "is_synced",
     "may_hold",
     "must_hold_after_reset",
+    "order_of",
 ]
 
 
@@ -35,6 +36,14 @@ class Holding(NamedTuple):
 
     itl: ListView | None
     ctl: ListView | None
+
+
+def order_of(holding: Holding) -> tuple[str, ...]:
+    """A key that sorts holdings the same way in every process; sets print in any order."""
+    return tuple(
+        "|".join((view.signer, *sorted(view.sast), *sorted(view.pin))) if view else ""
+        for view in holding
+    )
 
 
 def _vouching_node(

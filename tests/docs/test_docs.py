@@ -327,7 +327,7 @@ def _toml_value(value: object) -> object:
         ("[variant]", scenario_tables.VariantSpec),
         ("[[faults]]", scenario_tables.FaultSpec),
     ],
-    ids=str,
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_every_key_of_a_scenario_is_described_with_its_default(
     heading: str, kind: type[Any]
@@ -347,7 +347,10 @@ def test_every_key_of_a_scenario_is_described_with_its_default(
             assert tomllib.loads(f"value = {text}")["value"] == _toml_value(value), name
 
 
-def test_every_kind_of_fault_is_described() -> None:
+def test_every_choice_of_a_scenario_is_described() -> None:
+    text = _section(DOCS / "lab.md", "[[phones]]")
+    for kind in (scenario_tables.HeldLists, scenario_tables.PhoneState):
+        assert all(member.value in text for member in kind)
     rows = {row[0] for row in _rows(_section(DOCS / "lab.md", "[[faults]]"))}
     assert {f"`{kind.value}`" for kind in scenario_tables.FaultKind} <= rows
 

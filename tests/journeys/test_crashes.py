@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,6 @@ def test_after_a_crash_at_any_record_the_run_finishes_and_regenerates_nothing_tw
     for crash_at in range(1, records + 1):
         _crashing(monkeypatch, crash_at, when)
         journal = tmp_path / f"{crash_at}.journal"
-        run_virtual(lambda j=journal, c=crash_at: _story(j, c, when))
+        run_virtual(partial(_story, journal, crash_at, when))
         monkeypatch.undo()
     print(f"\n{records} crashes: {when.value}")

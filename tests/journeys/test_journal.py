@@ -15,6 +15,7 @@ from cucm_certflow.errors import JournalError, JournalInUse
 from cucm_certflow.journal import Journal
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.vocabulary import Procedure, Row
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import UNITS, run_to_the_end, start
 
@@ -87,17 +88,15 @@ def test_a_journal_of_another_protocol_is_refused(
 
 
 def test_a_journal_of_other_tables_is_refused_and_a_mended_citation_is_not(written: Path) -> None:
-    def with_first_row(**changes: object) -> list[object]:
-        return [
-            attrs.evolve(p, rows=(attrs.evolve(p.rows[0], **changes), *p.rows[1:]))
-            for p in PROCEDURES
-        ]
+    def with_first_row(row: Row) -> list[Procedure]:
+        return [attrs.evolve(p, rows=(row, *p.rows[1:])) for p in PROCEDURES if p.rows[0] == old]
 
-    mended = with_first_row(source=attrs.evolve(PROCEDURES[0].source, section="another"))
-    Journal.open(written, procedures=mended).close()  # type: ignore[arg-type] # evolve is untyped
-    changed = with_first_row(within_s=601.0)
+    old = PROCEDURES[0].rows[0]
+    mended = attrs.evolve(old, source=attrs.evolve(old.source, section="another"))
+    Journal.open(written, procedures=with_first_row(mended)).close()
+    changed = attrs.evolve(old, within_s=601.0)
     with pytest.raises(JournalError, match="other procedure tables"):
-        Journal.open(written, procedures=changed)  # type: ignore[arg-type] # evolve is untyped
+        Journal.open(written, procedures=with_first_row(changed))
 
 
 def test_a_second_process_is_kept_out(written: Path) -> None:
@@ -131,6 +130,7 @@ def test_beliefs_and_waivers_survive_the_file(tmp_path: Path) -> None:
     opened = Journal.open(path)
     opened.close()
     assert sum(isinstance(record, Waived) for record in opened.records) == 1
-    beliefs = [r.beliefs for r in opened.records if getattr(r, "beliefs", None) is not None]
+    moved = [record for record in opened.records if not isinstance(record, Waived)]
+    beliefs = [record.beliefs for record in moved if record.beliefs is not None]
     assert len(beliefs) > 3
     assert path.stat().st_size < 1_000_000

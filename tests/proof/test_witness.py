@@ -373,13 +373,13 @@ def test_witness_is_pessimistic_in_few_states_only() -> None:
         f"{pessimistic} of {states} states pessimistic in {len(found)} configurations, "
         f"at most {worst.pessimistic} of {worst.truth.total()}"
     )
-    assert (len(found), states, pessimistic) == (0, 0, 0)
-    assert (worst.pessimistic, worst.truth.total()) == (0, 0)
+    assert (len(found), states, pessimistic) == (62, 242_457, 4_546)
+    assert (worst.pessimistic, worst.truth.total()) == (718, 9_977)
 
 
 def test_every_remedy_is_needed_somewhere() -> None:
     needed = sum((what.truth for what in all_compared().values()), Counter[int]())
-    assert (needed[OK], needed[LOCALKEY], needed[HAND]) == (0, 0, 0)
+    assert (needed[OK], needed[LOCALKEY], needed[HAND]) == (195_427, 27_018, 20_012)
 
 
 @pytest.mark.parametrize(("release", "mixed"), MODES)

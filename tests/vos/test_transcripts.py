@@ -36,6 +36,8 @@ READ: Final[dict[str, Callable[[str], object]]] = {
     "show-ctl-not-found": ctl,
     "show-ctl-tokenless-full-10.5": ctl,
     "sql-applicationuser-trailing-spaces": parsers.sql_table,
+    # One row has a digit too few in one column and too many in the next: no parser can tell.
+    "sql-cdrtime-rows": parsers.sql_table,
     "sql-no-rows": parsers.sql_table,
     "sql-processconfig-rollback": parsers.sql_table,
     "sql-processnode-name": parsers.sql_table,
@@ -50,7 +52,6 @@ REFUSED: Final[dict[str, tuple[Callable[[str], object], str]]] = {
     "show-ctl-header-only": (ctl, "the author shortened it: no records, not verified"),
     "show-ctl-etoken-signed": (ctl, "the author left parts out: [...]"),
     "show-ctl-tokenless-shortened": (ctl, "the author left parts out: [...]"),
-    "sql-cdrtime-rows": (parsers.sql_table, "a digit slipped across a column in one row"),
     "sql-processnode-description": (parsers.sql_table, "the page lost the padding of three rows"),
     "sql-defaults-update-and-select": (parsers.sql_table, "two commands in one capture"),
     "sql-update-rows-1": (parsers.sql_table, "an update, not a table"),
@@ -192,7 +193,7 @@ def test_services_of_both_blocks() -> None:
 
 def test_services_several_on_a_line() -> None:
     listed = parsers.service_list(printed("service-list-vvb-12.5"))
-    assert len(listed) == 39
+    assert len(listed) == 37
     assert listed["Cisco Speechserver"].status is ServiceStatus.STARTED
     assert not listed["Cisco DirSync"].activated
 

@@ -1,0 +1,150 @@
+"""Two evaluators, one answer: ``transitions`` and the seven lines that anybody can read.
+
+The explorations decide by an evaluator that asks both, on every reachable state, trigger and view,
+and whose guards watch what they return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import attrs
+import pytest
+
+from cucm_certflow.core.decide import Tables
+from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
+from cucm_certflow.core.machine import Evaluator, interpret
+from cucm_certflow.core.states import Blocked, Edge, Guard, Table
+from cucm_certflow.core.tables import CERTIFICATE, COMMAND
+from cucm_certflow.core.view import View
+from cucm_certflow.testing.explorer import Limits
+from tests.proof.runs import BOTH, R11_5, R14, SMALL, Unkind, homed, layout_of, planned, show
+from tests.proof.throwaway import ITLRECOVERY
+
+ViewT = TypeVar("ViewT")
+StateT = TypeVar("StateT")
+
+ANYWHERE: Final = frozenset({"facts_known", "lists_served"})
+"""What any guard may say in place of its own name: that it could not see."""
+
+
+class Triple(NamedTuple):
+    """A state, a trigger, and what came of it: an edge, or the guards that said no."""
+
+    table: str
+    state: str
+    trigger: str
+    edge: str
+    blocked: tuple[str, ...]
+
+
+class Both(Evaluator[ViewT, StateT], Generic[ViewT, StateT]):
+    """Asks the Machine and the oracle, and compares."""
+
+    def __init__(self, table: Table[ViewT, Any], seen: set[Triple]) -> None:
+        super().__init__(table)
+        self.seen = seen
+        self.asked = 0
+
+    def fire(
+        self, state: StateT, trigger: str, view: ViewT
+    ) -> tuple[Edge[ViewT, Any] | None, tuple[Blocked, ...]]:
+        answer = super().fire(state, trigger, view)
+        assert answer == interpret(self.table, state, trigger, view)
+        edge, blocked = answer
+        names = tuple(reason.guard for reason in blocked)
+        self.seen.add(
+            Triple(self.table.name, str(state), trigger, edge.name if edge else "", names)
+        )
+        self.asked += 1
+        return answer
+
+
+def watched(table: Table[View, Any], said_no: set[str]) -> Table[View, Any]:
+    """*table*, whose guards fail the test if they answer by anything but None or their name."""
+
+    def watching(guard: Guard[View]) -> Callable[[View], Blocked | None]:
+        def check(view: View) -> Blocked | None:
+            answer: object = guard.check(view)
+            assert answer is None or isinstance(answer, Blocked)
+            if answer is not None:
+                assert answer.guard in {guard.name, *ANYWHERE}
+                said_no.add(guard.name)
+            return answer
+
+        return check
+
+    return attrs.evolve(
+        table,
+        edges=tuple(
+            attrs.evolve(
+                edge, guards=tuple(attrs.evolve(g, check=watching(g)) for g in edge.guards)
+            )
+            for edge in table.edges
+        ),
+    )
+
+
+def _two_waves(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R14, mixed=True), (homed("sub", secure=True),)
+    plan = planned(layout, kinds, units={ITLRECOVERY.unit}, procedures=(ITLRECOVERY,))
+    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(phones_move=False))
+
+
+def _with_faults(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (homed("sub"),)
+    plan = planned(layout, kinds, units=BOTH)
+    return Unkind(layout, kinds, plan, tables=tables)
+
+
+EXPLORATIONS: Final = {**SMALL, "two waves": _two_waves, "every fault": _with_faults}
+
+
+class Answers(NamedTuple):
+    triples: frozenset[Triple]
+    asked: int
+    """How often both were asked."""
+
+    said_no: frozenset[str]
+    """The guards that stood in somebody's way."""
+
+
+@cache
+def answers() -> Answers:
+    seen: set[Triple] = set()
+    said_no: set[str] = set()
+    tables = Tables(
+        Both(watched(COMMAND, said_no), seen), Both(watched(CERTIFICATE, said_no), seen)
+    )
+    for make in EXPLORATIONS.values():
+        make(tables).explore()
+    assert isinstance(tables.command, Both)
+    assert isinstance(tables.certificate, Both)
+    asked = tables.command.asked + tables.certificate.asked
+    show(f"{len(seen)} distinct triples, both asked {asked} times")
+    return Answers(frozenset(seen), asked, frozenset(said_no))
+
+
+def test_machine_and_oracle_agree_on_every_reachable_triple() -> None:
+    by_table = {
+        table.name: sum(triple.table == table.name for triple in answers().triples)
+        for table in (COMMAND, CERTIFICATE)
+    }
+    assert by_table == {"command": 30, "certificate": 19}
+    assert answers().asked == 7_622
+
+
+@pytest.mark.parametrize("table", [COMMAND, CERTIFICATE], ids=lambda table: table.name)
+def test_every_edge_is_taken_by_some_story(table: Table[View, Any]) -> None:
+    taken = {triple.edge for triple in answers().triples if triple.table == table.name}
+    assert taken - {""} == {edge.name for edge in table.edges}
+
+
+# decide() passes over a planned step whose predecessor is not proved: only why_not hears it.
+NEVER_SAYS_NO: Final = frozenset({"step_before_proved"})
+
+
+def test_every_guard_says_no_in_some_story() -> None:
+    assert {*COMMAND_GUARDS, *CERTIFICATE_GUARDS} - answers().said_no == NEVER_SAYS_NO
