@@ -125,7 +125,7 @@ def _itl_served(view: View) -> Shown:
 
 
 def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
-    """Whether every TFTP node serves a CTL by the present anchor, with every node's certificates."""
+    """Whether every TFTP node serves a CTL by the present anchor, with all certificates."""
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return Shown(Verdict.UNSEEN, cluster.detail)

@@ -342,3 +342,23 @@ def test_a_scenario_with_a_mistake_names_its_place(tmp_path: Path) -> None:
     assert "phones[0].group" in err
     assert "sub9" in err
     assert "Traceback" not in out + err
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_runs_as_it_stands_against_real_servers(tmp_path: Path) -> None:
+    # The example knows nothing of labs: its clock is the machine's, the lab's is faster.
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "examples" / "quickstart.py"), where[1]),
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 400)
+        text = out.decode()
+        assert process.returncode == 0, text[-3000:]
+        assert text.rstrip().endswith("verified")
+        regenerated = _regenerated(lab)
+        assert len(regenerated) == len(set(regenerated)) == 4
+
+    _in_lab(tmp_path, story)

@@ -69,7 +69,7 @@ _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, Command
 
 def show(*words: object) -> None:
     """For whoever runs the tests with -s."""
-    print(*words)  # noqa: T201
+    print(*words)
 
 
 def variant_of(release: tuple[int, int], *, at_once: bool = False) -> Variant:
@@ -134,7 +134,7 @@ def _nothing_new_while_held(explorer: Unkind, node: Moment) -> str | None:
 
 def _three_attempts(explorer: Unkind, node: Moment) -> str | None:
     most = max(progress.attempt for progress in node.run.steps)
-    return f"a command is sent {most} times" if most > 3 else None  # noqa: PLR2004
+    return f"a command is sent {most} times" if most > 3 else None
 
 
 def _regenerated_first(explorer: Unkind, node: Moment) -> str | None:

@@ -7,6 +7,7 @@ unasked, or come to the other TFTP node. Counts are pinned: a change that moves 
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -14,12 +15,12 @@ import pytest
 
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.lab.physics.judge import Health, Memo, health
-from cucm_certflow.lab.physics.world import Layout, PhoneKind
+from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy, UnitOrder
 from cucm_certflow.testing.explorer import Exploration, Explorer, Limits, Moment
 from cucm_certflow.trust.lifeline import Health as Severity
-from tests.proof.runs import BOTH, CALM, R11_5, R14, homed, layout_of, planned, show
+from tests.proof.runs import BOTH, CALM, R11_5, R14, Unkind, homed, layout_of, planned, show
 
 CM_FIRST, TVS_FIRST = UnitOrder.CALLMANAGER_FIRST, UnitOrder.TVS_FIRST
 FAULTS: Final = Limits()
@@ -161,6 +162,52 @@ def test_phone_that_can_neither_check_nor_ask_holds_the_run_until_it_is_waived(c
 def test_number_of_states_is_as_pinned(case: Case) -> None:
     found = explored(case)
     assert Counts(found.states, found.finished, found.held) == EVERY[case]
+
+
+# ── other clusters ────────────────────────────────────────────────────────────────────────
+
+_PHONES_ELSEWHERE = (Node("pub", True, callmanager=False), Node("sub", False, tftp=False))
+_TFTP_ALONE = (Node("pub", True), Node("tftp", False, callmanager=False))
+_IM_AND_PRESENCE = (Node("pub", True), Node("cups", False, False, False, False))
+OTHERS: Final = {
+    "publisher without CallManager": (_PHONES_ELSEWHERE, (406, 539, 454, 617)),
+    "a TFTP node without CallManager": (_TFTP_ALONE, (433, 581, 481, 659)),
+    "with IM and Presence": (_IM_AND_PRESENCE, (266, 360, 290, 396)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_nodes_that_run_less_hinder_nobody_and_break_no_rule(name: str) -> None:
+    nodes, pinned = OTHERS[name]
+    states: list[int] = []
+    for release, mixed in product((R11_5, R14), (False, True)):
+        layout = layout_of(release, mixed=mixed, nodes=nodes)
+        group, home = layout.callmanager_nodes[:1], layout.tftp_nodes[-1:]
+        kinds = (PhoneKind("phone", group, home, secure=mixed),)
+        plan = planned(layout, kinds, units=BOTH)
+        found = Unkind(layout, kinds, plan, limits=CALM).explore()
+        assert found.violation is None
+        assert (found.stuck, found.held_for_good, found.held_after_waiver) == (0, 0, 0)
+        assert found.finished > 0
+        states.append(found.states)
+    assert tuple(states) == pinned
+
+
+@pytest.mark.parametrize(
+    ("release", "mixed", "states"),
+    [(R11_5, False, 0), (R11_5, True, 0), (R14, True, 0)],
+    ids=["11.5 non-secure", "11.5 mixed", "14 mixed"],
+)
+def test_rules_of_the_field_hold_in_every_state_whatever_fails(
+    release: tuple[int, int], mixed: bool, states: int
+) -> None:
+    layout, kinds = layout_of(release, mixed=mixed), (homed("sub", secure=mixed),)
+    plan = planned(layout, kinds, units=BOTH)
+    limits = Limits(phones_move=False)
+    found = Unkind(layout, kinds, plan, limits=limits, refusing=True).explore()
+    assert found.violation is None
+    assert (found.stuck, found.held_for_good) == (0, 0)
+    assert found.states == states
 
 
 # ── at every TFTP node that a phone may use ───────────────────────────────────────────────

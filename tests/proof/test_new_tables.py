@@ -99,7 +99,7 @@ def test_second_wave_follows_the_first_barrier() -> None:
 
 
 def promptly(table: Procedure) -> Decision:
-    """What is decided in the end if a phone boots as soon as the cluster resets it, and only then."""
+    """What is decided in the end if a phone boots whenever the cluster resets it, and only then."""
     layout, kinds = layout_of(R14, at_once=True), (homed("sub"),)
     plan = planned(layout, kinds, units={table.unit}, procedures=(table,))
     limits = Limits(phones_reset_on_regeneration=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -93,8 +93,6 @@ class Node:
     async def serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
         self.sessions += 1
         self.terminal = (process.get_terminal_type(), *process.get_terminal_size()[:2])
-        process.channel.set_line_mode(False)
-        process.channel.set_echo(False)
         process.stdout.write(BANNER)
         typed = ""
         try:
@@ -145,9 +143,9 @@ class _Server(asyncssh.SSHServer):
     ) -> tuple[str, str, str, list[tuple[str, bool]]]:
         return ("", "", "", [("Speak, friend: ", False)])
 
-    def validate_kbdint_response(self, username: str, responses: list[str]) -> bool:
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
         self._node.logins += 1
-        return responses == [self._node.password]
+        return list(responses) == [self._node.password]
 
 
 @asynccontextmanager
@@ -158,6 +156,7 @@ async def running(node: Node) -> AsyncIterator[Node]:
         server_factory=lambda: _Server(node),
         server_host_keys=[KEY],
         process_factory=node.serve,
+        line_editor=False,
         config=None,
     )
     node.port = server.get_port()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cucm_certflow.errors import UsageError
 from cucm_certflow.transports.vos.dialogue import (
+    Action,
     Asked,
     Broken,
     Dialogue,
@@ -136,7 +139,8 @@ def test_pager_is_answered_with_space_and_leaves_no_trace() -> None:
     assert talk.sent.endswith(b"\n  ")
     assert talk.hear(third).text == (
         "Database State Info\n\nOutput is in /cm/trace/dbl/showtechdbstateinfo211506.txt\n\n"
-        ' Please use "file view activelog /cm/trace/dbl/showtechdbstateinfo211506.txt" to see the \n'
+        ' Please use "file view activelog /cm/trace/dbl/showtechdbstateinfo211506.txt" to see the '
+        "\n"
         "    contents of File"
     )
 
@@ -175,14 +179,13 @@ ASKS = b"Proceed with regeneration (yes|no)? "
 
 def test_expected_question_is_answered_slowly_character_by_character() -> None:
     talk = Talk().at_prompt().type("set cert regen tomcat", [PROCEED]).pieces([REGEN + ASKS])
-    times = []
+    times: list[tuple[Action, float]] = []
     while (wake := talk.dialogue.wake_at_s) is not None:
-        for action in talk.dialogue.tick(wake):
-            times.append((action, wake))
+        times += [(action, wake) for action in talk.dialogue.tick(wake)]
     assert [action for action, _ in times] == [Send(b"y"), Send(b"e"), Send(b"s"), Send(b"\n")]
     instants = [at for _, at in times]
     assert instants[0] >= talk.now + QUIET_S
-    assert all(b - a >= QUIET_S / 2 - 1e-9 for a, b in zip(instants, instants[1:], strict=False))
+    assert all(b - a >= QUIET_S / 2 - 1e-9 for a, b in pairwise(instants))
 
 
 def test_nothing_is_answered_while_the_question_is_still_being_printed() -> None:
@@ -235,9 +238,13 @@ def test_unknown_question_of_any_style_is_reported_and_never_answered(question: 
 @pytest.mark.parametrize(
     ("question", "expected", "typed"),
     [
-        ("Do you want to continue? (y/n):", Expected(r"Do you want to continue\? \(y/n\):", "y"), b"y\n"),
+        ("continue? (y/n):", Expected(r"continue\? \(y/n\):", "y"), b"y\n"),
         ("Continue (y/n)?", Expected(r"Continue \(y/n\)\?", "y", enter=False), b"y"),
-        ('Delete x? Enter "y" followed by return to continue: ', Expected(r".*to continue:", "y"), b"y\n"),
+        (
+            'Delete x? Enter "y" followed by return to continue: ',
+            Expected(r".*to continue:", "y"),
+            b"y\n",
+        ),
     ],
 )  # fmt: skip
 def test_expected_question_of_any_style_is_answered(

@@ -279,7 +279,10 @@ def test_sql_values() -> None:
         "Sync Completed, but currently failed to connect to the CUCM Database Monitor. "
         "Retrying... 2021-11-15 01:04:27"
     )
-    text = "name description nodeid \n==== =========== ====== \npub              2      \nsub  NULL        3\n"
+    text = (
+        "name description nodeid \n==== =========== ====== \n"
+        "pub              2      \nsub  NULL        3\n"
+    )
     assert parsers.sql_table(text) == (
         {"name": "pub", "description": "", "nodeid": "2"},
         {"name": "sub", "description": None, "nodeid": "3"},

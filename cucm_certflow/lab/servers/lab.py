@@ -29,7 +29,7 @@ __all__ = ["LabServers"]
 _WATCH_S: Final = 1.0
 _SPARE_GENERATIONS: Final = 1
 _QUIET_S: Final = 0.3
-_LEAST_QUIET_S: Final = 0.05
+_LEAST_QUIET_S: Final = 0.02
 
 
 class LabServers:

@@ -113,7 +113,10 @@ class RisService:
         )
 
     def _answer(self, operation: ET.Element, criteria: ET.Element, *, is_ext: bool) -> Response:
-        records = [record for record in self._records() if _fits(record, criteria, is_ext=is_ext)]
+        wanted = _items(criteria)
+        records = [
+            record for record in self._records() if _fits(record, criteria, wanted, is_ext=is_ext)
+        ]
         total = len(records)
         start = _offset(soap.text(operation, "StateInfo"))
         asked = soap.text(criteria, "MaxReturnedDevices")
@@ -152,7 +155,7 @@ class RisService:
         return records
 
 
-def _fits(record: _Record, criteria: ET.Element, *, is_ext: bool) -> bool:
+def _fits(record: _Record, criteria: ET.Element, wanted: frozenset[str], *, is_ext: bool) -> bool:
     status = soap.text(criteria, "Status")
     node = soap.text(criteria, "NodeName")
     if status not in ("", "Any", record.status) or node not in ("", "Any", record.node):
@@ -160,7 +163,6 @@ def _fits(record: _Record, criteria: ET.Element, *, is_ext: bool) -> bool:
     if soap.text(criteria, "DeviceClass") not in ("", "Any", "Phone"):
         return False
     name = record.phone.device.name
-    wanted = _items(criteria)
     if is_ext:
         return name.casefold() in wanted  # no wildcard
     return any(fnmatch.fnmatchcase(name.casefold(), each) for each in wanted)

@@ -105,7 +105,7 @@ _LEGACY_KEX: Final = (
     "diffie-hellman-group1-sha1",
 )
 _LEGACY_MAC: Final = ("hmac-sha1",)
-_NO_SHA1_HOST_KEYS: Final = "-ssh-rsa,ssh-rsa-cert-*,ssh-dss*"
+_NO_SHA1_HOST_KEYS: Final = "-ssh-rsa"
 
 # ── errors ────────────────────────────────────────────────────────────────────────────────
 
@@ -144,6 +144,10 @@ def translate(error: BaseException, node: str, left: str) -> NodeError:
                     left=left,
                 )
             )
+    if isinstance(error, asyncssh.Error):
+        return NodeUnreachable(
+            Report(headline=f"{node}: the SSH session failed", saw=type(error).__name__, left=left)
+        )
     raise error
 
 
@@ -282,7 +286,11 @@ class _Session:
         for action in actions:
             match action:
                 case Send(data):
-                    self._channel.write(data)
+                    try:
+                        self._channel.write(data)
+                    except OSError as error:  # closed in this very moment
+                        text = self._dialogue.so_far
+                        return _NotFinished(f"the connection broke ({error})", text, lost=True)
                 case Finished():
                     return action
                 case Asked(question, text):

@@ -1,0 +1,13 @@
+"""What is proved is what runs: explorer and runner decide by the same function."""
+
+from __future__ import annotations
+
+import cucm_certflow.core.decide
+import cucm_certflow.runner
+import cucm_certflow.testing.explorer
+
+
+def test_explorer_and_runner_share_the_one_function_that_decides() -> None:
+    decide = cucm_certflow.core.decide.decide
+    assert cucm_certflow.testing.explorer.decide is decide  # type: ignore[attr-defined]
+    assert cucm_certflow.runner.decide is decide  # type: ignore[attr-defined]
