@@ -106,6 +106,8 @@ def _compare(
 async def _node(route: Route, member: ClusterMember, unknown: list[str]) -> NodeFacts | None:
     vos = route.vos[member.name]
     try:
+        # 9.x does not print what a node runs; nothing is guessed.
+        product = Product(member.product)
         release = Release.parse(await vos.version())
         listed = await vos.services()
         own = await vos.own_certificates()
@@ -128,8 +130,8 @@ async def _node(route: Route, member: ClusterMember, unknown: list[str]) -> Node
         name=member.name,
         address=member.address,
         release=release,
-        product=Product(member.product),
-        is_publisher=member.is_publisher and member.product == Product.CALLMANAGER,
+        product=product,
+        is_publisher=member.is_publisher and product is Product.CALLMANAGER,
         certificates=certificates,
         services=services,
     )

@@ -92,8 +92,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of the library
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple) and (names := getattr(value, "_fields", None)):
-        return {name: _plain(item) for name, item in zip(names, value, strict=True)}
+    if isinstance(value, tuple) and (fields := getattr(value, "_fields", None)):
+        return {name: _plain(item) for name, item in zip(fields, value, strict=True)}
     if isinstance(value, frozenset | set):
         return sorted(map(_plain, value), key=str)
     if isinstance(value, list | tuple):

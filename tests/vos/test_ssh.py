@@ -34,7 +34,7 @@ from cucm_certflow.facts import (
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.vos.ssh import ERRORS, translate
+from cucm_certflow.transports.vos.security import ERRORS, translate
 from tests.vos.node import KEY, PASSWORD, Handler, HangUp, Node, Shell, running
 from tests.vos.talk import printed
 

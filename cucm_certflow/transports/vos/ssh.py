@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncssh
 import attrs
@@ -28,7 +28,6 @@ from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
     IdentityNotTrusted,
-    InventoryError,
     NodeError,
     NodeFault,
     NodeUnreachable,
@@ -52,279 +51,29 @@ from cucm_certflow.names import CertUnit, ListKind
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.vos import parsers, results
 from cucm_certflow.transports.vos.dialogue import (
-    Action,
-    Asked,
-    Broken,
     Dialogue,
     Expected,
     Finished,
-    Send,
 )
 from cucm_certflow.transports.vos.results import Outcome
+from cucm_certflow.transports.vos.security import (
+    FOREIGN,
+    SHOWN,
+    options_for,
+    translate,
+    trusted_keys,
+)
+from cucm_certflow.transports.vos.session import ACCOUNT, Client, NotFinished, Session, Wire
 from cucm_certflow.trust.x509 import certificate_from_pem
 
-__all__ = ["ERRORS", "VosTransport", "translate"]
+__all__ = ["VosTransport"]
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
-_ACCOUNT: Final = "platform"
 _TERMINAL: Final = ("vt100", (200, 1000))
 _LISTING_AGE_S: Final = 0.5
-_SHOWN: Final = 400
 _MAX_UNANSWERED_LOGINS: Final = 2
-
-# ── cryptography ──────────────────────────────────────────────────────────────────────────
-
-_KEX: Final = (
-    "curve25519-sha256",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha256",
-)
-_MAC: Final = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-)
-_CIPHERS: Final = (
-    "aes256-gcm@openssh.com",
-    "aes128-gcm@openssh.com",
-    "aes256-ctr",
-    "aes192-ctr",
-    "aes128-ctr",
-)
-# Releases up to 11.5 speak OpenSSH 5.3: nothing newer than SHA-1 (compatibility matrices 12-15).
-_LEGACY_KEX: Final = (
-    "diffie-hellman-group14-sha1",
-    "diffie-hellman-group-exchange-sha1",
-    "diffie-hellman-group1-sha1",
-)
-_LEGACY_MAC: Final = ("hmac-sha1",)
-_NO_SHA1_HOST_KEYS: Final = "-ssh-rsa"
-
-# ── errors ────────────────────────────────────────────────────────────────────────────────
-
-ERRORS: Final[tuple[tuple[type[BaseException], type[NodeError], str], ...]] = (
-    (asyncssh.HostKeyNotVerifiable, IdentityNotTrusted, "its host key is not the known one"),
-    (asyncssh.PermissionDenied, AuthenticationFailed, "the account was refused"),
-    (asyncssh.IllegalUserName, AuthenticationFailed, "the account was refused"),
-    (asyncssh.KeyExchangeFailed, NodeUnreachable, "no cryptography in common"),
-    (asyncssh.ProtocolNotSupported, NodeUnreachable, "it speaks another SSH protocol"),
-    (asyncssh.ProtocolError, NodeUnreachable, "the SSH protocol was broken"),
-    (asyncssh.MACError, NodeUnreachable, "the SSH stream was damaged"),
-    (asyncssh.CompressionError, NodeUnreachable, "the SSH stream was damaged"),
-    (asyncssh.ServiceNotAvailable, NodeUnreachable, "it offers no login"),
-    (asyncssh.ConnectionLost, NodeUnreachable, "the connection broke"),
-    (asyncssh.ChannelOpenError, NodeUnreachable, "it opens no shell (ten sessions at most)"),
-    (asyncssh.ProcessError, NodeUnreachable, "the shell ended"),
-    (asyncssh.SFTPError, NodeUnreachable, "the SSH session failed"),
-    (asyncssh.DisconnectError, NodeUnreachable, "the node ended the connection"),
-    (asyncssh.PasswordChangeRequired, AuthenticationFailed, "the password has to be changed"),
-    (TimeoutError, NodeUnreachable, "no answer in time"),
-    (OSError, NodeUnreachable, "no connection"),
-)
-"""What asyncssh and the network raise, as errors of ours; the first that fits is meant."""
-
-_FOREIGN: Final = (asyncssh.Error, asyncssh.PasswordChangeRequired, OSError, TimeoutError)
-
-
-def translate(error: BaseException, node: str, left: str) -> NodeError:
-    """*error* as one of ours, by :data:`ERRORS`."""
-    for foreign, ours, why in ERRORS:
-        if isinstance(error, foreign):
-            return ours(
-                Report(
-                    headline=f"{node}: {why}",
-                    saw=f"{type(error).__name__}: {ascii(str(error))[1:-1][:_SHOWN]}",
-                    left=left,
-                )
-            )
-    if isinstance(error, asyncssh.Error):
-        return NodeUnreachable(
-            Report(headline=f"{node}: the SSH session failed", saw=type(error).__name__, left=left)
-        )
-    raise error
-
-
-# ── one login ─────────────────────────────────────────────────────────────────────────────
-
-
-class _Client(asyncssh.SSHClient):
-    """Gives the password away once, by whichever method the node takes first."""
-
-    def __init__(self, account: Account, breaker: Breaker, stack: AsyncExitStack) -> None:
-        self._account = account
-        self._breaker = breaker
-        self._stack = stack
-        self.gave_password = False
-        self.refused: AuthenticationFailed | None = None
-
-    async def _give(self) -> str | None:
-        if self.gave_password or self.refused is not None:
-            return None
-        try:
-            await self._stack.enter_async_context(self._breaker.turn(_ACCOUNT, self._account.user))
-        except AuthenticationFailed as error:
-            self.refused = error
-            return None
-        self.gave_password = True
-        return self._account.password.reveal()
-
-    async def password_auth_requested(self) -> str | None:
-        return await self._give()
-
-    def kbdint_auth_requested(self) -> str | None:
-        return None if self.gave_password or self.refused is not None else ""
-
-    async def kbdint_challenge_received(  # every prompt of one round gets the password
-        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
-    ) -> list[str] | None:
-        if not prompts:
-            return []
-        password = await self._give()
-        return None if password is None else [password] * len(prompts)
-
-
-class _Wire(asyncssh.SSHClientSession[bytes]):
-    """What comes in, with its instants."""
-
-    def __init__(self) -> None:
-        self.heard = asyncio.Event()
-        self.pieces: list[tuple[bytes, float]] = []
-        self.ended: str | None = None
-
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
-        self.pieces.append((data, asyncio.get_running_loop().time()))
-        self.heard.set()
-
-    def eof_received(self) -> bool:
-        self._end("the node ended the session")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end("the connection broke" if exc is None else f"the connection broke ({exc})")
-
-    def _end(self, why: str) -> None:
-        self.ended = self.ended or why
-        self.heard.set()
-
-
-class _NotFinished(NamedTuple):
-    """Why a command has no result, and what it had printed by then."""
-
-    why: str
-    text: str
-    lost: bool = False  # the way to the node broke; its answer is not in doubt
-
-
-class _Session:
-    """A shell on the node. One command at a time; dead for good after the first doubt."""
-
-    def __init__(
-        self,
-        connection: asyncssh.SSHClientConnection,
-        channel: asyncssh.SSHClientChannel[bytes],
-        wire: _Wire,
-        dialogue: Dialogue,
-    ) -> None:
-        self._connection = connection
-        self._channel = channel
-        self._wire = wire
-        self._dialogue = dialogue
-        self._over = False
-
-    @property
-    def usable(self) -> bool:
-        return not self._over and self._wire.ended is None
-
-    def kill(self) -> None:
-        """Let go of it at once; nothing more is sent."""
-        self._over = True
-        self._connection.abort()
-
-    async def close(self) -> None:
-        self.kill()
-        await self._connection.wait_closed()
-
-    async def begin(self, timeout_s: float) -> Finished | _NotFinished:
-        now = asyncio.get_running_loop().time()
-        return await self._until_finished([], now + timeout_s, None)
-
-    async def run(
-        self,
-        text: str,
-        timeout_s: float,
-        questions: Sequence[Expected] = (),
-        watch: Callable[[bytes], None] | None = None,
-    ) -> Finished | _NotFinished:
-        now = asyncio.get_running_loop().time()
-        self._wire.pieces.clear()  # a second prompt of the last command
-        actions = self._dialogue.command(text, now, questions)
-        return await self._until_finished(actions, now + timeout_s, watch)
-
-    async def _until_finished(
-        self, actions: list[Action], deadline: float, watch: Callable[[bytes], None] | None
-    ) -> Finished | _NotFinished:
-        finished = False
-        try:
-            while True:
-                result = self._act(actions)
-                if result is not None:
-                    finished = isinstance(result, Finished)
-                    return result
-                actions = await self._next(deadline, watch)
-        finally:
-            if not finished:
-                self.kill()
-
-    def _act(self, actions: list[Action]) -> Finished | _NotFinished | None:
-        for action in actions:
-            match action:
-                case Send(data):
-                    try:
-                        self._channel.write(data)
-                    except OSError as error:  # closed in this very moment
-                        text = self._dialogue.so_far
-                        return _NotFinished(f"the connection broke ({error})", text, lost=True)
-                case Finished():
-                    return action
-                case Asked(question, text):
-                    return _NotFinished(f"it asks what we do not know: {question!r}", text)
-                case Broken(reason, text):
-                    return _NotFinished(reason, text, lost=self._wire.ended is not None)
-        return None
-
-    async def _next(self, deadline: float, watch: Callable[[bytes], None] | None) -> list[Action]:
-        loop = asyncio.get_running_loop()
-        if self._wire.pieces:
-            actions: list[Action] = []
-            pieces, self._wire.pieces = self._wire.pieces, []
-            for data, at_s in pieces:
-                if watch is not None:
-                    watch(data)
-                actions += self._dialogue.feed(data, at_s)
-            return actions
-        now = loop.time()
-        if self._wire.ended is not None:
-            return self._dialogue.closed(self._wire.ended)
-        if now >= deadline:
-            return self._dialogue.closed("no prompt came back in time")
-        wake = self._dialogue.wake_at_s
-        if wake is not None and wake <= now:
-            return self._dialogue.tick(now)
-        self._wire.heard.clear()
-        try:
-            async with asyncio.timeout_at(deadline if wake is None else min(wake, deadline)):
-                await self._wire.heard.wait()
-        except TimeoutError:
-            return []
-        return []
-
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────
 
@@ -418,14 +167,14 @@ class VosTransport:
         self._account = account
         self._clock = clock
         self._breaker = breaker
-        self._trusted = _trusted(node, known_hosts)
+        self._trusted = trusted_keys(node, known_hosts)
         self._legacy = legacy_crypto
         self._quiet_s = quiet_s
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._change_timeout_s = change_timeout_s
         self._lock = asyncio.Lock()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._unanswered_logins = 0
         self._closed = False
         self._listing: _Listing | None = None
@@ -576,7 +325,7 @@ class VosTransport:
             self._started_at[name] = self._clock.now()
         return attrs.evolve(state, started_at=self._started_at.get(name))
 
-    def _watched(self, name: str, result: Finished | _NotFinished, watch: _Watch) -> None:
+    def _watched(self, name: str, result: Finished | NotFinished, watch: _Watch) -> None:
         text = result.text
         restart = results.service_restart(text, name)
         if isinstance(result, Finished) and restart.watched and watch.started_at is not None:
@@ -592,10 +341,10 @@ class VosTransport:
         reused = self._session is not None and self._session.usable
         session = await self._shell()
         result = await session.run(text, self._read_timeout_s)
-        if isinstance(result, _NotFinished) and reused and result.lost:
+        if isinstance(result, NotFinished) and reused and result.lost:
             session = await self._shell()  # it had died in its sleep; looking twice is harmless
             result = await session.run(text, self._read_timeout_s)
-        if isinstance(result, _NotFinished):
+        if isinstance(result, NotFinished):
             raise self._error(NodeUnreachable, f"{text!r} has no answer: {result.why}", result.text)
         if result.cut:
             raise self._error(UnknownLayout, f"{text!r} came in a file viewer", result.text)
@@ -608,14 +357,14 @@ class VosTransport:
         return kind(
             Report(
                 headline=f"{self._node.name}: {what}",
-                saw=ascii(self._account.password.redact(saw).strip()[-_SHOWN:]),
+                saw=ascii(self._account.password.redact(saw).strip()[-SHOWN:]),
                 left="nothing was changed",
             )
         )
 
-    def _reply(self, command: Command, result: Finished | _NotFinished) -> Reply:
+    def _reply(self, command: Command, result: Finished | NotFinished) -> Reply:
         text = self._account.password.redact(result.text)
-        if isinstance(result, _NotFinished):
+        if isinstance(result, NotFinished):
             return Reply(ReplyKind.LOST, f"{result.why}\n{text}".strip())
         outcome = Outcome.UNKNOWN if result.cut else _outcome(command, text)
         kinds = {
@@ -627,7 +376,7 @@ class VosTransport:
 
     # ── connecting ────────────────────────────────────────────────────────────────────────
 
-    async def _shell(self) -> _Session:
+    async def _shell(self) -> Session:
         """The shell at its prompt, opened if need be. Hold the lock."""
         self._check_open()
         if self._session is not None and self._session.usable:
@@ -638,7 +387,7 @@ class VosTransport:
         if isinstance(result, Finished):
             # What it says does not matter: the pager is dealt with wherever it comes up.
             result = await session.run("set cli pagination off", self._read_timeout_s)
-        if isinstance(result, _NotFinished):
+        if isinstance(result, NotFinished):
             raise self._error(NodeUnreachable, f"no prompt: {result.why}", result.text)
         if self._closed:
             session.kill()
@@ -650,59 +399,45 @@ class VosTransport:
         if self._closed:
             raise self._error(NodeUnreachable, "the transport is closed", "")
 
-    async def _open(self) -> _Session:
+    async def _open(self) -> Session:
         user = self._account.user
-        self._breaker.check(_ACCOUNT, user)
+        self._breaker.check(ACCOUNT, user)
         async with AsyncExitStack() as stack:
-            client = _Client(self._account, self._breaker, stack)
+            client = Client(self._account, self._breaker, stack)
             try:
                 async with asyncio.timeout(self._connect_timeout_s):
                     connection = await asyncssh.connect(
                         self._node.address,
                         self._node.ssh_port,
                         config=None,
-                        options=self._options(client),
+                        options=options_for(
+                            client,
+                            user,
+                            self._trusted,
+                            legacy=self._legacy,
+                            login_timeout_s=self._connect_timeout_s,
+                        ),
                     )
-            except _FOREIGN as error:
+            except FOREIGN as error:
                 raise self._not_let_in(error, client) from error
             self._unanswered_logins = 0
-            self._breaker.accepted(_ACCOUNT, user)
-        dialogue, wire = Dialogue(quiet_s=self._quiet_s), _Wire()
+            self._breaker.accepted(ACCOUNT, user)
+        dialogue, wire = Dialogue(quiet_s=self._quiet_s), Wire()
         term_type, term_size = _TERMINAL
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 channel, _ = await connection.create_session(
                     lambda: wire, term_type=term_type, term_size=term_size, encoding=None
                 )
-        except _FOREIGN as error:
+        except FOREIGN as error:
             connection.abort()
             raise translate(error, self._node.name, "nothing was sent") from error
         except BaseException:
             connection.abort()
             raise
-        return _Session(connection, channel, wire, dialogue)
+        return Session(connection, channel, wire, dialogue)
 
-    def _options(self, client: _Client) -> asyncssh.SSHClientConnectionOptions:
-        return asyncssh.SSHClientConnectionOptions(
-            config=None,
-            client_factory=lambda: client,
-            username=self._account.user,
-            known_hosts=self._trusted,
-            client_keys=None,
-            agent_path=None,
-            # Keyboard-interactive first: release 15 was seen to refuse plain passwords, and every
-            # refusal counts towards the lock-out.
-            preferred_auth=("keyboard-interactive", "password"),
-            kex_algs=_KEX + (_LEGACY_KEX if self._legacy else ()),
-            mac_algs=_MAC + (_LEGACY_MAC if self._legacy else ()),
-            encryption_algs=_CIPHERS,
-            server_host_key_algs=() if self._legacy else _NO_SHA1_HOST_KEYS,
-            connect_timeout=None,
-            login_timeout=self._connect_timeout_s,
-            keepalive_interval=30,
-        )
-
-    def _not_let_in(self, error: BaseException, client: _Client) -> NodeError:
+    def _not_let_in(self, error: BaseException, client: Client) -> NodeError:
         name, user = self._node.name, self._account.user
         if client.refused is not None:
             return client.refused
@@ -714,10 +449,10 @@ class VosTransport:
             isinstance(ours, AuthenticationFailed)
             or self._unanswered_logins >= _MAX_UNANSWERED_LOGINS
         ):
-            self._breaker.trip(_ACCOUNT, user, name)
+            self._breaker.trip(ACCOUNT, user, name)
             return AuthenticationFailed(
                 Report(
-                    headline=f"{name} refused the {_ACCOUNT} account {user!r}",
+                    headline=f"{name} refused the {ACCOUNT} account {user!r}",
                     saw=ours.report.saw,
                     left="nothing was done; the account is not tried again on any node",
                     next="correct the inventory; nodes lock an account after three failures",
@@ -743,28 +478,3 @@ class _Watch:
         if self._starting and b"[STARTED]" in seen[seen.rfind(b"[STARTING]") + 1 :]:
             self.started_at = self._clock.now()
         self._seen = seen[-32:]
-
-
-def _trusted(
-    node: NodeEntry, known_hosts: str | None
-) -> (
-    asyncssh.SSHKnownHosts
-    | tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]
-):
-    """Whom to believe. Never None: that would switch the check off in asyncssh."""
-    try:
-        if node.host_key is not None:
-            return ([asyncssh.import_public_key(node.host_key)], [], [])
-        if known_hosts is not None:
-            return asyncssh.read_known_hosts(known_hosts)
-    except (OSError, ValueError) as error:
-        place = f"host_key of {node.name}" if node.host_key is not None else str(known_hosts)
-        raise InventoryError(
-            Report(
-                headline=f"the host keys cannot be read: {place}",
-                saw=ascii(str(error))[1:-1][:_SHOWN],
-                left="nothing was sent",
-                next="give the key as `ssh-keyscan` prints it, after checking it",
-            )
-        ) from error
-    return ([], [], [])
