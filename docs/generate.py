@@ -22,14 +22,16 @@ from cucm_certflow.commands import (
     UpdateCtl,
 )
 from cucm_certflow.core import (
+    certificate_guards,
+    command_guards,
     decide,
-    guards,
     outlook,
     planner,
     starting_trust,
     view,
 )
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
+from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.states import Guard, Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND
 from cucm_certflow.names import Release
@@ -199,7 +201,16 @@ def other_reasons() -> tuple[str, ...]:
     """Every reason in the code that is not named after a guard of an edge."""
     from cucm_certflow import runner  # noqa: PLC0415 - the only one outside of the core
 
-    modules = (decide, guards, outlook, planner, starting_trust, view, runner)
+    modules = (
+        certificate_guards,
+        command_guards,
+        decide,
+        outlook,
+        planner,
+        starting_trust,
+        view,
+        runner,
+    )
     found = {name for module in modules for name in _named_reasons(module)}
     return tuple(sorted(found - set(COMMAND_GUARDS) - set(CERTIFICATE_GUARDS)))
 

@@ -7,7 +7,6 @@ fired on a throw-away cursor. Never AsyncMachine (0.9.3 swallows every Cancelled
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Generic, TypeVar, cast
 
 from transitions import EventData, Machine, Transition
@@ -96,7 +95,7 @@ def _note(edge: Edge[Any, Any]) -> Callable[[EventData], None]:
 
 
 def interpret(
-    table: Table[ViewT, Any], state: Enum, trigger: str, view: ViewT
+    table: Table[ViewT, Any], state: object, trigger: str, view: ViewT
 ) -> tuple[Edge[ViewT, Any] | None, tuple[Blocked, ...]]:
     """The same answer as :meth:`Evaluator.fire`, in seven lines that can be read: the oracle."""
     reasons: list[Blocked] = []
@@ -109,7 +108,7 @@ def interpret(
 
 
 def why_not(
-    table: Table[ViewT, Any], state: Enum, trigger: str, view: ViewT
+    table: Table[ViewT, Any], state: object, trigger: str, view: ViewT
 ) -> tuple[Blocked, ...]:
     """Every reason at once why *trigger* would not fire, without firing."""
     return tuple(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS as C
-from cucm_certflow.core.guards import COMMAND_GUARDS as G
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS as C
+from cucm_certflow.core.command_guards import COMMAND_GUARDS as G
 from cucm_certflow.core.states import CertificateState, CommandState, Edge, Table
 from cucm_certflow.core.view import View
 

@@ -19,7 +19,8 @@ from cucm_certflow import errors
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.commands import ResetPhones, RestartService
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
+from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts

@@ -59,7 +59,7 @@ MEMO = Memo()
 
 def show(*words: object) -> None:
     """For whoever runs the tests with -s."""
-    print(*words)  # noqa: T201
+    print(*words)
 
 
 def cluster(

@@ -14,8 +14,9 @@ from typing import Final, TypeVar
 import attrs
 import pytest
 
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
+from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Tables
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
 from cucm_certflow.core.machine import Evaluator
 from cucm_certflow.core.states import CertificateState, CommandState, Guard, Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND
@@ -27,7 +28,7 @@ StateT = TypeVar("StateT", CommandState, CertificateState)
 
 STUCK, FOR_GOOD = "stuck", "held for good"
 ALL_GUARDS: Final = (*COMMAND_GUARDS, *CERTIFICATE_GUARDS)
-MOST: Final = 20_000
+MOST: Final = 6_000
 
 # Where each guard is missed, and what is seen then.
 KILLED: Final = {

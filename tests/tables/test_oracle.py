@@ -13,8 +13,9 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 import attrs
 import pytest
 
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
+from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Tables
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
 from cucm_certflow.core.machine import Evaluator, interpret
 from cucm_certflow.core.states import Blocked, Edge, Guard, Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND

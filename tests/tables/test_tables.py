@@ -12,8 +12,9 @@ import attrs
 import pytest
 
 from cucm_certflow.commands import Regenerate, Reply, ReplyKind, ResetPhones
+from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
+from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Decision, Tables, decide
-from cucm_certflow.core.guards import CERTIFICATE_GUARDS, COMMAND_GUARDS
 from cucm_certflow.core.machine import Evaluator, interpret, why_not
 from cucm_certflow.core.plan import CertificateKey, Plan, Step
 from cucm_certflow.core.run_state import CommandProgress, RunState, apply, begin

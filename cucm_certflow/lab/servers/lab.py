@@ -41,7 +41,8 @@ class LabServers:
 
     Args:
         scenario: What to bring to life.
-        clock: What its time goes by.
+        clock: What its time goes by. Sockets take real time: with 5 nodes and 300 phones, facts
+            age faster than they can be read if it runs much over 30 times as fast as the machine's.
         folder: Where the two files go; it is made if it is not there.
         ssh_port: Of every node; 0 lets the machine choose.
         ris_per_minute: How many questions RISPort70 allows in a minute of lab time.

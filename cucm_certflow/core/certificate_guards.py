@@ -1,0 +1,234 @@
+"""The rules that say no to a step in the life of a certificate, the barrier among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from cucm_certflow.core.forecast import is_locked, why_rejected
+from cucm_certflow.core.plan import CertificateKey
+from cucm_certflow.core.proofs import Verdict, ctl_is_served
+from cucm_certflow.core.states import Blocked, CertificateState, CommandState, Guard
+from cucm_certflow.core.view import View
+from cucm_certflow.facts import (
+    CertificateOf,
+    Registration,
+    Registrations,
+    Unknown,
+)
+from cucm_certflow.names import SecurityMode
+from cucm_certflow.procedures.policies import Evidence
+from cucm_certflow.procedures.vocabulary import PhoneReset, Proof, Source, Stage
+from cucm_certflow.trust.phone import must_hold_after_reset
+
+__all__ = ["CERTIFICATE_GUARDS"]
+
+_TAC: Final = Source("Cisco TAC 214231")
+_TRUTH: Final = Source("DESIGN", "§3", "only an observation moves a machine on")
+
+_NAMED: Final = 60  # phones that a reason names before it counts the rest
+
+
+def _window_is_open(view: View) -> Blocked | None:
+    window = view.plan.window_of[view.certificate]
+    for key, life in zip(view.plan.certificates, view.state.certificates, strict=True):
+        if view.plan.window_of[key] < window and life.state is not CertificateState.VERIFIED:
+            return Blocked(
+                guard="window_is_open",
+                detail=f"window {view.plan.window_of[key] + 1} is not closed: {key} is "
+                f"{life.state.value}",
+                unlock=f"{key} verified",
+                source=str(_TAC) + ", M4, V1",
+                subject=view.subject,
+            )
+    return None
+
+
+_APART: Final = frozenset(
+    {CertificateState.PLANNED, CertificateState.CONVERGED, CertificateState.VERIFIED}
+)
+
+
+def _exclusion(view: View) -> Blocked | None:
+    never = view.plan.procedures[view.certificate.unit].never_with
+    for key, life in zip(view.plan.certificates, view.state.certificates, strict=True):
+        if key.unit in never and life.state not in _APART:
+            return Blocked(
+                guard="exclusion",
+                detail=f"{key} is {life.state.value}: the phones have not met it yet",
+                unlock=f"the phones back after {key.unit}",
+                source=str(_TAC) + ", M2, V1; D2: on every release",
+                subject=view.subject,
+            )
+    return None
+
+
+def _commands_proved(stage: Stage) -> Guard[View]:
+    name = f"{stage.value}_proved"
+
+    def check(view: View) -> Blocked | None:
+        for index in view.plan.steps_of[view.certificate]:
+            step = view.plan.steps[index]
+            if step.row.stage is not stage or step.row.wave != view.life.wave:
+                continue
+            if view.state.steps[index].state is not CommandState.PROVED:
+                return Blocked(
+                    guard=name,
+                    detail=f"{step.id} is {view.state.steps[index].state.value}",
+                    unlock=f"its proof: {step.row.proof.value}",
+                    subject=view.subject,
+                )
+        return None
+
+    return Guard(name, f"every command of the {stage.value} stage is proved", check, _TRUTH)
+
+
+def _window_regenerated(view: View) -> Blocked | None:
+    """All nodes first: neither a CTL update nor a restart comes before the last regeneration."""
+    window = view.plan.window_of[view.certificate]
+    for key in view.plan.windows[window].certificates:
+        if key.unit is view.certificate.unit and view.life_of(key).state in (
+            CertificateState.PLANNED,
+            CertificateState.REGENERATING,
+        ):
+            return Blocked(
+                guard="window_regenerated",
+                detail=f"{key} is {view.life_of(key).state.value}",
+                unlock="every node's certificate of this unit regenerated",
+                source=str(_TAC) + ", T2, M3, V2: all nodes, then the restarts",
+                subject=view.subject,
+            )
+    return None
+
+
+def _mixed_mode_ctl(view: View) -> Blocked | None:
+    steps = (view.plan.steps[i] for i in view.plan.steps_of[view.certificate])
+    if view.plan.facts.mode is not SecurityMode.MIXED or not any(
+        step.row.proof is Proof.CTL_SERVED and step.row.wave == view.life.wave for step in steps
+    ):
+        return None
+    shown = ctl_is_served(view, since=None)
+    if shown.verdict is Verdict.DONE:
+        return None
+    return Blocked(
+        guard="mixed_mode_ctl",
+        detail="the CTL was not read back with the new certificates on every TFTP node",
+        evidence=(shown.saw,),
+        unlock="utils ctl update CTLFile, and the CTL on each TFTP node",
+        source=str(_TAC) + ", M1; K4",
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
+
+
+def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
+    """Phones in scope that are not back, each with why."""
+    fact = view.get(Registrations())
+    if isinstance(fact, Unknown):
+        return {}, view.unknown("phones_back", Registrations(), fact)
+    cluster = view.cluster()
+    if isinstance(cluster, Blocked):
+        return {}, cluster
+    table: Mapping[str, Registration] = fact.value
+    window, wave = view.plan.window_of[view.certificate], view.life.wave
+    last_change = max(
+        (
+            view.state.steps[s.index].intended_at or view.now
+            for s in view.steps_of(window, wave)
+            if not isinstance(s.row.does, PhoneReset)
+        ),
+        default=view.now,
+    )
+    why: dict[str, str] = {}
+    for phone, names in view.in_scope():
+        came = must_hold_after_reset(cluster, phone, view.belief(phone))
+        locked = is_locked(cluster, phone, came)
+        if locked is not None:
+            text = why_rejected(cluster, phone, locked)
+            why.update(dict.fromkeys(names, text))
+            continue
+        for name in names:
+            registration = table.get(name)
+            batch = view.plan.batch_of.get((window, wave, name))
+            baseline = view.state.steps[batch].baseline if batch is not None else ""
+            since = datetime.fromisoformat(baseline) if baseline else last_change
+            if registration is None or not registration.registered:
+                why[name] = "not registered"
+            elif registration.at is None or registration.at <= since:
+                if view.plan.policy.barrier >= Evidence.RE_REGISTERED:
+                    why[name] = "registered, but not since its reset"
+            elif view.plan.policy.barrier >= Evidence.LIST_MATCH:
+                why[name] = "registered again; which list it holds cannot be read"
+    return why, None
+
+
+def _phones_back(view: View) -> Blocked | None:
+    if not view.plan.procedures[view.certificate.unit].moves_lists:
+        return None
+    why, unknown = _missing(view)
+    if unknown is not None:
+        return unknown
+    if not why:
+        return None
+    since = view.life.since or view.now
+    deadline = since + timedelta(seconds=view.plan.policy.barrier_within_s)
+    names = sorted(why)
+    evidence = [f"{name}: {why[name]}" for name in names[:_NAMED]]
+    if len(names) > _NAMED:
+        evidence.append(f"and {len(names) - _NAMED} more")
+    return Blocked(
+        guard="phones_back",
+        detail=f"{len(names)} phones in scope are not back",
+        evidence=tuple(evidence),
+        unlock="power them on and let them register, or waive them by name",
+        source=str(_TAC) + ", P3, M4: registration complete before the next certificate; K2",
+        retry_at=view.retry_at if view.now < deadline else None,
+        subject=view.subject,
+    )
+
+
+def _has_next_wave(view: View) -> Blocked | None:
+    if view.life.wave + 1 < view.plan.procedures[view.certificate.unit].waves:
+        return None
+    return Blocked(guard="has_next_wave", detail="this was the last wave", subject=view.subject)
+
+
+def _still_shown(view: View) -> Blocked | None:
+    key: CertificateKey = view.certificate
+    query = CertificateOf(key.node, key.unit)
+    fact = view.get(query)
+    if isinstance(fact, Unknown):
+        return view.unknown("still_shown", query, fact)
+    for index in view.plan.steps_of[key]:
+        step = view.plan.steps[index]
+        if (
+            step.row.stage is Stage.REGENERATE
+            and view.state.steps[index].baseline == fact.value.fingerprint
+        ):
+            return Blocked(
+                guard="still_shown",
+                detail=f"{key} shows its old certificate again",
+                evidence=(f"serial {fact.value.serial}",),
+                unlock="a person: something put the old certificate back",
+                subject=view.subject,
+            )
+    return None
+
+
+CERTIFICATE_GUARDS: Final[Mapping[str, Guard[View]]] = {
+    guard.name: guard
+    for guard in (
+        Guard("window_is_open", "the windows before it are closed", _window_is_open, _TAC),
+        Guard("exclusion", "no unit that must not change with it is changing", _exclusion, _TAC),
+        _commands_proved(Stage.REGENERATE),
+        Guard("window_regenerated", "all nodes are regenerated first", _window_regenerated, _TAC),
+        _commands_proved(Stage.CTL),
+        Guard("mixed_mode_ctl", "the CTL was read back on every TFTP node", _mixed_mode_ctl, _TAC),
+        _commands_proved(Stage.RESTART),
+        _commands_proved(Stage.RESET),
+        Guard("phones_back", "every phone in scope is back", _phones_back, _TAC),
+        Guard("has_next_wave", "the procedure meets the phones again", _has_next_wave),
+        Guard("still_shown", "the node still shows the new certificate", _still_shown, _TRUTH),
+    )
+}
