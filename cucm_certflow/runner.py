@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -53,8 +53,8 @@ from cucm_certflow.trust.phone import must_hold_after_reset
 __all__ = ["Run"]
 
 _KEPT_EVENTS: Final = 100_000
-_MAX_ROUNDS: Final = 20
-"""Rounds of reading, one after the other, that may pass without anything to show for it."""
+_MAX_READS: Final = 20
+"""How often one fact may be read, one time after the other, without anything to show for it."""
 
 _CONSEQUENCES: Final = frozenset(
     {
@@ -226,7 +226,7 @@ class Run:
 
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         woken = False
-        rounds = 0
+        reads: Counter[Query] = Counter()
         while True:
             now = self._clock.now()
             decision = decide(self.plan, self.state, self._facts, now, self._tables)
@@ -234,7 +234,8 @@ class Run:
                 await self._write(decision.record)
                 if decision.command is not None and decision.step is not None:
                     self._start(group, decision.step, decision.command)
-                woken, rounds = False, 0
+                woken = False
+                reads.clear()
                 continue
             if self._stopped is not None:
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
@@ -245,13 +246,18 @@ class Run:
             stale = self._stale(decision, now, woken=woken)
             woken = False
             if stale:
-                rounds += 1
-                if rounds > _MAX_ROUNDS:
+                reads.update(want.query for want in stale)
+                again = max(reads.values())
+                if again > _MAX_READS:
                     self.outcome = Held(blocked=(_too_slow(stale, self.plan.policy.fresh_s),))
                     return
+                if again > 1:
+                    # What was just read was not new enough: a node may answer from a listing that
+                    # it made a moment ago.
+                    await self._clock.sleep(self.plan.policy.poll_every_s)
                 await self._read(stale)
                 continue
-            rounds = 0
+            reads.clear()
             if decision.wake_at is None and not self._busy():
                 self.outcome = Held(blocked=_for_a_person(decision.blocked))
                 return

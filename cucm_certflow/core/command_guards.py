@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from cucm_certflow.commands import (
@@ -128,7 +129,7 @@ def _service_is_up(view: View) -> Blocked | None:
 def _baseline_known(view: View) -> Blocked | None:
     command = view.step.command
     if isinstance(command, ResetPhones):
-        fact = view.get(Registrations())
+        fact = view.get(Registrations(), since=_boots_over_at(view))
         if isinstance(fact, Unknown):
             return view.unknown("baseline_known", Registrations(), fact)
         return None
@@ -219,18 +220,17 @@ def _lifeline(view: View) -> Blocked | None:
 def _phones_can_be_called(view: View) -> Blocked | None:
     if not isinstance(view.step.command, ResetPhones):
         return None
-    for node in view.plan.trust.nodes:
-        if node.tvs is None:
-            continue
-        query = ServiceOn(node.name, Service.TVS)
-        fact = view.get(query)
+    with_tvs = [node.name for node in view.plan.trust.nodes if node.tvs is not None]
+    queries = {name: ServiceOn(name, Service.TVS) for name in with_tvs}
+    facts = {name: view.get(query) for name, query in queries.items()}  # asked for in one go
+    for name, fact in facts.items():
         if isinstance(fact, Unknown):
-            return view.unknown("phones_can_be_called", query, fact)
+            return view.unknown("phones_can_be_called", queries[name], fact)
         state: ServiceState = fact.value
         if state.status is not ServiceStatus.STARTED:
             return Blocked(
                 guard="phones_can_be_called",
-                detail=f"TVS on {node.name} is {state.status.value}: phones could not ask it",
+                detail=f"TVS on {name} is {state.status.value}: phones could not ask it",
                 unlock=f"{Service.TVS} STARTED on every node",
                 source="procedures K6, K8",
                 retry_at=view.retry_at,
@@ -251,6 +251,28 @@ def _phones_can_be_called(view: View) -> Blocked | None:
                 subject=view.subject,
             )
     return None
+
+
+def _boots_over_at(view: View) -> datetime:
+    """When every phone that loaded its lists before they were final has registered."""
+    activated = [view.life_of(key).since or view.now for key in view.step.certificates]
+    return max(activated) + timedelta(seconds=view.plan.policy.load_to_register_s)
+
+
+def _boots_are_over(view: View) -> Blocked | None:
+    if not isinstance(view.step.command, ResetPhones):
+        return None
+    over_at = _boots_over_at(view)
+    if view.now >= over_at:
+        return None
+    return Blocked(
+        guard="boots_are_over",
+        detail="phones that loaded their lists before they were final may still be on their way",
+        unlock=f"{view.plan.policy.load_to_register_s:.0f} s after the last restart",
+        source="DESIGN §2: phones may come at any moment",
+        retry_at=over_at,
+        subject=view.subject,
+    )
 
 
 def _reply(view: View) -> Reply | None:
@@ -371,6 +393,12 @@ COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
             "TVS runs everywhere and every TFTP node serves its final list, if it was rebuilt",
             _phones_can_be_called,
             Source("procedures", "K6, K8, §8"),
+        ),
+        Guard(
+            "boots_are_over",
+            "no phone is on its way with lists that were not final",
+            _boots_are_over,
+            Source("DESIGN", "§2", "phones may come at any moment"),
         ),
         _replied(ReplyKind.ACCEPTED),
         _replied(ReplyKind.REFUSED),

@@ -26,8 +26,8 @@ COMMAND: Final[Table[View, CommandState]] = Table(
         Edge(name="intend", trigger=LOOK, source=_S.PLANNED, dest=_S.INTENDED, emits=True, guards=(
             G["stage_reached"], G["step_before_proved"], G["nothing_held"],
             G["one_change_at_a_time"], G["attempts_left"], G["service_is_up"],
-            G["baseline_known"], G["phones_can_be_called"], G["secure_phones_can_register"],
-            G["lifeline"])),
+            G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"],
+            G["secure_phones_can_register"], G["lifeline"])),
         Edge(name="replied", trigger=LOOK, source=_S.INTENDED, dest=_S.SENT,
              guards=(G["reply_accepted"],)),
         Edge(name="refused", trigger=LOOK, source=_S.INTENDED, dest=_S.HELD,

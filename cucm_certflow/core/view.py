@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from cucm_certflow.commands import Command, ResetPhones, RestartService
 from cucm_certflow.core.plan import CertificateKey, Plan, Step
@@ -15,6 +15,7 @@ from cucm_certflow.facts import (
     CertificateOf,
     Fact,
     Facts,
+    Known,
     ListView,
     Query,
     ServedList,
@@ -26,6 +27,13 @@ from cucm_certflow.trust.model import ClusterTrust, NodeTrust
 from cucm_certflow.trust.phone import Belief, PhoneClass
 
 __all__ = ["View"]
+
+_ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
+
+
+def _value(fact: Fact) -> Any:  # noqa: ANN401 - one type per class of query
+    assert isinstance(fact, Known)
+    return fact.value
 
 
 class View:
@@ -124,41 +132,25 @@ class View:
         return found
 
     def _read_cluster(self) -> ClusterTrust | Blocked:
+        # All are asked for before the first missing one is reported: they are read in one go.
+        queries = [query for node in self.plan.trust.nodes for query in self._queries_of(node)]
+        answers = {query: self.get(query) for query in queries}
+        for query, fact in answers.items():
+            if isinstance(fact, Unknown):
+                return self.unknown("facts_known", query, fact)
         nodes: list[NodeTrust] = []
         for node in self.plan.trust.nodes:
-            keys: dict[CertUnit, str | None] = {}
-            for unit in (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY):
-                at_start = {
-                    CertUnit.CALLMANAGER: node.callmanager,
-                    CertUnit.TVS: node.tvs,
-                    CertUnit.ITLRECOVERY: node.itlrecovery,
-                }[unit]
-                if at_start is None:
-                    keys[unit] = None
-                    continue
-                query = CertificateOf(node.name, unit)
-                fact = self.get(query)
-                if isinstance(fact, Unknown):
-                    return self.unknown("facts_known", query, fact)
-                certificate: Certificate = fact.value
-                keys[unit] = certificate.fingerprint
-            lists: dict[ListKind, ListView | None] = {ListKind.ITL: None, ListKind.CTL: None}
-            kinds = (ListKind.ITL, ListKind.CTL) if self.plan.trust.mixed else (ListKind.ITL,)
-            for kind in kinds if node.tftp else ():
-                served = ServedList(node.name, kind)
-                fact = self.get(served)
-                if isinstance(fact, Unknown):
-                    return self.unknown("facts_known", served, fact)
-                view: ListView | None = fact.value
-                if view is None:
-                    return Blocked(
-                        guard="lists_served",
-                        detail=f"{node.name} serves no {kind.value}",
-                        unlock=f"Cisco Tftp on {node.name} serving {kind.file_name}",
-                        retry_at=self.retry_at,
-                        subject=self.subject,
-                    )
-                lists[kind] = view._replace(digest="")
+            keys: dict[CertUnit, str | None] = dict.fromkeys(_ANCHORS)
+            lists: dict[ListKind, ListView | None] = dict.fromkeys(ListKind)
+            for query in self._queries_of(node):
+                value = _value(answers[query])
+                if isinstance(query, CertificateOf):
+                    certificate: Certificate = value
+                    keys[query.unit] = certificate.fingerprint
+                elif value is None:
+                    return self._no_list(query)
+                else:
+                    lists[query.kind] = value._replace(digest="")
             itl = lists[ListKind.ITL]
             nodes.append(
                 node._replace(
@@ -172,6 +164,28 @@ class View:
                 )
             )
         return self.plan.trust._replace(nodes=tuple(nodes))
+
+    def _queries_of(self, node: NodeTrust) -> list[CertificateOf | ServedList]:
+        """What the trust of *node* is read from: its anchors, and the lists that it serves."""
+        has = (node.callmanager, node.tvs, node.itlrecovery)
+        queries: list[CertificateOf | ServedList] = [
+            CertificateOf(node.name, unit)
+            for unit, at_start in zip(_ANCHORS, has, strict=True)
+            if at_start is not None
+        ]
+        if node.tftp:
+            kinds = tuple(ListKind) if self.plan.trust.mixed else (ListKind.ITL,)
+            queries += [ServedList(node.name, kind) for kind in kinds]
+        return queries
+
+    def _no_list(self, query: ServedList) -> Blocked:
+        return Blocked(
+            guard="lists_served",
+            detail=f"{query.node} serves no {query.kind.value}",
+            unlock=f"Cisco Tftp on {query.node} serving {query.kind.file_name}",
+            retry_at=self.retry_at,
+            subject=self.subject,
+        )
 
     def _presented_tvs(self, node: NodeTrust, current: str | None) -> str | None:
         """What the TVS process presents: the old certificate until we saw it restart.

@@ -39,6 +39,9 @@ class Policy:
         order: Which of CallManager and TVS is first when both are asked for.
         barrier: The evidence that a phone needs to pass a barrier; the best that can be read
             below 14 is RE_REGISTERED.
+        load_to_register_s: The longest that a phone takes from loading its lists to registering.
+            Resets wait for it, so that no phone that loaded old lists registers after them and
+            passes for one that came back. Measured nowhere: an assumption.
         barrier_within_s: Seconds from the last reset until missing phones make the run hold.
         poll_every_s: Seconds between two looks at something that takes its time.
         watch_every_s: Seconds between two looks at all registrations while the run goes (P1).
@@ -53,6 +56,7 @@ class Policy:
 
     order: UnitOrder = UnitOrder.CALLMANAGER_FIRST
     barrier: Evidence = Evidence.RE_REGISTERED
+    load_to_register_s: float = 120.0
     barrier_within_s: float = 1800.0
     poll_every_s: float = 15.0
     watch_every_s: float = 60.0
@@ -72,6 +76,9 @@ class Policy:
             if getattr(self, name) < 1:
                 message = f"{name} must be 1 or more, saw {getattr(self, name)}"
                 raise ValueError(message)
+        if self.load_to_register_s < 0:
+            message = f"load_to_register_s must be 0 or more, saw {self.load_to_register_s}"
+            raise ValueError(message)
         if self.fresh_s < self.poll_every_s:
             message = "fresh_s must not be below poll_every_s: nothing would ever be fresh"
             raise ValueError(message)

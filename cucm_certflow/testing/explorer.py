@@ -77,6 +77,9 @@ class Limits:
     phones_come_unasked: bool = True
     phones_move: bool = True
     phones_switch_off: bool = True
+    boots_take_time: bool = True
+    """A phone loads its lists some time before it registers."""
+
     phones_reset_on_regeneration: bool = False
     """From 14: phones are reset by the cluster when a certificate in their lists changes."""
 
@@ -87,6 +90,9 @@ class Moment(NamedTuple):
     world: World
     run: RunState
     booting: frozenset[int]
+    loaded: frozenset[int]
+    """Phones that have loaded their lists and not registered yet."""
+
     fresh: frozenset[int]
     """Phones that registered since the last reset command, or change where no row resets."""
 
@@ -209,7 +215,7 @@ class Explorer:
                 return {
                     kind.name: Registration(
                         kind.name,
-                        phone.on and phone.registered and index not in node.booting,
+                        self._is_registered(node, index),
                         kind.group[0],
                         _AFTER if index in node.fresh else _BEFORE,
                     )
@@ -224,8 +230,7 @@ class Explorer:
         """What the production ``decide`` says in *node*."""
         world = node.world
         registered = tuple(
-            (p.on and p.registered and i not in node.booting, i in node.fresh)
-            for i, p in enumerate(world.phones)
+            (self._is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
         )
         key = (
             node.run,
@@ -242,6 +247,11 @@ class Explorer:
             self._decisions[key] = found
         return found
 
+    def _is_registered(self, node: Moment, index: int) -> bool:
+        phone = node.world.phones[index]
+        on_its_way = index in node.booting or index in node.loaded
+        return phone.on and phone.registered and not on_its_way
+
     def _aged(self, run: RunState, age: int) -> RunState:
         """The run with its instants put where *age* says."""
         if age == 0:
@@ -252,7 +262,10 @@ class Explorer:
             if progress.state in _IN_FLIGHT:
                 seconds = (0.0, step.row.settle_s, step.row.within_s)[age]
                 steps[step.index] = progress._replace(since=_NOW - timedelta(seconds=seconds))
-        waited = timedelta(seconds=self.plan.policy.barrier_within_s if age > 1 else 0.0)
+        policy = self.plan.policy
+        waited = timedelta(
+            seconds=policy.barrier_within_s if age == _OLDEST else policy.load_to_register_s
+        )
         lives = tuple(
             life._replace(since=_NOW - waited) if life.since is not None else life
             for life in run.certificates
@@ -267,6 +280,7 @@ class Explorer:
             world=actions.initial(self.layout, self.kinds),
             run=begin(self.plan),
             booting=frozenset(),
+            loaded=frozenset(),
             fresh=frozenset(),
             restarted=frozenset(),
             reply=None,
@@ -294,6 +308,7 @@ class Explorer:
             not decision.finished
             and decision.wake_at is not None
             and node.pending is None
+            and not node.loaded
             and node.age < _OLDEST
         ):
             yield ("time passes", node._replace(age=node.age + 1))
@@ -303,6 +318,8 @@ class Explorer:
         """What phones can do by themselves."""
         limits = self.limits
         for index, (kind, phone) in enumerate(zip(self.kinds, node.world.phones, strict=True)):
+            if index in node.loaded:
+                yield f"{kind.name} registers", self._registered(node, index)
             waiting = index in node.booting or (phone.on and not phone.registered)
             if phone.on and (waiting or limits.phones_come_unasked):
                 homes = kind.tftp if limits.phones_move else kind.tftp[:1]
@@ -316,6 +333,7 @@ class Explorer:
                     node._replace(
                         world=off,
                         booting=node.booting - {index},
+                        loaded=node.loaded - {index},
                         fresh=node.fresh - {index},
                     ),
                 )
@@ -333,10 +351,18 @@ class Explorer:
 
     def _booted(self, node: Moment, index: int, home: str) -> Moment:
         world = actions.boot(self.layout, self.kinds, node.world, index, home)
-        registered = world.phones[index].registered
-        return node._replace(
+        after = node._replace(
             world=world,
             booting=node.booting - {index},
+            loaded=node.loaded | {index},
+            fresh=node.fresh - {index},
+        )
+        return after if self.limits.boots_take_time else self._registered(after, index)
+
+    def _registered(self, node: Moment, index: int) -> Moment:
+        registered = node.world.phones[index].registered
+        return node._replace(
+            loaded=node.loaded - {index},
             fresh=node.fresh | {index} if registered else node.fresh - {index},
         )
 
@@ -434,11 +460,7 @@ class Explorer:
 
     def _called(self, node: Moment, indexes: range | list[int]) -> Moment:
         """A reset travels over the registration: it reaches only who is registered."""
-        heard = frozenset(
-            i
-            for i in indexes
-            if node.world.phones[i].on and node.world.phones[i].registered and i not in node.booting
-        )
+        heard = frozenset(i for i in indexes if self._is_registered(node, i))
         return node._replace(booting=node.booting | heard, fresh=node.fresh - heard)
 
     # ── the search ────────────────────────────────────────────────────────────────────────
@@ -526,6 +548,8 @@ class Explorer:
                 on = actions.power(self.layout, self.kinds, node.world, index, on=True)
                 fresh = node.fresh | {index}
                 return node._replace(world=on, fresh=fresh, booting=node.booting - {index})
+            if index in node.loaded:
+                return self._registered(node, index)
             if index in node.booting or not phone.registered:
                 return self._booted(node, index, self.kinds[index].tftp[0])
         if node.pending is not None:

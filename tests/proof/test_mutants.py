@@ -97,12 +97,18 @@ SURVIVORS: Final = {
     "(edge `forgotten`), a refusal is held once its budget is over",
     "reply_lost": "silence taken for a lost reply only costs time: a command in doubt is not sent "
     "again before it can no longer be running",
+    "boots_are_over": "baseline_known takes no registration from before the boots are over for a "
+    "baseline",
     "still_shown": "nothing in the physics puts an old certificate back; driven directly in "
     "tests/tables/test_tables.py",
 }
 SHIELDED: Final = {
     ("ctl_proved", "mixed_mode_ctl"): ("unreadable certificates in mixed mode", FOR_GOOD),
     ("window_regenerated", "ctl_proved", "mixed_mode_ctl"): ("secure phone", FOR_GOOD),
+    ("boots_are_over", "baseline_known"): (
+        "secure phone",
+        "on sub holds neither a CallManager nor a TVS certificate of now",
+    ),
     ("exclusion", "window_is_open"): (
         "secure phone",
         "2.regenerate:TVS@pub is begun before pub/CallManager is verified",

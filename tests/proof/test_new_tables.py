@@ -107,7 +107,7 @@ def promptly(table: Procedure) -> Decision:
     moment = explorer.start()
     while True:
         decision = explorer.decision(moment)
-        if moment.booting:
+        if moment.booting or moment.loaded:
             _, moment = next(explorer.phone_moves(moment))
         elif decision.record is None and (decision.finished or decision.wake_at is None):
             return decision

@@ -7,6 +7,7 @@ and whose guards watch what they return.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from functools import cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -25,7 +26,7 @@ from tests.proof.runs import BOTH, R11_5, R14, SMALL, Unkind, homed, layout_of, 
 from tests.proof.throwaway import ITLRECOVERY
 
 ViewT = TypeVar("ViewT")
-StateT = TypeVar("StateT")
+StateT = TypeVar("StateT", bound=Enum)
 
 ANYWHERE: Final = frozenset({"facts_known", "lists_served"})
 """What any guard may say in place of its own name: that it could not see."""
