@@ -94,7 +94,7 @@ def _one_change_at_a_time(view: View) -> Blocked | None:
         for step, progress in zip(view.plan.steps, view.state.steps, strict=True)
         if progress.state in _IN_FLIGHT
     ]
-    if len(busy) < view.plan.policy.changes_at_once:
+    if not busy:
         return None
     return Blocked(
         guard="one_change_at_a_time",

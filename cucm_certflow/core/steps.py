@@ -68,8 +68,10 @@ def steps_of(
         # Units that move no list each run by themselves; those that do share CTL, restarts, reset.
         quiet = [(unit,) for unit in window.units if not tables[unit].moves_lists]
         loud = tuple(unit for unit in window.units if tables[unit].moves_lists)
+        # One unit after the other (starting document, P5), whichever facts happen to be fresh.
+        after: int | None = None
         for lane in [*quiet, *([loud] if loud else [])]:
-            _add_lane(facts, window, lane, tables, policy, steps, batch_of)
+            after = _add_lane(facts, window, lane, tables, policy, steps, batch_of, after)
     return tuple(steps), batch_of
 
 
@@ -81,8 +83,9 @@ def _add_lane(
     policy: Policy,
     steps: list[Step],
     batch_of: dict[tuple[int, int, str], int],
-) -> None:
-    after: int | None = None
+    after: int | None,
+) -> int | None:
+    """Append the steps of *lane*, the first of them after step *after*; the last one's index."""
     products = {unit: tables[unit].products for unit in lane}
     for wave in range(max(tables[unit].waves for unit in lane)):
         for stage in Stage:
@@ -130,6 +133,7 @@ def _add_lane(
                         if isinstance(command, ResetPhones):
                             for name in command.names:
                                 batch_of[window.number, wave, name] = index
+    return after
 
 
 def _batch_number(command: Command, done: Mapping[Command, int]) -> str:

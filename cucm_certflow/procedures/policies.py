@@ -47,7 +47,6 @@ class Policy:
         watch_every_s: Seconds between two looks at all registrations while the run goes (P1).
         fresh_s: A fact older than this is read again before it is used.
         reset_batch: Phones in one reset command (security guide: in batches).
-        changes_at_once: How many changing commands may be under way in the cluster.
         tvs_vouches_for_ctl: None takes the release's default: assumed up to 11.5 (TAC 118893),
             not from 12.0 (FN70613).
         vouches_for_itlrecovery: Whether TVS vouches for a new ITLRecovery; unverified.
@@ -62,7 +61,6 @@ class Policy:
     watch_every_s: float = 60.0
     fresh_s: float = 60.0
     reset_batch: int = 100
-    changes_at_once: int = 1
     tvs_vouches_for_ctl: bool | None = None
     vouches_for_itlrecovery: bool = False
     ctl_judges_itl: bool = False
@@ -72,10 +70,9 @@ class Policy:
             if getattr(self, name) <= 0:
                 message = f"{name} must be over 0 seconds, saw {getattr(self, name)}"
                 raise ValueError(message)
-        for name in ("reset_batch", "changes_at_once"):
-            if getattr(self, name) < 1:
-                message = f"{name} must be 1 or more, saw {getattr(self, name)}"
-                raise ValueError(message)
+        if self.reset_batch < 1:
+            message = f"reset_batch must be 1 or more, saw {self.reset_batch}"
+            raise ValueError(message)
         if self.load_to_register_s < 0:
             message = f"load_to_register_s must be 0 or more, saw {self.load_to_register_s}"
             raise ValueError(message)

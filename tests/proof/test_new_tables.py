@@ -50,14 +50,12 @@ def _exposed_until_its_remedy(explorer: Unkind, node: Moment) -> str | None:
 
 # fmt: off
 PINNED: Final = {
-    Case(ITLRECOVERY, False, "sub"): Counts(3_502, 40, 99),
-    Case(ITLRECOVERY, False, "pub"): Counts(3_502, 40, 99),
-    Case(ITLRECOVERY, True, "sub"): Counts(6_864, 40, 174),
-    Case(ITLRECOVERY, True, "pub"): Counts(6_864, 40, 174),
-    Case(TVS_BY_ITSELF, False, "sub"): Counts(2_218, 24, 80),
-    Case(TVS_BY_ITSELF, True, "sub"): Counts(2_218, 24, 80),
-    Case(TVS_THEN_TFTP, False, "sub"): Counts(4_018, 24, 88),
-    Case(TVS_THEN_TFTP, True, "sub"): Counts(4_018, 24, 88),
+    Case(ITLRECOVERY, False, "sub"): Counts(4_415, 52, 117),
+    Case(ITLRECOVERY, True, "sub"): Counts(8_391, 52, 196),
+    Case(TVS_BY_ITSELF, False, "sub"): Counts(3_786, 80, 128),
+    Case(TVS_BY_ITSELF, True, "sub"): Counts(3_786, 80, 128),
+    Case(TVS_THEN_TFTP, False, "sub"): Counts(6_542, 80, 152),
+    Case(TVS_THEN_TFTP, True, "sub"): Counts(6_542, 80, 152),
 }
 # fmt: on
 

@@ -37,6 +37,8 @@ from cucm_certflow.trust.model import ClusterTrust, NodeTrust, TrustPolicy
 from cucm_certflow.trust.phone import Holding, PhoneClass
 from tests.proof.runs import NODES, show
 
+pytestmark = pytest.mark.slow
+
 R11_5, R12_5 = (11, 5), (12, 5)
 OK, LOCALKEY, HAND = 0, 1, 2
 ANCHORS = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)

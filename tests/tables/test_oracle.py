@@ -134,8 +134,7 @@ def test_machine_and_oracle_agree_on_every_reachable_triple() -> None:
         table.name: sum(triple.table == table.name for triple in answers().triples)
         for table in (COMMAND, CERTIFICATE)
     }
-    assert by_table == {"command": 30, "certificate": 19}
-    assert answers().asked == 7_622
+    assert by_table == {"command": 29, "certificate": 19}
 
 
 @pytest.mark.parametrize("table", [COMMAND, CERTIFICATE], ids=lambda table: table.name)
@@ -144,8 +143,9 @@ def test_every_edge_is_taken_by_some_story(table: Table[View, Any]) -> None:
     assert taken - {""} == {edge.name for edge in table.edges}
 
 
-# decide() passes over a planned step whose predecessor is not proved: only why_not hears it.
-NEVER_SAYS_NO: Final = frozenset({"step_before_proved"})
+# decide() passes over a planned step whose predecessor is not proved, and the steps of a plan form
+# one chain: only why_not hears these.
+NEVER_SAYS_NO: Final = frozenset({"step_before_proved", "nothing_held", "one_change_at_a_time"})
 
 
 def test_every_guard_says_no_in_some_story() -> None:

@@ -276,8 +276,9 @@ def test_why_not_gives_every_reason_at_once_and_fires_nothing() -> None:
     assert [reason.guard for reason in reasons] == [
         "stage_reached",
         "step_before_proved",
-        "baseline_known",
         "phones_can_be_called",
+        "boots_are_over",
+        "baseline_known",
     ]
     assert all(reason.subject == reset.id for reason in reasons)
     assert state == begin(plan)
