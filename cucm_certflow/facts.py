@@ -208,11 +208,15 @@ Facts = Mapping[Query, Fact]
 
 @attrs.frozen
 class Want:
-    """A fact that is needed next: not older than *max_age_s*, nor than *since*."""
+    """A fact that is needed next: not older than *max_age_s*, nor than *since*.
+
+    *changing* says that it is waited for: it is read again at each poll.
+    """
 
     query: Query
     max_age_s: float
     since: datetime | None = None
+    changing: bool = False
 
     def is_met_by(self, fact: Fact | None, now: datetime) -> bool:
         """Whether *fact* is fresh enough at *now*; an Unknown counts as an answer."""

@@ -307,7 +307,7 @@ class Run:
         return bool(self._ours)
 
     def _stale(self, decision: Decision, now: datetime, *, woken: bool) -> tuple[Want, ...]:
-        """The wanted facts that must be read: those not fresh enough, and after a wait all."""
+        """The wanted facts to read: those not fresh enough, after a wait those waited for too."""
         half = self.plan.policy.poll_every_s / 2
 
         def is_stale(want: Want) -> bool:
@@ -315,7 +315,8 @@ class Run:
             if not want.is_met_by(fact, now):
                 return True
             assert fact is not None
-            return woken and (now - fact.at).total_seconds() > half
+            waited_for = want.changing or isinstance(fact, Unknown)
+            return woken and waited_for and (now - fact.at).total_seconds() > half
 
         return tuple(want for want in decision.wants if is_stale(want))
 

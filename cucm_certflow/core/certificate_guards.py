@@ -124,7 +124,7 @@ def _mixed_mode_ctl(view: View) -> Blocked | None:
 
 def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
     """Phones in scope that are not back, each with why."""
-    fact = view.get(Registrations())
+    fact = view.get(Registrations(), changing=True)
     if isinstance(fact, Unknown):
         return {}, view.unknown("phones_back", Registrations(), fact)
     cluster = view.cluster()

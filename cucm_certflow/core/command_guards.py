@@ -129,7 +129,7 @@ def _service_is_up(view: View) -> Blocked | None:
 def _baseline_known(view: View) -> Blocked | None:
     command = view.step.command
     if isinstance(command, ResetPhones):
-        fact = view.get(Registrations(), since=_boots_over_at(view))
+        fact = view.get(Registrations(), since=_boots_over_at(view), changing=True)
         if isinstance(fact, Unknown):
             return view.unknown("baseline_known", Registrations(), fact)
         return None
@@ -222,7 +222,9 @@ def _phones_can_be_called(view: View) -> Blocked | None:
         return None
     with_tvs = [node.name for node in view.plan.trust.nodes if node.tvs is not None]
     queries = {name: ServiceOn(name, Service.TVS) for name in with_tvs}
-    facts = {name: view.get(query) for name, query in queries.items()}  # asked for in one go
+    facts = {
+        name: view.get(query, changing=True) for name, query in queries.items()
+    }  # asked for in one go
     for name, fact in facts.items():
         if isinstance(fact, Unknown):
             return view.unknown("phones_can_be_called", queries[name], fact)

@@ -58,7 +58,7 @@ def _new_certificate(view: View) -> Shown:
     command = view.step.command
     assert isinstance(command, Regenerate)
     query = CertificateOf(command.node, command.unit)
-    fact = view.get(query, since=view.progress.intended_at)
+    fact = view.get(query, since=view.progress.intended_at, changing=True)
     if isinstance(fact, Unknown):
         return _unseen(query, fact)
     certificate: Certificate = fact.value
@@ -72,7 +72,7 @@ def _started_since(view: View) -> Shown:
     assert isinstance(command, RestartService)
     query = ServiceOn(command.node, command.service)
     since = view.progress.intended_at
-    fact = view.get(query, since=since)
+    fact = view.get(query, since=since, changing=True)
     if isinstance(fact, Unknown):
         return _unseen(query, fact)
     state: ServiceState = fact.value
@@ -93,7 +93,7 @@ def list_is_final(view: View, name: str, *, since: datetime | None = None) -> Sh
     if isinstance(cluster, Blocked):
         return Shown(Verdict.UNSEEN, cluster.detail)
     query = ServedList(name, ListKind.ITL)
-    fact = view.get(query, since=since)
+    fact = view.get(query, since=since, changing=True)
     if isinstance(fact, Unknown):
         return _unseen(query, fact)
     served: ListView | None = fact.value
@@ -133,7 +133,7 @@ def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
     assert expected is not None  # mixed mode
     for node in cluster.tftp_nodes:
         served = ServedList(node.name, ListKind.CTL)
-        fact = view.get(served, since=since)
+        fact = view.get(served, since=since, changing=True)
         if isinstance(fact, Unknown):
             return _unseen(served, fact)
         ctl: ListView | None = fact.value
@@ -155,7 +155,7 @@ def _signed_anew(kind: ListKind) -> Callable[[View], Shown]:
     def signed_anew(view: View) -> Shown:
         for node in view.plan.trust.tftp_nodes:
             query = ServedList(node.name, kind)
-            fact = view.get(query, since=view.progress.intended_at)
+            fact = view.get(query, since=view.progress.intended_at, changing=True)
             if isinstance(fact, Unknown):
                 return _unseen(query, fact)
             served: ListView | None = fact.value
@@ -172,7 +172,7 @@ def _https_presents(view: View) -> Shown:
         return started
     name = view.step.command.node
     query = PresentedCertificate(name)
-    fact = view.get(query, since=view.progress.intended_at)
+    fact = view.get(query, since=view.progress.intended_at, changing=True)
     if isinstance(fact, Unknown):
         return _unseen(query, fact)
     own = CertificateOf(name, CertUnit.TOMCAT)
@@ -187,7 +187,7 @@ def _https_presents(view: View) -> Shown:
 def _phones_called(view: View) -> Shown:
     command = view.command()
     assert isinstance(command, ResetPhones)
-    fact = view.get(Registrations(), since=view.progress.intended_at)
+    fact = view.get(Registrations(), since=view.progress.intended_at, changing=True)
     if isinstance(fact, Unknown):
         return _unseen(Registrations(), fact)
     table: Mapping[str, Registration] = fact.value

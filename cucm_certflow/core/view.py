@@ -95,15 +95,19 @@ class View:
 
     # ── facts ─────────────────────────────────────────────────────────────────────────────
 
-    def get(self, query: Query, *, since: datetime | None = None) -> Fact:
+    def get(self, query: Query, *, since: datetime | None = None, changing: bool = False) -> Fact:
         """The fact, if it is fresh enough and not older than *since*; else an Unknown.
 
-        Asking notes the want, so that the runner reads it.
+        Asking notes the want, so that the runner reads it; *changing* has it read at each poll.
         """
-        want = Want(query, self.plan.policy.fresh_s, since)
+        want = Want(query, self.plan.policy.fresh_s, since, changing)
         earlier = self.wants.get(query)
-        if earlier is None or (since and (earlier.since is None or earlier.since < since)):
-            self.wants[query] = want
+        if earlier is not None:
+            newest = max((s for s in (since, earlier.since) if s is not None), default=None)
+            noted = Want(query, want.max_age_s, newest, changing or earlier.changing)
+        else:
+            noted = want
+        self.wants[query] = noted
         fact = self.facts.get(query)
         if fact is None:
             return Unknown("not observed yet", self.now)

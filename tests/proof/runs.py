@@ -6,7 +6,9 @@ over what is about to be sent, never through a guard, so that a guard can be tak
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -50,6 +52,7 @@ __all__ = [
     "Unkind",
     "homed",
     "layout_of",
+    "no_sweeps",
     "planned",
     "show",
     "variant_of",
@@ -70,6 +73,18 @@ _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, Command
 def show(*words: object) -> None:
     """For whoever runs the tests with -s."""
     print(*words)
+
+
+@contextmanager
+def no_sweeps() -> Iterator[None]:
+    """Without the collector of cycles: an exploration makes none, and it would go over them all."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def variant_of(release: tuple[int, int], *, at_once: bool = False) -> Variant:

@@ -20,7 +20,18 @@ from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy, UnitOrder
 from cucm_certflow.testing.explorer import Exploration, Explorer, Limits, Moment
 from cucm_certflow.trust.lifeline import Health as Severity
-from tests.proof.runs import BOTH, CALM, R11_5, R14, Unkind, homed, layout_of, planned, show
+from tests.proof.runs import (
+    BOTH,
+    CALM,
+    R11_5,
+    R14,
+    Unkind,
+    homed,
+    layout_of,
+    no_sweeps,
+    planned,
+    show,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -117,7 +128,8 @@ def explored(case: Case) -> Exploration:
     started = perf_counter()
     plan = case.plan()
     assert not plan.is_refused
-    found = Explorer(case.layout(), case.phones(), plan, limits=case.limits).explore()
+    with no_sweeps():
+        found = Explorer(case.layout(), case.phones(), plan, limits=case.limits).explore()
     show(f"{case}: {found.states} states, {perf_counter() - started:.1f} s")
     return found
 
