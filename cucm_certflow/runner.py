@@ -20,19 +20,16 @@ from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
 from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
 from cucm_certflow.facts import (
-    CertificateOf,
     Fact,
     Known,
     Query,
     Registration,
     Registrations,
     ReplyTo,
-    ServedList,
     Unknown,
     Want,
 )
 from cucm_certflow.journal import Journal
-from cucm_certflow.names import CertUnit, ListKind
 from cucm_certflow.observers import (
     Event,
     Held,
@@ -366,20 +363,10 @@ class Run:
 
     async def _verified(self) -> Verified:
         """The outcome, with each phone's evidence as it is now."""
-        queries: list[Query] = [Registrations()]
-        for node in self.plan.trust.tftp_nodes:
-            queries += [ServedList(node.name, kind) for kind in ListKind]
-        for node in self.plan.trust.nodes:
-            queries += [
-                CertificateOf(node.name, unit)
-                for unit, key in (
-                    (CertUnit.CALLMANAGER, node.callmanager),
-                    (CertUnit.TVS, node.tvs),
-                    (CertUnit.ITLRECOVERY, node.itlrecovery),
-                )
-                if key is not None
-            ]
-        await self._read(Want(query, 0.0) for query in queries)
+        look = View(self.plan, self.state, {}, self._clock.now())
+        look.cluster()
+        look.get(Registrations())
+        await self._read(tuple(look.wants.values()))
         view = View(self.plan, self.state, self._facts, self._clock.now())
         fact = self._facts.get(Registrations())
         table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}

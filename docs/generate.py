@@ -384,7 +384,7 @@ def _policies() -> Iterator[str]:
 def _typical(procedure: Procedure) -> Release:
     """11.5 for the range 11, else the first of the range."""
     major, minor = procedure.releases.first
-    return Release(major, 5 if major == 11 else minor)  # noqa: PLR2004
+    return Release(major, 5 if major == 11 else minor)  # noqa: PLR2004 - 11.5 is the release of the tables
 
 
 def reference() -> str:

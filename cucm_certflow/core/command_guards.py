@@ -27,7 +27,7 @@ from cucm_certflow.facts import (
     ServiceStatus,
     Unknown,
 )
-from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.names import Service
 from cucm_certflow.procedures.vocabulary import Proof, Source, Stage
 from cucm_certflow.trust.phone import can_register, may_hold, must_hold_after_reset
 
@@ -181,22 +181,17 @@ def _secure_phones_can_register(view: View) -> Blocked | None:
 
 def _lifeline(view: View) -> Blocked | None:
     command = view.step.command
-    if isinstance(command, ResetPhones):
-        return None
-    if isinstance(command, Regenerate) and command.unit not in (
-        CertUnit.CALLMANAGER,
-        CertUnit.TVS,
-        CertUnit.ITLRECOVERY,
+    units = [key.unit for key in view.step.certificates]
+    if isinstance(command, ResetPhones) or not any(
+        view.plan.procedures[unit].moves_lists for unit in units
     ):
-        return None  # not an anchor of any trust list
-    if isinstance(command, RestartService) and command.service not in (Service.TVS, Service.TFTP):
         return None
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return cluster
-    units = view.plan.windows[view.step.window].units
+    window = view.plan.windows[view.step.window]
     for phone, names in view.in_scope():
-        tolerated, remedy = view.plan.tolerated(units, phone)
+        tolerated, remedy = view.plan.tolerated(window.units, phone)
         witness, holding = worst_witness(cluster, command, phone, view.belief(phone))
         if witness.health > tolerated:
             assert holding is not None

@@ -52,8 +52,9 @@ def split_windows(
     """The windows that keep apart what must not change together.
 
     Units that phones never see share the first window. Where the ITL is signed by each TFTP
-    node's own CallManager certificate and TVS goes first, TVS is done in parts: a phone that
-    fails over to another TFTP node then still has one TVS that it pins (trust model §4.3).
+    node's own CallManager certificate and TVS goes first (or the policy says that phones change
+    their TFTP node), TVS is done in parts: a phone that fails over to another TFTP node then
+    still has one TVS that it pins (trust model §4.3).
     """
     order = policy.unit_order()
     wanted = sorted(set(units), key=lambda unit: _place(order, unit))
@@ -106,7 +107,7 @@ def _parts(
     own_signers = [n for n in trust.tftp_nodes if n.itl_signer is CertUnit.CALLMANAGER]
     if (
         unit is not CertUnit.TVS
-        or policy.order is not UnitOrder.TVS_FIRST
+        or (policy.order is not UnitOrder.TVS_FIRST and not policy.phones_change_tftp_node)
         or CertUnit.CALLMANAGER not in loud
         or len(own_signers) < 2  # noqa: PLR2004 - one TFTP node has nowhere to fail over to
     ):

@@ -167,7 +167,7 @@ def _array_hook(target: Any, rules: cattrs.Converter) -> _Hook:  # noqa: ANN401 
             raise WrongValue(Wrong("", f"expected an array, saw {_saw(value)}"))
         if size is not None and len(value) != size:
             raise WrongValue(Wrong("", f"expected an array of {size}, saw {len(value)}"))
-        return tuple(rules.structure(value, list[inner]))  # type: ignore[valid-type]
+        return tuple(rules.structure(value, list[inner]))  # type: ignore[valid-type]  # - a type known at run time only
 
     return hook
 

@@ -50,7 +50,9 @@ class Policy:
         tvs_vouches_for_ctl: None takes the release's default: assumed up to 11.5 (TAC 118893),
             not from 12.0 (FN70613).
         vouches_for_itlrecovery: Whether TVS vouches for a new ITLRecovery; unverified.
-        ctl_judges_itl: Whether a CTL alone judges an ITL; unverified.
+        ctl_judges_itl: Whether a CTL's own anchors alone judge what is offered; unverified.
+        phones_change_tftp_node: Whether phones may go over to another TFTP node for good while a
+            run goes on. Then, up to 11.5, TVS changes in parts in either order: more windows.
     """
 
     order: UnitOrder = UnitOrder.CALLMANAGER_FIRST
@@ -64,6 +66,7 @@ class Policy:
     tvs_vouches_for_ctl: bool | None = None
     vouches_for_itlrecovery: bool = False
     ctl_judges_itl: bool = False
+    phones_change_tftp_node: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("barrier_within_s", "poll_every_s", "watch_every_s", "fresh_s"):

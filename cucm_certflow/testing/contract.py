@@ -68,7 +68,7 @@ class Subject:
         assert before <= fact.at <= self.clock.now(), f"{query}: its instant is not of the look"
         return fact.value
 
-    async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401
+    async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - as known
         """Look again until *holds*; for what takes its time."""
         for _ in range(200):
             fact = await self.transport.observe(query)

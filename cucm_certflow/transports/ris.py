@@ -203,7 +203,9 @@ def read_answer(answer: ET.Element, names: Sequence[str], where: str) -> dict[st
     if listed < int(total) and len(best) < len(asked):
         _incomplete(where, f"{listed} of {total} devices in the answer")
     return {
-        name: _registration(name, best[name]) if name in best else Registration(name, False)  # noqa: FBT003
+        name: _registration(name, best[name])
+        if name in best
+        else Registration(name, registered=False)
         for name in names
     }
 

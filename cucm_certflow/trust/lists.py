@@ -97,7 +97,7 @@ class TrustListFile:
 
 
 _HASHES: Final[Mapping[DigestAlgorithm, hashes.HashAlgorithm]] = {
-    DigestAlgorithm.SHA1: hashes.SHA1(),  # noqa: S303  (what lists up to 11.5 are signed with)
+    DigestAlgorithm.SHA1: hashes.SHA1(),  # noqa: S303 - what lists up to 11.5 are signed with
     DigestAlgorithm.SHA256: hashes.SHA256(),
     DigestAlgorithm.SHA512: hashes.SHA512(),
 }

@@ -313,7 +313,7 @@ def _toml_value(value: object) -> object:
     if isinstance(value, tuple):
         return [_toml_value(item) for item in value]
     if attrs.has(type(value)):
-        return {name: _toml_value(item) for name, item in attrs.asdict(value).items()}  # type: ignore[arg-type]
+        return {name: _toml_value(item) for name, item in attrs.asdict(value).items()}  # type: ignore[arg-type]  # - attrs' stub wants a class
     return value
 
 

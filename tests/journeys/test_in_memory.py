@@ -370,3 +370,22 @@ def test_the_same_order_forced_in_the_physics_strands_the_phones() -> None:
     found = run_virtual(story)
     print("\n" + ", ".join(f"{count} {verdict.value}" for verdict, count in found.items()))
     assert found[Health.OK] == 0
+
+
+def test_where_phones_change_their_tftp_node_tvs_is_done_in_parts_in_either_order() -> None:
+    # Trust model §4.3: every CallManager group keeps one TVS that its phones pin.
+    async def story() -> None:
+        facts = await start().cluster.discover()
+        for order in UnitOrder:
+            policy = Policy(order=order, phones_change_tftp_node=True)
+            plan = make_plan(facts, units=UNITS, policy=policy)
+            assert not plan.is_refused
+            parts = [
+                {key.node for key in window.certificates if key.unit is CertUnit.TVS}
+                for window in plan.windows
+            ]
+            groups = {frozenset(phone.group) for phone in facts.phones}
+            assert sum(bool(part) for part in parts) == 3
+            assert not any(group <= part for group in groups for part in parts)
+
+    run_virtual(story)

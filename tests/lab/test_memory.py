@@ -50,8 +50,8 @@ TVS_ON_SUB = ServiceOn("sub", Service.TVS)
 Story = Callable[[LabCluster, MemoryTransport, VirtualClock], Awaitable[Any]]
 
 
-def tell(story: Story, *, more: str = "", of: Scenario | None = None) -> Any:  # noqa: ANN401
-    async def main() -> Any:  # noqa: ANN401
+def tell(story: Story, *, more: str = "", of: Scenario | None = None) -> Any:  # noqa: ANN401 - one type per story
+    async def main() -> Any:  # noqa: ANN401 - one type per story
         clock = VirtualClock()
         lab = LabCluster(of or scenario(more=more), clock)
         return await story(lab, MemoryTransport(lab, clock), clock)
@@ -79,7 +79,7 @@ def test_it_is_a_transport() -> None:
 
 def test_every_query_is_answered() -> None:
     async def story(lab: LabCluster, way: MemoryTransport, _: VirtualClock) -> None:
-        async def value(query: Query) -> Any:  # noqa: ANN401
+        async def value(query: Query) -> Any:  # noqa: ANN401 - one type per story
             fact = await way.observe(query)
             assert isinstance(fact, Known), fact
             return fact.value

@@ -9,5 +9,5 @@ import cucm_certflow.testing.explorer
 
 def test_explorer_and_runner_share_the_one_function_that_decides() -> None:
     decide = cucm_certflow.core.decide.decide
-    assert cucm_certflow.testing.explorer.decide is decide  # type: ignore[attr-defined]
-    assert cucm_certflow.runner.decide is decide  # type: ignore[attr-defined]
+    assert cucm_certflow.testing.explorer.decide is decide  # type: ignore[attr-defined]  # - imported there
+    assert cucm_certflow.runner.decide is decide  # type: ignore[attr-defined]  # - imported there

@@ -75,7 +75,7 @@ class Node:
             name=str(changes.pop("name", "pub")),
             address="127.0.0.1",
             ssh_port=self.port,
-            host_key=changes.pop(  # type: ignore[arg-type]
+            host_key=changes.pop(  # type: ignore[arg-type]  # - options by name
                 "host_key", KEY.export_public_key().decode("ascii")
             ),
         )
@@ -85,9 +85,9 @@ class Node:
             account,
             clock=SystemClock(),
             breaker=breaker or Breaker(),
-            known_hosts=changes.pop("known_hosts", None),  # type: ignore[arg-type]
+            known_hosts=changes.pop("known_hosts", None),  # type: ignore[arg-type]  # - options by name
             quiet_s=0.05,
-            **changes,  # type: ignore[arg-type]
+            **changes,  # type: ignore[arg-type]  # - options by name
         )
 
     async def serve(self, process: asyncssh.SSHServerProcess[str]) -> None:

@@ -277,7 +277,7 @@ def power(
     kinds: tuple[PhoneKind, ...],
     world: World,
     index: int,
-    on: bool,  # noqa: FBT001  (a switch has two positions)
+    on: bool,  # noqa: FBT001 - a switch has two positions
 ) -> World:
     """A phone is switched off, keeping its lists, or on, whereupon it boots."""
     phone = world.phones[index]

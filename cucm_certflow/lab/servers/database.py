@@ -107,7 +107,7 @@ class Database:
         for row in rows:
             marks = ", ".join("?" * len(row))
             # A table of ours, never text from outside.
-            self._base.execute(f"insert into {table} values ({marks})", row)  # noqa: S608
+            self._base.execute(f"insert into {table} values ({marks})", row)  # noqa: S608 - our own table names
 
     def _fill_nodes(self, cluster: LabCluster) -> None:
         scenario = cluster.scenario

@@ -195,7 +195,7 @@ def _dump(data: bytes) -> list[str]:
     rows: list[str] = []
     for offset in range(0, len(data), 16):
         row = data[offset : offset + 16]
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 - ASCII
         rows.append(f"  {offset:04x}: {row.hex(' ')} [{text}]")
     return rows
 
@@ -237,7 +237,7 @@ def trust_list(
         "----------------",
         "",
         "Version:        1.2",
-        f"HeaderLength:   {int.from_bytes(data[6:8], 'big') if len(data) > 8 else 0} (BYTES)",  # noqa: PLR2004
+        f"HeaderLength:   {int.from_bytes(data[6:8], 'big') if len(data) > 8 else 0} (BYTES)",  # noqa: PLR2004 - where the header's length stands
         "",
         *_TABLE_HEAD,
         "3       SIGNERID        2       149",

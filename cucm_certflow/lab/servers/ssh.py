@@ -61,7 +61,7 @@ class SshDoor:
     def known_hosts_line(self) -> str:
         """The line for a ``known_hosts`` file."""
         public = self._host_key.export_public_key().decode().split()
-        host = self.address if self.port == 22 else f"[{self.address}]:{self.port}"  # noqa: PLR2004
+        host = self.address if self.port == 22 else f"[{self.address}]:{self.port}"  # noqa: PLR2004 - SSH's own port
         return f"{host} {public[0]} {public[1]}"
 
     async def open(self, port: int = 0) -> None:
