@@ -227,6 +227,10 @@ class Run:
         while True:
             now = self._clock.now()
             decision = decide(self.plan, self.state, self._facts, now, self._tables)
+            if self._stopped is not None and decision.command is not None:
+                # In doubt about a node or an account nothing more is sent, and nothing is intended.
+                self.outcome = Held(blocked=(_stopped_by(self._stopped),))
+                return
             if decision.record is not None:
                 await self._write(decision.record)
                 if decision.command is not None and decision.step is not None:

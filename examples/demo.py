@@ -192,12 +192,7 @@ async def story(cluster: Cluster, journal: Path) -> int:
     assert isinstance(outcome, Held), outcome
     say(f"\n  exit status would be {int(exit_of_outcome(outcome))}: {outcome}")
 
-    names = [
-        line.split(":")[0]
-        for reason in outcome.blocked
-        if reason.guard == "phones_back"
-        for line in reason.evidence
-    ]
+    names = [name for reason in outcome.blocked for name in reason.phones]
     title(f"resume, with {len(names)} phones waived by name")
     async with cluster.resume(journal=journal, waive=names, waived_by="the demonstration") as run:
         outcome = await follow(run, told)

@@ -185,6 +185,7 @@ def _phones_back(view: View) -> Blocked | None:
         source=str(_TAC) + ", P3, M4: registration complete before the next certificate; K2",
         retry_at=view.retry_at if view.now < deadline else None,
         subject=view.subject,
+        phones=tuple(names),
     )
 
 

@@ -73,6 +73,7 @@ class Blocked:
         retry_at: When it is worth looking again by itself; None if only a person or another
             step can change it.
         subject: The step or certificate that is blocked.
+        phones: Every phone that stands in the way, by name; *evidence* may name only the first.
     """
 
     guard: str
@@ -82,6 +83,7 @@ class Blocked:
     source: str = ""
     retry_at: datetime | None = None
     subject: str = ""
+    phones: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.guard}: {self.subject + ': ' if self.subject else ''}{self.detail}"]

@@ -564,12 +564,7 @@ class Explorer:
 
     def _finishes_after_waiver(self, node: Moment) -> bool:
         decision = self.decision(node)
-        missing = frozenset(
-            line.split(":")[0]
-            for blocked in decision.blocked
-            if blocked.guard == "phones_back"
-            for line in blocked.evidence
-        )
+        missing = frozenset(name for blocked in decision.blocked for name in blocked.phones)
         if not missing:
             return False
         waived = Waived(names=missing, at=_NOW)

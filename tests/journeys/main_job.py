@@ -57,12 +57,7 @@ def names_to_waive(outcome: Outcome | None) -> list[str]:
     """The phones that a held barrier names."""
     if not isinstance(outcome, Held):
         return []
-    return [
-        line.split(":")[0]
-        for reason in outcome.blocked
-        if reason.guard == "phones_back"
-        for line in reason.evidence
-    ]
+    return [name for reason in outcome.blocked for name in reason.phones]
 
 
 async def run_to_the_end(

@@ -9,13 +9,16 @@ import pytest
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CertificateMoved, CommandMoved
 from cucm_certflow.core.states import CertificateState
-from cucm_certflow.errors import RefusedError, UsageError
-from cucm_certflow.facts import ServiceStatus
+from cucm_certflow.errors import IdentityNotTrusted, RefusedError, Report, UsageError
+from cucm_certflow.facts import Fact, Query, Registrations, ServiceStatus
+from cucm_certflow.journal import Journal
+from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.observers import Held, Paused, Recorded, RegistrationsSeen, Verified
 from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
+from cucm_certflow.runner import Run
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import (
     SCENARIO,
@@ -389,3 +392,51 @@ def test_where_phones_change_their_tftp_node_tvs_is_done_in_parts_in_either_orde
             assert not any(group <= part for group in groups for part in parts)
 
     run_virtual(story)
+
+
+class Suspicious(MemoryTransport):
+    """From the first CallManager certificate on, the publisher is not who it should be."""
+
+    async def observe(self, query: Query) -> Fact:
+        new = self._cluster.certificate("pub", CertUnit.CALLMANAGER).generation > 1
+        if isinstance(query, Registrations) and new:
+            raise IdentityNotTrusted(Report(headline="pub presents another certificate"))
+        return await super().observe(query)
+
+
+def test_after_doubt_about_an_identity_nothing_more_is_sent(tmp_path: Path) -> None:
+    async def story() -> tuple[Lab, object]:
+        there = start()
+        # The doubt comes up while the proof of the regeneration is read: nothing else stands in
+        # the way of the next one.
+        policy = Policy(watch_every_s=0.3)
+        plan = make_plan(await there.cluster.discover(), units=UNITS, policy=policy)
+        transport = Suspicious(there.lab, there.clock)
+        journal = Journal.create(tmp_path / "doubt.journal", plan, at=there.clock.now())
+        async with Run(journal, transport, there.clock) as run:
+            await run.wait()
+        return there, run.outcome
+
+    there, outcome = run_virtual(story)
+    assert isinstance(outcome, Held)
+    assert [reason.guard for reason in outcome.blocked] == ["way_to_the_node"]
+    sent = executed(there.lab)
+    records = Journal.open(tmp_path / "doubt.journal")
+    records.close()
+    intended = [r for r in records.records if isinstance(r, CommandMoved) and r.edge == "intend"]
+    assert len(intended) == len(sent) == 11
+    assert sent[-1] == ("pub", "set cert regen CallManager")
+
+
+def test_a_barrier_names_every_missing_phone_however_many_they_are(tmp_path: Path) -> None:
+    text = SCENARIO.read_text().replace("count = 5\n", "count = 75\n")
+
+    async def story() -> Story:
+        return await run_to_the_end(start(Scenario.loads(text)), tmp_path / "many.journal")
+
+    told = run_virtual(story)
+    held = told.outcomes[0]
+    assert isinstance(held, Held)
+    assert len(names_to_waive(held)) == 75 + 6
+    assert "and 21 more" in held.blocked[0].evidence
+    assert isinstance(told.outcomes[-1], Verified)
