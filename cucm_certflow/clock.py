@@ -17,6 +17,10 @@ class Clock(Protocol):
         """This instant, aware, in UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds of this clock that never go back; only differences mean anything."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds* (0 or more) of this clock. Cancelling it leaves nothing."""
         ...
@@ -28,6 +32,10 @@ class SystemClock:
     def now(self) -> datetime:
         """This instant, aware, in UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's clock that never go back."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep *seconds* of real time."""
@@ -56,6 +64,10 @@ class ScaledClock:
     def now(self) -> datetime:
         """The lab's instant, aware, in UTC."""
         return self.epoch + timedelta(seconds=(time.monotonic() + self._offset_s) * self.factor)
+
+    def monotonic(self) -> float:
+        """Lab seconds that never go back."""
+        return time.monotonic() * self.factor
 
     async def sleep(self, seconds: float) -> None:
         """Sleep *seconds* of lab time."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from cucm_certflow.clock import Clock, SystemClock
+from cucm_certflow.commands import Command, ResetPhones
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
-from cucm_certflow.core.run_state import apply, begin
+from cucm_certflow.core.run_state import RunState, apply, begin
 from cucm_certflow.errors import RefusedError, Report
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.journal import Journal
@@ -28,7 +29,8 @@ class Cluster:
         transport: The way to it.
         discover: Reads everything that a plan needs; it only looks.
         clock: What runs go by.
-        prepare: Told of the plan before a run is resumed or verified; it sends nothing.
+        prepare: Told of the plan before a run is resumed or verified, and of the commands that were
+            sent by then, or may have been; it sends nothing.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Cluster:
         discover: Callable[[], Awaitable[ClusterFacts]],
         *,
         clock: Clock | None = None,
-        prepare: Callable[[Plan], None] | None = None,
+        prepare: Callable[[Plan, Sequence[Command]], None] | None = None,
     ) -> None:
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
@@ -130,7 +132,7 @@ class Cluster:
         """
         opened = Journal.open(journal)
         if self._prepare is not None:
-            self._prepare(opened.plan)
+            self._prepare(opened.plan, _sent(opened))
         try:
             return Run(
                 opened, self.transport, self.clock, waive=waive, waived_by=waived_by, resume=True
@@ -148,15 +150,31 @@ class Cluster:
         """
         opened = Journal.open(journal)
         try:
-            state = begin(opened.plan)
-            for record in opened.records:
-                state = apply(opened.plan, state, record)
+            state = _state(opened)
         finally:
             opened.close()
         if self._prepare is not None:
-            self._prepare(opened.plan)
+            self._prepare(opened.plan, _sent(opened))
         facts = await self._discover()
         return await verify_plan(opened.plan, state, facts, self.transport)
+
+
+def _state(journal: Journal) -> RunState:
+    """Where the run of *journal* stands."""
+    state = begin(journal.plan)
+    for record in journal.records:
+        state = apply(journal.plan, state, record)
+    return state
+
+
+def _sent(journal: Journal) -> tuple[Command, ...]:
+    """The commands that were sent, or may have been, in the order of the plan."""
+    state = _state(journal)
+    return tuple(
+        step.command
+        for step in journal.plan.steps
+        if state.steps[step.index].attempt and not isinstance(step.command, ResetPhones)
+    )
 
 
 class _Starting:

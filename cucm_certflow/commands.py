@@ -94,7 +94,11 @@ class ReplyKind(Enum):
 
 @attrs.frozen
 class Reply:
-    """The answer to a command: a kind, and the node's own words as evidence."""
+    """The answer to a command: a kind, and the node's own words as evidence.
+
+    ``sent`` False says that not a byte of the command left us: another way may be tried.
+    """
 
     kind: ReplyKind
     text: str = ""
+    sent: bool = True

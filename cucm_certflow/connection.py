@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
 from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.cluster import Cluster
+from cucm_certflow.commands import Command
 from cucm_certflow.core.plan import Plan
-from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.facts import ClusterFacts, NodeFacts, Phone, Query
 from cucm_certflow.inventory import Inventory
-from cucm_certflow.names import CertUnit
+from cucm_certflow.names import CertUnit, Interface, Service
 
-__all__ = ["connect"]
+if TYPE_CHECKING:
+    from cucm_certflow.transports.access import Access
+    from cucm_certflow.transports.base import Transport
+    from cucm_certflow.transports.budget import Budgets
+    from cucm_certflow.transports.record import Recorder
+    from cucm_certflow.transports.ris import RisClient
+    from cucm_certflow.transports.route import Route
+
+__all__ = ["connect", "route_to"]
 
 
 def connect(
-    inventory: Inventory, *, clock: Clock | None = None, ris_per_minute: int = 10
+    inventory: Inventory,
+    *,
+    clock: Clock | None = None,
+    budgets: Budgets | None = None,
+    interfaces: Collection[Interface] | None = None,
+    confirm: Collection[type[Query]] = (),
+    recorder: Recorder | None = None,
 ) -> Cluster:
     """Open the way to the cluster of *inventory*, as an async context manager.
 
@@ -23,43 +41,158 @@ def connect(
         inventory: Nodes, accounts, host keys.
         clock: What instants and waits go by; the machine's clock. Socket timeouts are real
             seconds whatever it says.
-        ris_per_minute: Device queries per real minute (the cluster allows 15 to all together).
+        budgets: The limits of the cluster. Give the same object to all connections to one cluster
+            on one event loop; made anew if not given.
+        interfaces: The interfaces that the site allows; those of the inventory if not given.
+        confirm: Classes of questions, for example ``{ServiceOn}``, that are asked by two ways. A
+            contradiction, and a second way that does not answer, make the answer unknown.
+        recorder: Writes the conversation down, without secrets; closed with the cluster.
     """
     # Adapters are imported when they are used: planning needs neither asyncssh nor httpx.
     from cucm_certflow.discovery import discover  # noqa: PLC0415 - see above
-    from cucm_certflow.transports.breaker import Breaker  # noqa: PLC0415 - see above
-    from cucm_certflow.transports.pins import Pins  # noqa: PLC0415 - see above
-    from cucm_certflow.transports.route import Route  # noqa: PLC0415 - see above
-    from cucm_certflow.transports.vos.ssh import VosTransport  # noqa: PLC0415 - see above
-    from cucm_certflow.transports.web import WebTransport  # noqa: PLC0415 - see above
 
     clock = clock or SystemClock()
-    breaker, pins = Breaker(), Pins()
-    vos = {
+    route = route_to(
+        inventory,
+        clock,
+        budgets=budgets,
+        interfaces=interfaces,
+        confirm=confirm,
+        recorder=recorder,
+    )
+    names = [entry.name for entry in inventory.nodes]
+
+    def found(nodes: Iterable[NodeFacts], phones: Iterable[Phone]) -> None:
+        _tell(route, tuple(nodes), phones)
+
+    async def read() -> ClusterFacts:
+        return await discover(route, names, clock, found=found)
+
+    def prepare(plan: Plan, sent: Sequence[Command]) -> None:
+        """A resumed run knows its phones and certificates from the journal."""
+        _tell(route, plan.facts.nodes, plan.facts.phones)
+        for node in plan.facts.nodes:
+            for unit in (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA):
+                if (certificate := node.certificates.get(unit)) is not None:
+                    route.pin(node.name, unit, certificate.fingerprint)
+        for command in sent:
+            route.was_sent(command)
+
+    transport: Transport = route if recorder is None else recorder.seam(route)
+    return Cluster(transport, read, clock=clock, prepare=prepare)
+
+
+def _tell(route: Route, nodes: Sequence[NodeFacts], phones: Iterable[Phone]) -> None:
+    route.know(
+        releases={node.name: node.release for node in nodes},
+        callmanagers=[node.name for node in nodes if node.runs(Service.CALLMANAGER)],
+        phones=[phone.name for phone in phones],
+    )
+
+
+def route_to(
+    inventory: Inventory,
+    clock: Clock,
+    *,
+    budgets: Budgets | None = None,
+    interfaces: Collection[Interface] | None = None,
+    confirm: Collection[type[Query]] = (),
+    recorder: Recorder | None = None,
+) -> Route:
+    """All ways to the cluster of *inventory* as one transport; as :func:`connect`."""
+    from cucm_certflow.transports.access import Access  # noqa: PLC0415 - adapters, as in connect
+    from cucm_certflow.transports.breaker import Breaker  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.budget import Budgets  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.pins import Pins  # noqa: PLC0415 - as above
+
+    access = Access(
+        inventory=inventory,
+        clock=clock,
+        pins=Pins(),
+        breaker=Breaker(),
+        budgets=budgets or Budgets(clock),
+        wire=None if recorder is None else recorder.wire,
+    )
+    allowed = frozenset(inventory.interfaces if interfaces is None else interfaces)
+    return route_over(access, allowed, confirm=confirm, recorder=recorder)
+
+
+def route_over(
+    access: Access,
+    allowed: Collection[Interface],
+    *,
+    confirm: Collection[type[Query]] = (),
+    recorder: Recorder | None = None,
+    whole_up_to: int = 2000,
+) -> Route:
+    """The *allowed* ways over *access* as one transport.
+
+    Args:
+        access: What the ways share.
+        allowed: The interfaces to use.
+        confirm: As for :func:`connect`.
+        recorder: As for :func:`connect`.
+        whole_up_to: Phones whose registrations are read whole at each look.
+    """
+    from cucm_certflow.transports.axl import AxlTransport  # noqa: PLC0415 - as in route_to
+    from cucm_certflow.transports.controlcenter import (  # noqa: PLC0415 - as above
+        ControlCenterTransport,
+    )
+    from cucm_certflow.transports.perfmon import PerfmonTransport  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.platform_rest import (  # noqa: PLC0415 - as above
+        PlatformRestTransport,
+    )
+    from cucm_certflow.transports.ris import RisClient  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.route import Route  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.tls import TlsTransport  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.trustfiles import TrustFileTransport  # noqa: PLC0415 - as above
+
+    inventory = access.inventory
+    ways: dict[Interface, Transport] = {}
+    if Interface.SSH in allowed:
+        ways[Interface.SSH] = _shells(access, recorder)
+    for way in (
+        AxlTransport,
+        ControlCenterTransport,
+        PerfmonTransport,
+        PlatformRestTransport,
+        TlsTransport,
+        TrustFileTransport,
+    ):
+        if way.interface in allowed:
+            ways[way.interface] = way(access)
+    ris: RisClient | None = None
+    if Interface.RISPORT in allowed:
+        ris = RisClient(inventory.publisher, access)
+    return Route(
+        ways,
+        ris=ris,
+        clock=access.clock,
+        pins=access.pins,
+        nodes=[node.name for node in inventory.nodes],
+        confirm=confirm,
+        whole_up_to=whole_up_to,
+    )
+
+
+def _shells(access: Access, recorder: Recorder | None) -> Transport:
+    from cucm_certflow.transports.vos.shells import Shells  # noqa: PLC0415 - as in route_to
+    from cucm_certflow.transports.vos.ssh import VosTransport  # noqa: PLC0415 - as above
+
+    inventory = access.inventory
+    shells = {
         entry.name: VosTransport(
             entry,
             entry.platform or inventory.platform,
-            clock=clock,
-            breaker=breaker,
+            clock=access.clock,
+            breaker=access.breaker,
             known_hosts=inventory.known_hosts,
             legacy_crypto=inventory.legacy_crypto,
             quiet_s=inventory.quiet_s,
+            budgets=access.budgets,
+            node_name=access.node_called,
+            hook=None if recorder is None else recorder.shell(entry),
         )
         for entry in inventory.nodes
     }
-    web = WebTransport(
-        inventory, (), clock=clock, pins=pins, breaker=breaker, ris_per_minute=ris_per_minute
-    )
-    route = Route(vos, web, pins, publisher=inventory.publisher.name)
-
-    async def read() -> ClusterFacts:
-        return await discover(route, inventory, clock)
-
-    def prepare(plan: Plan) -> None:
-        """A resumed run knows its phones and certificates from the journal."""
-        web.phone_names = [phone.name for phone in plan.facts.phones]
-        for node in plan.facts.nodes:
-            units = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA)
-            route.trust(node.name, [node.certificates.get(unit) for unit in units])
-
-    return Cluster(route, read, clock=clock, prepare=prepare)
+    return Shells(shells, publisher=inventory.publisher.name, clock=access.clock)

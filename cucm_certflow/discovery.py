@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.errors import (
-    AuthenticationFailed,
-    IdentityNotTrusted,
-    NodeError,
-    NodeUnreachable,
-    Report,
-)
+from cucm_certflow.errors import NodeUnreachable, Report
 from cucm_certflow.facts import (
     Certificate,
+    CertificateOf,
     ClusterFacts,
+    ClusterMember,
+    Interfaces,
+    InterfaceState,
     Known,
     ListView,
+    Members,
     NodeFacts,
+    Parameter,
     Phone,
+    Phones,
+    Query,
     Registration,
     Registrations,
     ServedList,
+    ServicesOn,
     ServiceState,
+    UnitsOn,
+    VersionOf,
 )
-from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit, ListKind, Product, Release, SecurityMode, Service
-from cucm_certflow.transports import queries
-from cucm_certflow.transports.route import Route
-from cucm_certflow.transports.vos.parsers import ClusterMember
+from cucm_certflow.transports.base import Transport
 
 __all__ = ["discover"]
 
-_PAGE: Final = 2000
-
+_MODE: Final = "ClusterSecurityMode"
 _UNITS: Final = (
     CertUnit.TOMCAT,
     CertUnit.TOMCAT_ECDSA,
@@ -48,10 +49,38 @@ _UNITS: Final = (
 """The kinds that plans of this version are about, or that trust lists hold."""
 
 
-async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterFacts:
+class _Reader:
+    """Asks, and writes down in words what has no answer."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.unknown: list[str] = []
+
+    async def ask(self, query: Query, what: str) -> Any:  # noqa: ANN401 - one type per class of query
+        """The value of *query*, or None after noting that *what* is unknown."""
+        fact = await self._transport.observe(query)
+        if isinstance(fact, Known):
+            return fact.value
+        self.unknown.append(f"{what}: {fact.reason}")
+        return None
+
+
+async def discover(
+    transport: Transport,
+    names: Collection[str],
+    clock: Clock,
+    *,
+    found: Callable[[Sequence[NodeFacts], Sequence[Phone]], None] | None = None,
+) -> ClusterFacts:
     """Read nodes, releases, services, certificates, lists, mode, phones and registrations.
 
     Only looks. What could not be read goes into ``unknown`` in words.
+
+    Args:
+        transport: The way to the cluster.
+        names: The nodes of the inventory, publisher first.
+        clock: Gives the facts their instant.
+        found: Told of nodes and phones before their registrations are asked for.
 
     Raises:
         AuthenticationFailed: An account was refused; nothing more was tried with it.
@@ -59,40 +88,60 @@ async def discover(route: Route, inventory: Inventory, clock: Clock) -> ClusterF
         NodeUnreachable: The publisher did not answer at all.
     """
     at = clock.now()
-    unknown: list[str] = []
-    publisher = inventory.publisher.name
-    members = {member.name: member for member in await route.vos[publisher].network_cluster()}
-    _compare(inventory, members, unknown)
-    names = [entry.name for entry in inventory.nodes if entry.name in members]
-    read = await asyncio.gather(*(_node(route, members[name], unknown) for name in names))
+    reader = _Reader(transport)
+    listed: tuple[ClusterMember, ...] = await reader.ask(Members(), "the nodes") or ()
+    if not listed:
+        raise _no_publisher(reader.unknown)
+    members = {member.name: member for member in listed}
+    _compare(names, members, reader.unknown)
+    present = [name for name in names if name in members]
+    # Certificates first: the web interfaces are asked only of nodes whose pin is known.
+    owned = await asyncio.gather(*(_certificates(reader, name) for name in present))
+    certificates = dict(zip(present, owned, strict=True))
+    read = await asyncio.gather(
+        *(_node(reader, members[name], certificates[name]) for name in present)
+    )
     nodes = [node for node in read if node is not None]
     if not any(node.is_publisher for node in nodes):
-        raise NodeUnreachable(
-            Report(
-                headline="the publisher could not be read",
-                saw="; ".join(unknown) or f"members: {', '.join(members)}",
-                left="nothing was changed",
-                next="the first node of the inventory must be the publisher",
-            )
-        )
-    await route.pin(publisher)
-    mode = await _mode(route, unknown)
-    phones, registrations = await _phones(route, members.values(), unknown)
-    nodes = list(await asyncio.gather(*(_with_lists(route, n, mode, unknown) for n in nodes)))
+        raise _no_publisher(reader.unknown or [f"members: {', '.join(members)}"])
+    mode = await _mode(reader)
+    phones: tuple[Phone, ...] | None = await reader.ask(Phones(), "the phones")
+    nodes.sort(key=lambda node: not node.is_publisher)
+    if found is not None:
+        found(nodes, phones or ())
+    registrations: Mapping[str, Registration] = {}
+    if phones is not None:
+        registrations = await reader.ask(Registrations(), "the registrations") or {}
+    nodes = list(await asyncio.gather(*(_with_lists(reader, node, mode) for node in nodes)))
+    interfaces: tuple[InterfaceState, ...] = ()
+    if transport.supports(Interfaces()):
+        interfaces = await reader.ask(Interfaces(), "the interfaces") or ()
     return ClusterFacts(
-        nodes=tuple(sorted(nodes, key=lambda node: not node.is_publisher)),
+        nodes=tuple(nodes),
         mode=mode,
-        phones=phones,
+        phones=phones or (),
         registrations=registrations,
         at=at,
-        unknown=tuple(unknown),
+        unknown=tuple(reader.unknown),
+        interfaces=interfaces,
+    )
+
+
+def _no_publisher(unknown: Sequence[str]) -> NodeUnreachable:
+    return NodeUnreachable(
+        Report(
+            headline="the publisher could not be read",
+            saw="; ".join(unknown),
+            left="nothing was changed",
+            next="the first node of the inventory must be the publisher",
+        )
     )
 
 
 def _compare(
-    inventory: Inventory, members: Mapping[str, ClusterMember], unknown: list[str]
+    names: Collection[str], members: Mapping[str, ClusterMember], unknown: list[str]
 ) -> None:
-    listed = {entry.name for entry in inventory.nodes}
+    listed = set(names)
     unknown += [
         f"{name} is a node of the cluster and is not in the inventory"
         for name in sorted(set(members) - listed)
@@ -103,88 +152,60 @@ def _compare(
     ]
 
 
-async def _node(route: Route, member: ClusterMember, unknown: list[str]) -> NodeFacts | None:
-    vos = route.vos[member.name]
+async def _certificates(reader: _Reader, name: str) -> dict[CertUnit, Certificate] | None:
+    """The identity certificates of *name*; None if one of them could not be read."""
+    own: tuple[str, ...] | None = await reader.ask(UnitsOn(name), f"{name}: its certificates")
+    if own is None:
+        return None
+    certificates: dict[CertUnit, Certificate] = {}
+    for unit in _UNITS:
+        if unit.value in own:
+            certificate = await reader.ask(CertificateOf(name, unit), f"{name}: {unit}")
+            if certificate is None:
+                return None
+            certificates[unit] = certificate
+    return certificates
+
+
+async def _node(
+    reader: _Reader, member: ClusterMember, certificates: Mapping[CertUnit, Certificate] | None
+) -> NodeFacts | None:
+    name = member.name
+    version: str | None = await reader.ask(VersionOf(name), f"{name}: its version")
+    listed: Mapping[str, ServiceState] | None = await reader.ask(
+        ServicesOn(name), f"{name}: its services"
+    )
+    if version is None or listed is None or certificates is None:
+        return None
     try:
         # 9.x does not print what a node runs; nothing is guessed.
-        product = Product(member.product)
-        release = Release.parse(await vos.version())
-        listed = await vos.services()
-        own = await vos.own_certificates()
-        certificates: dict[CertUnit, Certificate] = {}
-        for unit in _UNITS:
-            if unit.value in own:
-                certificates[unit] = await vos.certificate(unit)
-                if unit in (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA):
-                    route.trust(member.name, [certificates[unit]])
-    except (AuthenticationFailed, IdentityNotTrusted):
-        raise
-    except (NodeError, ValueError) as error:
-        saw = error.report.headline if isinstance(error, NodeError) else str(error)
-        unknown.append(f"{member.name}: {saw}")
+        product, release = Product(member.product), Release.parse(version)
+    except ValueError as error:
+        reader.unknown.append(f"{name}: {error}")
         return None
-    services: dict[Service, ServiceState] = {
-        service: listed[service.value] for service in Service if service.value in listed
-    }
     return NodeFacts(
-        name=member.name,
+        name=name,
         address=member.address,
         release=release,
         product=product,
         is_publisher=member.is_publisher and product is Product.CALLMANAGER,
         certificates=certificates,
-        services=services,
+        services={service: listed[service.value] for service in Service if service.value in listed},
     )
 
 
-async def _mode(route: Route, unknown: list[str]) -> SecurityMode:
+async def _mode(reader: _Reader) -> SecurityMode:
+    value: str | None = await reader.ask(Parameter(_MODE), "the cluster security mode")
+    if value is None:
+        return SecurityMode.MIXED
     try:
-        rows = await route.web.axl.sql(queries.CLUSTER_SECURITY_MODE)
-        return queries.mode_from_rows(rows)
-    except (AuthenticationFailed, IdentityNotTrusted):
-        raise
-    except (NodeError, LookupError, ValueError) as error:
-        unknown.append(f"the cluster security mode: {error}")
+        return SecurityMode(value)
+    except ValueError:
+        reader.unknown.append(f"the cluster security mode: expected 0 or 1, saw {value[:40]!r}")
         return SecurityMode.MIXED
 
 
-async def _read_phones(route: Route, members: Iterable[ClusterMember]) -> tuple[Phone, ...]:
-    """The phones as the database describes them, page by page: AXL refuses answers over 8 MB."""
-    names: dict[str, str] = {}
-    for member in members:
-        names |= dict.fromkeys((member.name, member.address, member.fqdn), member.name)
-    rows: list[dict[str, str]] = []
-    while True:
-        page = await route.web.axl.sql(queries.phones_page(rows[-1]["name"] if rows else "", _PAGE))
-        rows += page
-        if len(page) < _PAGE:
-            break
-    groups = await route.web.axl.sql(queries.GROUP_MEMBERS)
-    # A node that nobody knows keeps its name, and the plan is refused over it.
-    return queries.phones_from_rows(rows, groups, node_name=lambda name: names.get(name, name))
-
-
-async def _phones(
-    route: Route, members: Iterable[ClusterMember], unknown: list[str]
-) -> tuple[tuple[Phone, ...], Mapping[str, Registration]]:
-    try:
-        phones = await _read_phones(route, members)
-    except (AuthenticationFailed, IdentityNotTrusted):
-        raise
-    except (NodeError, LookupError, ValueError) as error:
-        unknown.append(f"the phones: {error}")
-        return (), {}
-    route.web.phone_names = [phone.name for phone in phones]
-    fact = await route.observe(Registrations())
-    if not isinstance(fact, Known):
-        unknown.append(f"the registrations: {fact.reason}")
-        return phones, {}
-    return phones, fact.value
-
-
-async def _with_lists(
-    route: Route, node: NodeFacts, mode: SecurityMode, unknown: list[str]
-) -> NodeFacts:
+async def _with_lists(reader: _Reader, node: NodeFacts, mode: SecurityMode) -> NodeFacts:
     if not node.runs(Service.TFTP):
         return node
     kinds: Sequence[ListKind] = (ListKind.ITL,)
@@ -192,9 +213,7 @@ async def _with_lists(
         kinds = (ListKind.ITL, ListKind.CTL)
     views: dict[ListKind, ListView | None] = {}
     for kind in kinds:
-        fact = await route.observe(ServedList(node.name, kind))
-        if isinstance(fact, Known):
-            views[kind] = fact.value
-        else:
-            unknown.append(f"the {kind.value} of {node.name}: {fact.reason}")
-    return attrs.evolve(node, itl=views.get(ListKind.ITL), ctl=views.get(ListKind.CTL))
+        views[kind] = await reader.ask(
+            ServedList(node.name, kind), f"the {kind.value} of {node.name}"
+        )
+    return attrs.evolve(node, itl=views[ListKind.ITL], ctl=views.get(ListKind.CTL))

@@ -8,6 +8,7 @@
      |   +- ScenarioError        a lab scenario is wrong
      |   +- JournalError         a journal cannot be used for this plan
      |   +- JournalInUse         another process holds the journal
+     |   +- RecordingError       a recording cannot be written or read, or is not of this talk
      +- RefusedError             our own safety rule; nothing was sent
      +- NodeError                a node, or the way to it
      |   +- NodeUnreachable      no connection, or it broke
@@ -15,6 +16,7 @@
      |   +- IdentityNotTrusted   unknown host key, or a certificate that is not the pinned one
      |   +- UnknownLayout        the node answered in a form that we cannot read
      |   +- NodeFault            the node answered with an error of its own
+     |   |   +- RoleMissing      the account lacks a role; the report names it
      |   +- RateLimited          the node asks us to come back later
      +- HeldError                a person must decide; the run stands and can be resumed
 """
@@ -37,8 +39,10 @@ __all__ = [
     "NodeFault",
     "NodeUnreachable",
     "RateLimited",
+    "RecordingError",
     "RefusedError",
     "Report",
+    "RoleMissing",
     "ScenarioError",
     "UnknownLayout",
     "UsageError",
@@ -109,6 +113,12 @@ class JournalInUse(UsageError):
     code = "CF131"
 
 
+class RecordingError(UsageError):
+    """A recording exists already, or does not read, or holds another talk. Nothing was sent."""
+
+    code = "CF140"
+
+
 class RefusedError(CertflowError):
     """A safety rule said no, with its evidence. Nothing was sent."""
 
@@ -149,6 +159,16 @@ class NodeFault(NodeError):
     """The node answered with an error of its own."""
 
     code = "CF305"
+
+
+class RoleMissing(NodeFault):
+    """The account may not do this there; nothing was done. ``role`` is what it would need."""
+
+    code = "CF307"
+
+    def __init__(self, report: Report, role: str = "") -> None:
+        super().__init__(report)
+        self.role = role
 
 
 class RateLimited(NodeError):

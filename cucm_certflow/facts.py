@@ -10,30 +10,55 @@ from typing import Any, NamedTuple
 import attrs
 
 from cucm_certflow.commands import Reply
-from cucm_certflow.names import CertUnit, ListKind, Product, Release, SecurityMode, Service
+from cucm_certflow.names import (
+    CertUnit,
+    Interface,
+    KeyAlgorithm,
+    ListKind,
+    Product,
+    Release,
+    SecurityMode,
+    Service,
+)
 
 __all__ = [
+    "CallManagerGroups",
     "Certificate",
     "CertificateOf",
     "ClusterFacts",
+    "ClusterMember",
+    "DevicePools",
     "Fact",
     "Facts",
+    "InterfaceState",
+    "Interfaces",
     "Known",
     "ListView",
+    "Members",
     "NodeFacts",
+    "Parameter",
     "Phone",
     "PhoneSecurity",
+    "Phones",
     "PresentedCertificate",
     "Query",
     "Registration",
+    "RegistrationCounts",
     "Registrations",
     "ReplyTo",
     "ServedList",
     "ServiceOn",
     "ServiceState",
     "ServiceStatus",
+    "ServicesOn",
+    "TftpCounters",
+    "TrustStore",
+    "UnitsOn",
     "Unknown",
+    "VersionOf",
     "Want",
+    "Why",
+    "reply_known",
 ]
 
 
@@ -84,8 +109,9 @@ class ServiceStatus(Enum):
 class ServiceState:
     """A service on a node.
 
-    ``started_at`` is when somebody saw it start; None when nobody did: ``utils service list``
-    does not say, so only a restart that was watched has it.
+    ``started_at`` is when it started, never later than it really did; None when nobody knows:
+    ``utils service list`` does not say, so over SSH only a restart that was watched has it. Control
+    Center says for how long a service has been up.
     """
 
     status: ServiceStatus
@@ -131,6 +157,38 @@ class Registration:
     at: datetime | None = None
 
 
+@attrs.frozen(kw_only=True)
+class ClusterMember:
+    """A node as the cluster itself lists it.
+
+    ``product`` is the cluster's own word (``callmanager``, ``cups`` …), empty where it does not say
+    (``show network cluster`` up to 9.x). On IM and Presence, ``is_publisher`` is False and
+    ``is_database_publisher`` tells. ``authenticated`` is None where nobody says.
+    """
+
+    name: str
+    address: str
+    is_publisher: bool
+    product: str = ""
+    authenticated: bool | None = None
+    fqdn: str = ""
+    is_database_publisher: bool = False
+
+
+@attrs.frozen
+class InterfaceState:
+    """Whether an interface of a node can be used, as far as was tried.
+
+    ``usable`` None means that nobody has tried. ``role`` is the role that the account lacks.
+    """
+
+    node: str
+    interface: Interface
+    usable: bool | None
+    reason: str = ""
+    role: str = ""
+
+
 # ── questions ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -144,10 +202,15 @@ class CertificateOf:
 
 @attrs.frozen(cache_hash=True)
 class ServedList:
-    """The trust list that *node*'s TFTP serves: a :class:`ListView`, or None for no file."""
+    """The trust list that *node*'s TFTP serves: a :class:`ListView`, or None for no file.
+
+    Under its plain name (``ITLFile.tlv``), or under the name that *phone* asks for
+    (``ITLSEP001122334455.tlv``).
+    """
 
     node: str
     kind: ListKind
+    phone: str = ""
 
 
 @attrs.frozen(cache_hash=True)
@@ -159,15 +222,105 @@ class ServiceOn:
 
 
 @attrs.frozen(cache_hash=True)
-class PresentedCertificate:
-    """The SHA-256 fingerprint that *node* presents on its HTTPS port 8443: a str."""
+class ServicesOn:
+    """All services of *node*: ``Mapping[str, ServiceState]`` by the name that CUCM prints."""
 
     node: str
 
 
 @attrs.frozen(cache_hash=True)
+class UnitsOn:
+    """The units that have a certificate on *node*: ``tuple[str, ...]``, named as CUCM does."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class TrustStore:
+    """What *node* trusts for *unit* (``tomcat-trust`` …): ``tuple[Certificate, ...]``."""
+
+    node: str
+    unit: CertUnit
+
+
+@attrs.frozen(cache_hash=True)
+class PresentedCertificate:
+    """The SHA-256 fingerprint that *node* presents on a TLS port: a str.
+
+    A port with certificates of both kinds presents the one whose *algorithm* is asked for. Ports:
+    8443 Tomcat, 2445 TVS, 5061 CallManager, 3804 CAPF.
+    """
+
+    node: str
+    port: int = 8443
+    algorithm: KeyAlgorithm = KeyAlgorithm.RSA
+
+
+@attrs.frozen(cache_hash=True)
 class Registrations:
-    """All phones of the cluster: ``Mapping[str, Registration]`` by device name."""
+    """Where phones are registered: ``Mapping[str, Registration]`` by device name.
+
+    With *names* these phones alone, each read now. Without, all phones of the cluster; of a large
+    one only those are read again of which something may have changed.
+    """
+
+    names: tuple[str, ...] = ()
+
+
+@attrs.frozen(cache_hash=True)
+class RegistrationCounts:
+    """How many devices of each kind *node*'s CallManager has registered: ``Mapping[str, int]``.
+
+    By the names of the counters of PerfMon's object Cisco CallManager.
+    """
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class TftpCounters:
+    """What *node*'s TFTP has served: ``Mapping[str, int]`` of the object Cisco TFTP Server."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class Members:
+    """The nodes of the cluster, as it lists them: ``tuple[ClusterMember, ...]``."""
+
+
+@attrs.frozen(cache_hash=True)
+class VersionOf:
+    """The active version of *node*: a str such as ``15.0.1.12900-234``."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class Parameter:
+    """The value of the enterprise or service parameter called *name*: a str."""
+
+    name: str
+
+
+@attrs.frozen(cache_hash=True)
+class Phones:
+    """All phones as the database describes them: ``tuple[Phone, ...]`` in order of name."""
+
+
+@attrs.frozen(cache_hash=True)
+class CallManagerGroups:
+    """Nodes in order of priority by group: ``Mapping[str, tuple[str, ...]]``."""
+
+
+@attrs.frozen(cache_hash=True)
+class DevicePools:
+    """The CallManager group of each device pool: ``Mapping[str, str]``."""
+
+
+@attrs.frozen(cache_hash=True)
+class Interfaces:
+    """Which interface of which node can be used: ``tuple[InterfaceState, ...]``."""
 
 
 @attrs.frozen(cache_hash=True)
@@ -178,7 +331,26 @@ class ReplyTo:
     attempt: int
 
 
-Query = CertificateOf | ServedList | ServiceOn | PresentedCertificate | Registrations | ReplyTo
+Query = (
+    CertificateOf
+    | ServedList
+    | ServiceOn
+    | ServicesOn
+    | UnitsOn
+    | TrustStore
+    | PresentedCertificate
+    | Registrations
+    | RegistrationCounts
+    | TftpCounters
+    | Members
+    | VersionOf
+    | Parameter
+    | Phones
+    | CallManagerGroups
+    | DevicePools
+    | Interfaces
+    | ReplyTo
+)
 
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────
@@ -193,13 +365,43 @@ class Known:
     by: str = ""
 
 
+class Why(Enum):
+    """What kind of obstacle an unanswered question met."""
+
+    NOT_ASKED = "not asked"
+    """Nobody was asked, or nobody can be."""
+
+    UNREACHABLE = "unreachable"
+    """There was no connection, or it broke."""
+
+    NOT_PERMITTED = "not permitted"
+    """The account lacks a role."""
+
+    BUSY = "busy"
+    """Too often, or too much at a time: later."""
+
+    FAULT = "fault"
+    """The node answered with an error of its own."""
+
+    UNREADABLE = "unreadable"
+    """The answer is of a form that we do not know."""
+
+    CONFLICT = "conflict"
+    """Two ways answered, and contradict each other."""
+
+
 @attrs.frozen
 class Unknown:
-    """No answer. It is never read as "no"; *reason* says why, ``conflict`` for contradictions."""
+    """No answer. It is never read as "no"; *reason* says it in words, *why* in kind.
+
+    ``role`` is the role that the account lacks, with ``Why.NOT_PERMITTED``.
+    """
 
     reason: str
     at: datetime
     by: str = ""
+    why: Why = Why.NOT_ASKED
+    role: str = ""
 
 
 Fact = Known | Unknown
@@ -259,6 +461,9 @@ class ClusterFacts:
     at: datetime
     unknown: tuple[str, ...] = ()
     """What could not be read, in words; a plan over it is refused."""
+
+    interfaces: tuple[InterfaceState, ...] = ()
+    """Which interface of which node can be used, as far as was tried."""
 
     @property
     def publisher(self) -> NodeFacts:

@@ -11,11 +11,13 @@ from typing import Any, Final, Self
 import attrs
 
 from cucm_certflow.errors import InventoryError, Report
+from cucm_certflow.names import Interface
 from cucm_certflow.secret import Secret
 
 __all__ = ["Account", "Inventory", "NodeEntry"]
 
 _DEFAULT_SSH_PORT: Final = 22
+_DEFAULT_REST_PORT: Final = 443
 
 
 @attrs.frozen
@@ -37,6 +39,7 @@ class NodeEntry:
         host_key: Its SSH host key in OpenSSH form (``ssh-rsa AAAA…``), or None to use
             *known_hosts* of the inventory.
         platform: Its platform administrator, if not the inventory's.
+        rest_port: TCP port of the platform REST interface (14 and later).
     """
 
     name: str
@@ -44,6 +47,7 @@ class NodeEntry:
     ssh_port: int = _DEFAULT_SSH_PORT
     host_key: str | None = None
     platform: Account | None = None
+    rest_port: int = _DEFAULT_REST_PORT
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +60,7 @@ class Inventory:
         known_hosts: A file in OpenSSH's format with the nodes' host keys.
         legacy_crypto: Allow the SHA-1 key exchange and MAC of releases up to 11.5.
         quiet_s: Seconds of silence before a prompt is believed; over 0.
+        interfaces: Those that the site allows; all of them by default.
     """
 
     nodes: tuple[NodeEntry, ...]
@@ -64,6 +69,7 @@ class Inventory:
     known_hosts: str | None = None
     legacy_crypto: bool = False
     quiet_s: float = 0.3
+    interfaces: frozenset[Interface] = frozenset(Interface)
 
     @property
     def publisher(self) -> NodeEntry:
@@ -102,7 +108,15 @@ class Inventory:
         top = reader.table(
             document,
             "",
-            {"nodes", "platform", "application", "known_hosts", "legacy_crypto", "quiet_s"},
+            {
+                "nodes",
+                "platform",
+                "application",
+                "known_hosts",
+                "legacy_crypto",
+                "quiet_s",
+                "interfaces",
+            },
         )
         entries = top.get("nodes")
         if not isinstance(entries, list) or not entries:
@@ -127,6 +141,7 @@ class Inventory:
             known_hosts=known_hosts,
             legacy_crypto=legacy,
             quiet_s=float(quiet_s),
+            interfaces=reader.interfaces(top.get("interfaces")),
         )
 
 
@@ -153,19 +168,38 @@ class _Reader:
             raise _wrong(f"{self._name}: {path}.{key}".replace(": .", ": "), "expected a text")
         return value
 
+    def interfaces(self, value: Any) -> frozenset[Interface]:  # noqa: ANN401 - TOML
+        if value is None:
+            return frozenset(Interface)
+        place = f"{self._name}: interfaces"
+        if not isinstance(value, list):
+            raise _wrong(place, "expected a list")
+        known = {interface.value: interface for interface in Interface}
+        for name in value:
+            if name not in known:
+                near = difflib.get_close_matches(str(name), known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise _wrong(place, f"expected one of {', '.join(known)}; saw {name!r}{hint}")
+        return frozenset(known[name] for name in value)
+
+    def port(self, table: dict[str, Any], key: str, path: str, default: int) -> int:
+        port = table.get(key, default)
+        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 1 << 16:
+            raise _wrong(f"{self._name}: {path}.{key}", f"expected a TCP port, saw {port!r}")
+        return port
+
     def node(self, value: Any, path: str) -> NodeEntry:  # noqa: ANN401 - TOML
-        table = self.table(value, path, {"name", "address", "ssh_port", "host_key", "platform"})
+        keys = {"name", "address", "ssh_port", "host_key", "platform", "rest_port"}
+        table = self.table(value, path, keys)
         name = self.text(table, "name", path, None)
         if name is None:
             raise _wrong(f"{self._name}: {path}.name", "expected the node's host name")
-        port = table.get("ssh_port", _DEFAULT_SSH_PORT)
-        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 1 << 16:
-            raise _wrong(f"{self._name}: {path}.ssh_port", f"expected a TCP port, saw {port!r}")
         platform = table.get("platform")
         return NodeEntry(
             name=name,
             address=self.text(table, "address", path, name) or name,
-            ssh_port=port,
+            ssh_port=self.port(table, "ssh_port", path, _DEFAULT_SSH_PORT),
+            rest_port=self.port(table, "rest_port", path, _DEFAULT_REST_PORT),
             host_key=self.text(table, "host_key", path, None),
             platform=None if platform is None else self.account(platform, f"{path}.platform"),
         )

@@ -21,8 +21,8 @@ from typing import Any, Final
 import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
-from cattrs.preconf.json import make_converter
 
+from cucm_certflow.codec import fact_converter, list_from_json, list_to_json
 from cucm_certflow.core.plan import CertificateKey, Plan
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import (
@@ -34,7 +34,7 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.errors import JournalError, JournalInUse, Report
 from cucm_certflow.facts import ClusterFacts, ListView
-from cucm_certflow.names import CertUnit, ListKind, Release
+from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
@@ -83,12 +83,7 @@ class Wish:
 
 
 def _converter() -> Converter:
-    converter = make_converter(forbid_extra_keys=True)
-    # Tuples with names are written as arrays; cattrs does not see through postponed annotations.
-    converter.register_unstructure_hook(Release, list)
-    converter.register_structure_hook(Release, lambda value, _: Release(*value))
-    converter.register_unstructure_hook(ListView, _list_to_json)
-    converter.register_structure_hook(ListView, lambda value, _: _list_from_json(value))
+    converter = fact_converter()
     converter.register_unstructure_hook(CertificateKey, lambda key: [key.unit.value, key.node])
     converter.register_structure_hook(
         CertificateKey, lambda value, _: CertificateKey(CertUnit(value[0]), value[1])
@@ -99,24 +94,6 @@ def _converter() -> Converter:
             make_dict_structure_fn(moved, converter, beliefs=override(omit=True)),
         )
     return converter
-
-
-def _list_to_json(view: ListView) -> list[Any]:
-    sets = [sorted(part) for part in (view.sast, view.tftp, view.ccm, view.pin)]
-    return [view.kind.value, view.signer, *sets, view.digest]
-
-
-def _list_from_json(value: Any) -> ListView:  # noqa: ANN401 - it comes from JSON
-    kind, signer, sast, tftp, ccm, pin, digest = value
-    return ListView(
-        kind=ListKind(kind),
-        signer=signer,
-        sast=frozenset(sast),
-        tftp=frozenset(tftp),
-        ccm=frozenset(ccm),
-        pin=frozenset(pin),
-        digest=digest,
-    )
 
 
 def _beliefs_to_json(beliefs: Beliefs | None) -> list[Any] | None:
@@ -135,13 +112,13 @@ def _beliefs_to_json(beliefs: Beliefs | None) -> list[Any] | None:
         ]
         for phone, belief in beliefs
     ]
-    return [[_list_to_json(view) for view in lists], classes]
+    return [[list_to_json(view) for view in lists], classes]
 
 
 def _beliefs_from_json(value: Any) -> Beliefs | None:  # noqa: ANN401 - it comes from JSON
     if value is None:
         return None
-    lists = [_list_from_json(view) for view in value[0]]
+    lists = [list_from_json(view) for view in value[0]]
 
     def view(number: int) -> ListView | None:
         return None if number < 0 else lists[number]

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "CertUnit",
+    "Interface",
+    "KeyAlgorithm",
     "ListKind",
     "Product",
     "Release",
@@ -48,6 +50,26 @@ class Service(StrEnum):
     CAPF = "Cisco Certificate Authority Proxy Function"
     DRF_MASTER = "Cisco DRF Master"
     DRF_LOCAL = "Cisco DRF Local"
+
+
+class Interface(StrEnum):
+    """A way in which a node is reached; each has its own account, limits and moods."""
+
+    SSH = "platform CLI"
+    AXL = "AXL"
+    CONTROL_CENTER = "Control Center"
+    RISPORT = "RISPort70"
+    PERFMON = "PerfMon"
+    PLATFORM_REST = "platform REST"
+    TFTP_HTTP = "HTTP 6970"
+    TLS = "TLS handshake"
+
+
+class KeyAlgorithm(Enum):
+    """Of a certificate's key: a port with two certificates presents the one that is asked for."""
+
+    RSA = "RSA"
+    EC = "EC"
 
 
 class ListKind(Enum):

@@ -221,9 +221,8 @@ async def story(cluster: Cluster, journal: Path) -> int:
 
 async def main(inventory: Path, journal: Path) -> int:
     clock = ScaledClock(LAB_SPEED)
-    per_minute = int(10 * LAB_SPEED)
     loaded = Inventory.load(inventory)
-    async with connect(loaded, clock=clock, ris_per_minute=per_minute) as cluster:
+    async with connect(loaded, clock=clock) as cluster:
         return await story(cluster, journal)
 
 

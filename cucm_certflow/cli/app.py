@@ -22,6 +22,7 @@ from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.routing import WITHOUT
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.inventory import Inventory
@@ -66,6 +67,14 @@ TvsFirstOption = Annotated[bool, typer.Option("--tvs-first", help="TVS before Ca
 BarrierOption = Annotated[
     float, typer.Option("--barrier-within", help="Seconds to wait for phones before holding.")
 ]
+RecordOption = Annotated[
+    Path | None,
+    typer.Option("--record", help="Write the conversation to a new file, without secrets."),
+]
+PseudonymsOption = Annotated[
+    bool,
+    typer.Option("--pseudonyms", help="With --record: other names for phones, users and nodes."),
+]
 JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record of the run.")]
 
 
@@ -84,6 +93,8 @@ def _with_cluster(
     work: Callable[[Cluster], Awaitable[Exit]],
     *,
     json: bool,
+    record: Path | None = None,
+    pseudonyms: bool = False,
 ) -> NoReturn:
     """Run *work* on the cluster; every error of ours becomes a message and an exit status."""
 
@@ -92,8 +103,12 @@ def _with_cluster(
             raise UsageError(Report(headline="--lab-speed must be over 0", left="nothing was sent"))
         clock: Clock = SystemClock() if speed == 1 else ScaledClock(speed)
         loaded = Inventory.load(inventory)
-        # A lab's minute is shorter: the budget of requests is one of the cluster's time.
-        async with connect(loaded, clock=clock, ris_per_minute=max(1, int(10 * speed))) as cluster:
+        recorder = None
+        if record is not None:
+            from cucm_certflow.transports.record import open_recording
+
+            recorder = open_recording(record, loaded, clock, pseudonyms=pseudonyms)
+        async with connect(loaded, clock=clock, recorder=recorder) as cluster:
             return await work(cluster)
 
     try:
@@ -146,7 +161,11 @@ def _planned(
 
 @app.command("discover")
 def discover_command(
-    inventory: InventoryOption, json: JsonOption = False, lab_speed: SpeedOption = 1.0
+    inventory: InventoryOption,
+    json: JsonOption = False,
+    lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Read nodes, certificates, services, lists and phones. Changes nothing."""
 
@@ -155,7 +174,7 @@ def discover_command(
         print(as_json(facts) if json else _facts_text(facts))
         return Exit.NODE if facts.unknown else Exit.DONE
 
-    _with_cluster(inventory, lab_speed, work, json=json)
+    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 def _facts_text(facts: ClusterFacts) -> str:
@@ -170,6 +189,11 @@ def _facts_text(facts: ClusterFacts) -> str:
         for unit, certificate in node.certificates.items():
             until = certificate.not_after.date() if certificate.not_after else "?"
             lines.append(f"  {unit:<14} {certificate.serial} until {until}")
+    for state in facts.interfaces:
+        if state.usable is False:
+            lacks = f"lacks the role {state.role}" if state.role else state.reason
+            lines.append(f"cannot be used: {state.interface} on {state.node}: {lacks}")
+            lines.append(f"  without it: {WITHOUT[state.interface]}")
     lines += [f"unknown: {text}" for text in facts.unknown]
     return "\n".join(lines)
 
@@ -184,6 +208,8 @@ def plan_command(
     barrier_within: BarrierOption = 1800.0,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Show what would be done, in which order, and why. Changes nothing."""
 
@@ -193,7 +219,7 @@ def plan_command(
         print(as_json(plan_document(plan)) if json else plan)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
-    _with_cluster(inventory, lab_speed, work, json=json)
+    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 async def _follow(run: Run, *, json: bool) -> Exit:
@@ -218,6 +244,8 @@ def run_command(
     barrier_within: BarrierOption = 1800.0,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
@@ -228,7 +256,7 @@ def run_command(
         async with cluster.run(plan, journal=journal) as run:
             return await _follow(run, json=json)
 
-    _with_cluster(inventory, lab_speed, work, json=json)
+    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("resume")
@@ -239,6 +267,8 @@ def resume_command(
     waived_by: Annotated[str, typer.Option("--waived-by", help="Who says so.")] = "",
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Go on from a journal, after a hold, an interruption or a crash."""
 
@@ -246,7 +276,7 @@ def resume_command(
         async with cluster.resume(journal=journal, waive=waive or (), waived_by=waived_by) as run:
             return await _follow(run, json=json)
 
-    _with_cluster(inventory, lab_speed, work, json=json)
+    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("verify")
@@ -255,6 +285,8 @@ def verify_command(
     journal: JournalOption,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Look once more, from the outside, at what a run was to leave. Changes nothing."""
 
@@ -263,7 +295,7 @@ def verify_command(
         print(as_json(report) if json else report)
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
-    _with_cluster(inventory, lab_speed, work, json=json)
+    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("lab")

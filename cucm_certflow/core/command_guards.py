@@ -20,7 +20,6 @@ from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     Certificate,
     CertificateOf,
-    Registrations,
     ReplyTo,
     ServiceOn,
     ServiceState,
@@ -129,9 +128,10 @@ def _service_is_up(view: View) -> Blocked | None:
 def _baseline_known(view: View) -> Blocked | None:
     command = view.step.command
     if isinstance(command, ResetPhones):
-        fact = view.get(Registrations(), since=_boots_over_at(view), changing=True)
+        called = view.registrations_of_called()
+        fact = view.get(called, since=_boots_over_at(view), changing=True)
         if isinstance(fact, Unknown):
-            return view.unknown("baseline_known", Registrations(), fact)
+            return view.unknown("baseline_known", called, fact)
         return None
     if not isinstance(command, Regenerate):
         return None

@@ -25,7 +25,6 @@ from cucm_certflow.facts import (
     CertificateOf,
     Facts,
     Known,
-    Registrations,
     Want,
 )
 from cucm_certflow.names import ListKind, Service
@@ -172,8 +171,8 @@ def _baseline(view: View) -> str:
             lists = [n.itl if command.kind is ListKind.ITL else n.ctl for n in cluster.tftp_nodes]
             return ",".join(sorted({served.signer for served in lists if served}))
         case ResetPhones():
-            # The newest registration, by the cluster's own clock: whatever is newer came after.
-            fact = view.facts.get(Registrations())
+            # The newest of these, by the cluster's own clock: whatever is newer came after.
+            fact = view.facts.get(view.registrations_of_called())
             assert isinstance(fact, Known)
             stamps = [r.at for r in fact.value.values() if r.registered and r.at is not None]
             return max(stamps).isoformat() if stamps else _FIRST

@@ -6,6 +6,15 @@ from typing import Final
 
 from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.plan import Plan, Step
+from cucm_certflow.core.routing import WAYS, WITHOUT, route_of
+from cucm_certflow.facts import (
+    CertificateOf,
+    PresentedCertificate,
+    RegistrationCounts,
+    Registrations,
+    ServedList,
+    ServiceOn,
+)
 
 __all__ = ["describe_plan"]
 
@@ -24,14 +33,16 @@ def describe_plan(plan: Plan) -> str:
         lines.append("")
         lines.append(f"window {window.number + 1}: {', '.join(window.units)}")
         lines.append(f"  why    {window.reason}")
-        rows: dict[tuple[str, str, str], list[str]] = {}
+        rows: dict[tuple[str, str, str, str], list[str]] = {}
         for step in plan.steps:
             if step.window == window.number:
-                row = (_what(step), step.row.proof.value, str(step.row.source))
+                source = str(step.row.source)
+                row = (_what(step), _by(plan, step), step.row.proof.value, source)
                 rows.setdefault(row, []).append(step.command.node)
-        for (what, proof, source), nodes in rows.items():
+        for (what, by, proof, source), nodes in rows.items():
             lines.append(f"  {what}")
             lines.append(f"    on     {', '.join(nodes)}")
+            lines.append(f"    by     {by}")
             lines.append(f"    proof  {proof}")
             lines.append(f"    source {source}")
         if any(plan.procedures[unit].moves_lists for unit in window.units):
@@ -39,6 +50,7 @@ def describe_plan(plan: Plan) -> str:
                 f"  barrier: every phone in scope {plan.policy.barrier.name.lower()} within "
                 f"{plan.policy.barrier_within_s:.0f} s, or waived by name"
             )
+    lines += _ways(plan)
     if plan.outlooks:
         lines += ["", "phones that will not simply come back:"]
         alike: dict[tuple[str, str, str, bool], list[str]] = {}
@@ -64,3 +76,39 @@ def _what(step: Step) -> str:
     if isinstance(step.command, ResetPhones):
         return f"doDeviceReset, {len(step.command.names)} phones, {step.command.names[0]} …"
     return str(step.command)
+
+
+def _by(plan: Plan, step: Step) -> str:
+    """The ways that the step's command will take, in order."""
+    facts = plan.facts
+    ways, _ = route_of(step.command, step.command.node, facts.release, facts.interfaces)
+    return ", else ".join(way.interface for way in ways) or "no way"
+
+
+_ASKED: Final = (
+    CertificateOf,
+    ServiceOn,
+    ServedList,
+    PresentedCertificate,
+    Registrations,
+    RegistrationCounts,
+)
+"""What a run asks while it goes."""
+
+
+def _ways(plan: Plan) -> list[str]:
+    """Which way each kind of question takes; and what cannot be used, why, and what that costs."""
+    facts = plan.facts
+    if not plan.steps or not facts.interfaces:
+        return []
+    lines = ["", "ways:"]
+    for kind in _ASKED:
+        ways = [w.interface for w in WAYS[kind] if w.since <= facts.release.short]
+        usable = [w for w in ways if any(s.interface is w and s.usable for s in facts.interfaces)]
+        lines.append(f"  {kind.__name__:<22} {', else '.join(usable or ways)}")
+    for state in facts.interfaces:
+        if state.usable is False:
+            why = f"lacks the role {state.role}" if state.role else state.reason
+            lines.append(f"  {state.interface} on {state.node} cannot be used: {why}")
+            lines.append(f"    without  {WITHOUT[state.interface]}")
+    return lines

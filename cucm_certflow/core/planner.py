@@ -65,10 +65,10 @@ def make_plan(
         else:
             tables[unit] = table
     trust, trust_refusals = trust_of(facts, trust_policy(policy, facts.release))
-    classes: dict[PhoneClass, tuple[str, ...]] = {}
+    alike: dict[PhoneClass, list[str]] = {}
     for phone in sorted(facts.phones, key=lambda phone: phone.name):
-        key = phone_class(phone)
-        classes[key] = (*classes.get(key, ()), phone.name)
+        alike.setdefault(phone_class(phone), []).append(phone.name)
+    classes = {phone: tuple(names) for phone, names in alike.items()}
     refusals += trust_refusals + _fact_refusals(facts, tables, classes)
     if refusals:
         made: tuple[PlannedWindow, ...] = ()

@@ -17,7 +17,6 @@ from cucm_certflow.facts import (
     PresentedCertificate,
     Query,
     Registration,
-    Registrations,
     ServedList,
     ServiceOn,
     ServiceState,
@@ -187,9 +186,10 @@ def _https_presents(view: View) -> Shown:
 def _phones_called(view: View) -> Shown:
     command = view.command()
     assert isinstance(command, ResetPhones)
-    fact = view.get(Registrations(), since=view.progress.intended_at, changing=True)
+    called = view.registrations_of_called()
+    fact = view.get(called, since=view.progress.intended_at, changing=True)
     if isinstance(fact, Unknown):
-        return _unseen(Registrations(), fact)
+        return _unseen(called, fact)
     table: Mapping[str, Registration] = fact.value
     baseline = datetime.fromisoformat(view.progress.baseline)
     waiting = [

@@ -18,6 +18,7 @@ from cucm_certflow.facts import (
     Known,
     ListView,
     Query,
+    Registrations,
     ServedList,
     Unknown,
     Want,
@@ -237,6 +238,12 @@ class View:
             names = tuple(n for n in command.names if n not in self.state.waived)
             return ResetPhones(command.node, names)
         return command
+
+    def registrations_of_called(self) -> Registrations:
+        """The question about the phones that the step would reset now, each of them read anew."""
+        command = self.command()
+        assert isinstance(command, ResetPhones)
+        return Registrations(command.names)
 
     # ── other steps ───────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,7 +11,8 @@ from typing import Final, NamedTuple
 import attrs
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.facts import Registration, ServiceState, ServiceStatus
+from cucm_certflow.facts import PhoneSecurity, Registration, ServiceState, ServiceStatus
+from cucm_certflow.lab.counters import TftpCounters
 from cucm_certflow.lab.faults import Faults
 from cucm_certflow.lab.phones_in_time import PhonesInTime
 from cucm_certflow.lab.physics import actions
@@ -24,7 +26,8 @@ __all__ = ["Executed", "LabCluster"]
 _STOPPING_AFTER: Final = 0.02
 _STOPPED_AFTER: Final = 0.25
 _STARTING_AFTER: Final = 0.35
-"""Shares of a restart after which each state shows: the lab's invention."""
+"""Shares of a restart after which each state shows, and in which a stop ends or a start begins: the
+lab's invention."""
 
 _NETWORK_SERVICE_UP: Final = timedelta(days=30)
 
@@ -39,9 +42,17 @@ class Executed(NamedTuple):
 
 @attrs.define(eq=False)
 class _Process:
+    """``turn`` counts the commands about it, so that an old one's events are void.
+
+    ``is_commanded``: somebody stopped it. ``shown`` is for what the physics does not follow: the
+    certificate that it started with.
+    """
+
     status: ServiceStatus
     started_at: datetime
-    restart: int = 0
+    turn: int = 0
+    is_commanded: bool = False
+    shown: Cert | None = None
 
 
 class LabCluster:
@@ -64,6 +75,7 @@ class LabCluster:
         self.kinds: Final = tuple(phone.kind for phone in self.phones)
         self.faults: Final = Faults(scenario.faults)
         self._log: list[Executed] = []
+        self._times: Counter[tuple[str, str]] = Counter()
         agenda = Agenda(clock)
         self.began: Final = agenda.now
         self._stage = Stage(
@@ -80,6 +92,8 @@ class LabCluster:
             for node in scenario.nodes
             for service in self.activated(node.name)
         }
+        for (node_name, service), process in self._processes.items():
+            process.shown = self._capf_of(node_name, service)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────
 
@@ -132,13 +146,33 @@ class LabCluster:
         self._stage.agenda.catch_up()
         return self._phones.registrations()
 
+    def registration(self, name: str) -> Registration:
+        """Of one phone, as :meth:`registrations` has it, without looking at the others.
+
+        Raises:
+            ValueError: no phone is called that.
+        """
+        self._stage.agenda.catch_up()
+        return self._phones.registration(self._phones.index_of(name))
+
+    def nodes_left(self, name: str) -> Mapping[str, datetime]:
+        """The nodes that the phone was registered with and is no longer, and when it left each.
+
+        Raises:
+            ValueError: no phone is called that.
+        """
+        self._stage.agenda.catch_up()
+        return self._phones.nodes_left(self._phones.index_of(name))
+
     def phone(self, name: str) -> Phone:
         """What the phone called *name* holds: for tests, no node could tell.
 
         Raises:
             ValueError: there is none.
         """
-        return self.world.phones[self._phones.index_of(name)]
+        index = self._phones.index_of(name)
+        self._stage.agenda.catch_up()
+        return self._stage.phone(index)
 
     def certificate(self, node: str, unit: CertUnit) -> Cert:
         """The certificate of *unit* that *node* holds; ITLRecovery may be the publisher's.
@@ -153,18 +187,62 @@ class LabCluster:
         if not self.layout.has(unit, owner):
             message = f"{node} has no {unit.value} certificate"
             raise ValueError(message)
-        return self.world.current(unit, owner)
+        return self._scenery().current(unit, owner)
 
     def served(self, node: str, kind: ListKind) -> TrustList | None:
         """The list that *node* serves; None if there is no file, or no TFTP that would serve it."""
-        world = self.world
+        world = self._scenery()
         if not self.is_up(node, Service.TFTP):
             return None
         return world.itl_of(node) if kind is ListKind.ITL else world.ctl_of(node)
 
     def presented_tomcat(self, node: str) -> Cert | None:
         """The certificate on port 8443 of *node*; None if nobody answers there."""
-        return self.world.presents(CertUnit.TOMCAT, node) if self.is_web_up(node) else None
+        return self.presented(node, CertUnit.TOMCAT)
+
+    def presented(self, node: str, unit: CertUnit) -> Cert | None:
+        """What the process that *unit* belongs to shows on its port of *node*.
+
+        It is what the process started with, regenerated since or not. None if nobody answers, and
+        for a unit that no process of the lab shows.
+        """
+        match unit:
+            case CertUnit.TOMCAT:
+                shown = self._scenery().presents(unit, node) if self.is_web_up(node) else None
+            case CertUnit.TVS | CertUnit.CALLMANAGER:
+                service = Service.TVS if unit is CertUnit.TVS else Service.CALLMANAGER
+                shown = self._scenery().presents(unit, node) if self.is_up(node, service) else None
+            case CertUnit.CAPF:
+                is_up = self.is_up(node, Service.CAPF)
+                shown = self._processes[node, Service.CAPF].shown if is_up else None
+            case _:
+                shown = None
+        return shown
+
+    def is_commanded_out(self, node: str, service: Service) -> bool:
+        """Whether *service* is stopped on *node* because somebody commanded it."""
+        self._stage.agenda.catch_up()
+        process = self._processes.get((node, service))
+        return (
+            process is not None and process.is_commanded and process.status is ServiceStatus.STOPPED
+        )
+
+    def registered_with(self, node: str) -> Mapping[PhoneSecurity, int]:
+        """How many phones of each security mode are registered with *node*.
+
+        It costs the same however many phones there are.
+        """
+        self._stage.agenda.catch_up()
+        return self._phones.registered_with(node)
+
+    def tftp_counters(self, node: str) -> TftpCounters:
+        """What Cisco Tftp of *node* has counted since it started; for whoever serves files, too.
+
+        Raises:
+            KeyError: Cisco Tftp is not activated there.
+        """
+        self._stage.agenda.catch_up()
+        return self._stage.tftp[node]
 
     # ── changing ──────────────────────────────────────────────────────────────────────────
 
@@ -189,22 +267,64 @@ class LabCluster:
         Raises:
             ValueError: the service is not activated there; nothing is done.
         """
-        process = self._processes.get((node, service))
-        if process is None:
-            message = f"{service.value} is not activated on {node}"
-            raise ValueError(message)
-        timing = self._stage.timing
-        length = self._take(
-            node, f"utils service restart {service.value}", timing.restart_of(service)
+        process = self._process(node, service)
+        whole = self._stage.timing.restart_of(service)
+        length = self._take(node, f"utils service restart {service.value}", whole)
+        self._turns(
+            node,
+            service,
+            process,
+            (length * _STOPPING_AFTER, self._stopping),
+            (length * _STOPPED_AFTER, self._stopped),
+            (length * _STARTING_AFTER, self._starting),
+            (length, self._started),
         )
-        process.restart += 1
-        for share, turn in (
-            (_STOPPING_AFTER, self._stopping),
-            (_STOPPED_AFTER, self._stopped),
-            (_STARTING_AFTER, self._starting),
-            (1.0, self._started),
-        ):
-            self._stage.after(length * share, partial(turn, node, service, process.restart))
+        return self._stage.now + length
+
+    def begin_stop(self, node: str, service: Service) -> datetime:
+        """Stop *service* until somebody starts it; returns when it is stopped.
+
+        It takes the part of a restart in which the service stops.
+
+        Raises:
+            ValueError: the service is not activated there, or is stopped already; nothing is done.
+        """
+        process = self._process(node, service)
+        if process.status is ServiceStatus.STOPPED:
+            message = f"{service.value} is stopped on {node}"
+            raise ValueError(message)
+        whole = self._stage.timing.restart_of(service)
+        length = self._take(node, f"utils service stop {service.value}", whole * _STOPPED_AFTER)
+        self._turns(
+            node,
+            service,
+            process,
+            (length * _STOPPING_AFTER, self._stopping),
+            (length, self._stopped_for_good),
+        )
+        return self._stage.now + length
+
+    def begin_start(self, node: str, service: Service) -> datetime:
+        """Start *service* that is stopped; returns when it runs.
+
+        It takes the part of a restart in which the service starts.
+
+        Raises:
+            ValueError: the service is not activated there, or runs already; nothing is done.
+        """
+        process = self._process(node, service)
+        if process.status is ServiceStatus.STARTED:
+            message = f"{service.value} runs on {node}"
+            raise ValueError(message)
+        whole = self._stage.timing.restart_of(service) * (1 - _STARTING_AFTER)
+        length = self._take(node, f"utils service start {service.value}", whole)
+        self._turns(
+            node,
+            service,
+            process,
+            (length * _STOPPING_AFTER, self._starting),
+            (length, self._started),
+        )
         return self._stage.now + length
 
     def begin_ctl_update(self, node: str) -> datetime:
@@ -277,67 +397,99 @@ class LabCluster:
         self._log.append(Executed(self._stage.now, node, text))
         if not seconds:
             return timedelta(0)
-        times = sum(1 for entry in self._log if entry.node == node and entry.text == text)
-        return self._stage.about(f"{node} {text} {times}", seconds)
+        self._times[node, text] += 1
+        return self._stage.about(f"{node} {text} {self._times[node, text]}", seconds)
+
+    def _scenery(self) -> World:
+        """The world as of now, without its phones."""
+        self._stage.agenda.catch_up()
+        return self._stage.scenery
+
+    def _process(self, node: str, service: Service) -> _Process:
+        self._stage.agenda.catch_up()
+        process = self._processes.get((node, service))
+        if process is None:
+            message = f"{service.value} is not activated on {node}"
+            raise ValueError(message)
+        return process
+
+    def _turns(
+        self,
+        node: str,
+        service: Service,
+        process: _Process,
+        *turns: tuple[timedelta, Callable[[str, Service], None]],
+    ) -> None:
+        """Let *turns* happen, each so long from now, unless a later command comes in between."""
+        process.turn += 1
+
+        def turn(number: int, action: Callable[[str, Service], None]) -> None:
+            if process.turn == number:
+                action(node, service)
+
+        for delay, action in turns:
+            self._stage.after(delay, partial(turn, process.turn, action))
 
     def _regenerated(self, node: str, unit: CertUnit) -> None:
         stage = self._stage
-        stage.world = actions.regenerate(self.layout, stage.world, unit, node)
+        stage.scenery = actions.regenerate(self.layout, stage.scenery, unit, node)
         if unit is CertUnit.TVS and self.layout.variant.tvs_restarts_itself:
             self._processes[node, Service.TVS].started_at = stage.now
 
-    def _stopping(self, node: str, service: Service, restart: int) -> None:
-        process = self._processes[node, service]
-        if process.restart != restart:
-            return
-        process.status = ServiceStatus.STOPPING
+    def _stopping(self, node: str, service: Service) -> None:
+        self._processes[node, service].status = ServiceStatus.STOPPING
         if self.layout.runs(service, node):
-            stage, phones = self._stage, self._stage.world.phones
-            after = actions.stop(self.layout, stage.world, service, node, self.kinds)
-            stage.world = after._replace(phones=phones)  # these take their time
+            stage = self._stage
+            stage.scenery = actions.stop(self.layout, stage.scenery, service, node)
         if service is Service.CALLMANAGER:
-            self._phones.callmanager_stopped(node)
+            self._phones.callmanager_stopped(node)  # these take their time
 
-    def _stopped(self, node: str, service: Service, restart: int) -> None:
-        if self._processes[node, service].restart == restart:
-            self._processes[node, service].status = ServiceStatus.STOPPED
+    def _stopped(self, node: str, service: Service) -> None:
+        self._processes[node, service].status = ServiceStatus.STOPPED
 
-    def _starting(self, node: str, service: Service, restart: int) -> None:
-        if self._processes[node, service].restart == restart:
-            self._processes[node, service].status = ServiceStatus.STARTING
+    def _stopped_for_good(self, node: str, service: Service) -> None:
+        self._stopped(node, service)
+        self._processes[node, service].is_commanded = True
 
-    def _started(self, node: str, service: Service, restart: int) -> None:
-        process = self._processes[node, service]
-        if process.restart != restart:
-            return
-        stage = self._stage
+    def _starting(self, node: str, service: Service) -> None:
+        self._processes[node, service].status = ServiceStatus.STARTING
+
+    def _started(self, node: str, service: Service) -> None:
+        stage, process = self._stage, self._processes[node, service]
         process.status, process.started_at = ServiceStatus.STARTED, stage.now
+        process.is_commanded, process.shown = False, self._capf_of(node, service)
         if self.layout.runs(service, node):
-            phones = stage.world.phones
-            after = actions.restart(self.layout, stage.world, service, node, self.kinds)
-            stage.world = after._replace(phones=phones)  # these take their time
+            stage.scenery = actions.restart(self.layout, stage.scenery, service, node)
         if service is Service.CALLMANAGER:
-            self._phones.callmanager_started(node)
+            self._phones.callmanager_started(node)  # these take their time
+        if service is Service.TFTP:
+            stage.tftp[node] = TftpCounters()
         front = self._processes.get((node, Service.HAPROXY))
         if service is Service.TOMCAT and front is not None:
             front.started_at = stage.now  # web-apis.md §2: restarts with Tomcat
 
+    def _capf_of(self, node: str, service: Service) -> Cert | None:
+        """What CAPF that starts now will show; None for other services."""
+        if service is not Service.CAPF or not self.layout.has(CertUnit.CAPF, node):
+            return None
+        return self._stage.scenery.current(CertUnit.CAPF, node)
+
     def _spread(self, kind: ListKind, change: Callable[..., World]) -> None:
         """The command is done: each TFTP node takes its list from it after its own lag."""
-        done = change(self.layout, self._stage.world)
+        done = change(self.layout, self._stage.scenery)
         for node in self.layout.tftp_nodes:
             served = done.itl_of(node) if kind is ListKind.ITL else done.ctl_of(node)
             lag = timedelta(seconds=self._stage.timing.lag_of(node))
             self._stage.after(lag, partial(self._serve, node, kind, served))
 
     def _serve(self, node: str, kind: ListKind, served: TrustList | None) -> None:
-        world = self._stage.world
+        world = self._stage.scenery
         if kind is ListKind.CTL:
             ctl = tuple((name, served if name == node else old) for name, old in world.ctl)
-            self._stage.world = world._replace(ctl=ctl)
+            self._stage.scenery = world._replace(ctl=ctl)
         elif served is not None:
             itl = tuple((name, served if name == node else old) for name, old in world.itl)
-            self._stage.world = world._replace(itl=itl)
+            self._stage.scenery = world._replace(itl=itl)
 
     def _check_publisher(self, node: str) -> None:
         if node != self.layout.publisher:

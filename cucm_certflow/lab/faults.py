@@ -1,4 +1,4 @@
-"""Which command, or look, a scenario's faults strike: each fault strikes once."""
+"""Which command, or look, a scenario's faults strike: each fault once, or ``times`` times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Faults:
             if spec.node not in (None, node) or not _begins(text, spec.command):
                 continue
             self._counts[index] += 1
-            if self._counts[index] == spec.nth and struck is None:
+            if 0 <= self._counts[index] - spec.nth < spec.times and struck is None:
                 struck = spec
         return struck
 

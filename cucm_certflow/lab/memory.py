@@ -22,28 +22,43 @@ from cucm_certflow.commands import (
     UpdateCtl,
 )
 from cucm_certflow.facts import (
+    CallManagerGroups,
     CertificateOf,
     ClusterFacts,
+    ClusterMember,
+    DevicePools,
     Fact,
+    Interfaces,
+    InterfaceState,
     Known,
+    Members,
+    Parameter,
+    Phones,
     PresentedCertificate,
     Query,
+    RegistrationCounts,
     Registrations,
     ReplyTo,
     ServedList,
     ServiceOn,
+    ServicesOn,
     ServiceState,
     ServiceStatus,
+    TftpCounters,
+    TrustStore,
+    UnitsOn,
     Unknown,
+    VersionOf,
+    Why,
 )
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
-from cucm_certflow.names import ListKind, Service
+from cucm_certflow.names import CertUnit, Interface, ListKind, Service
 
 __all__ = ["MemoryTransport"]
 
-_CLI: Final = "platform CLI"
+_CLI: Final = Interface.SSH
 _NOTHING_CAME: Final = "the connection broke before anything came back"
 
 
@@ -72,9 +87,20 @@ class MemoryTransport:
 
     def supports(self, what: Query | Command) -> bool:
         """Whether *what* is about a node of the cluster; all but :class:`ReplyTo` can be asked."""
-        if isinstance(what, Registrations):
+        about_cluster = (
+            Registrations,
+            Members,
+            Parameter,
+            Phones,
+            CallManagerGroups,
+            DevicePools,
+            Interfaces,
+        )
+        if isinstance(what, about_cluster):
             return True
-        return not isinstance(what, ReplyTo) and what.node in self._names()
+        if isinstance(what, ReplyTo | TrustStore):  # the physics has no trust stores
+            return False
+        return what.node in self._names()
 
     # ── looking ───────────────────────────────────────────────────────────────────────────
 
@@ -90,26 +116,47 @@ class MemoryTransport:
         fault = self._cluster.faults.strike(node, text)
         if fault is not None:
             self._sessions.discard(node)
-            return Unknown(f"{text} on {node}: {_words_of(fault)}", at, by)
+            return Unknown(
+                f"{text} on {node}: {_words_of(fault)}",
+                at,
+                by,
+                _WHY.get(fault.kind, Why.UNREADABLE),
+            )
         try:
             return Known(self._seen(query), at, by)
         except _Unseen as error:
-            return Unknown(str(error), at, by)
+            return Unknown(str(error), at, by, Why.UNREACHABLE)
 
     def _asked(self, query: Query) -> tuple[str, str, str]:
         """Which node is asked, with which words, by which way."""
+        publisher = self._cluster.layout.publisher
         match query:
             case CertificateOf(node, unit):
                 return node, f"show cert own {unit.value}", _CLI
             case ServedList(node, kind):
-                return node, f"show {kind.value.lower()}", "HTTP 6970"
+                return node, f"show {kind.value.lower()}", Interface.TFTP_HTTP
             case ServiceOn(node):
                 return node, "utils service list", _CLI
-            case PresentedCertificate(node):
-                return node, "https 8443", "TLS 8443"
+            case PresentedCertificate(node, port):
+                words = "https 8443" if port == _TOMCAT_PORT else f"tls {port}"
+                return node, words, Interface.TLS
             case Registrations():
-                return self._cluster.layout.publisher, "selectCmDeviceExt", "RISPort70"
-            case ReplyTo():
+                return publisher, "selectCmDeviceExt", Interface.RISPORT
+            case ServicesOn(node):
+                return node, "utils service list", _CLI
+            case UnitsOn(node):
+                return node, "show cert list own", _CLI
+            case VersionOf(node):
+                return node, "show version active", _CLI
+            case Members():
+                return publisher, "show network cluster", _CLI
+            case Parameter() | Phones() | CallManagerGroups() | DevicePools():
+                return publisher, "executeSQLQuery", Interface.AXL
+            case RegistrationCounts() | TftpCounters():
+                return publisher, "perfmonCollectCounterData", Interface.PERFMON
+            case Interfaces():
+                return publisher, "interfaces", "lab"
+            case ReplyTo() | TrustStore():
                 raise AssertionError(query)
 
     def _seen(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
@@ -127,20 +174,87 @@ class MemoryTransport:
                 return None if served is None else list_view(served)
             case ServiceOn(node, service):
                 return self._service(node, service)
-            case PresentedCertificate(node):
-                presented = self._cluster.presented_tomcat(node)
-                if presented is None:
-                    message = f"nobody answers on port 8443 of {node}"
+            case PresentedCertificate(node, port):
+                return self._presented(node, port)
+            case Registrations(names):
+                self._check_web()
+                table = self._cluster.registrations()
+                return {name: table[name] for name in names if name in table} if names else table
+            case ServicesOn(node):
+                activated = self._cluster.activated(node)
+                return {each.value: self._service(node, each) for each in activated}
+            case UnitsOn(node):
+                return _units(self._cluster, node)
+            case VersionOf():
+                return str(self._cluster.scenario.release)
+            case Members():
+                return tuple(
+                    ClusterMember(
+                        name=node.name,
+                        address=node.address,
+                        is_publisher=node.publisher,
+                        product=node.product.value,
+                        authenticated=True,
+                        is_database_publisher=node.publisher,
+                    )
+                    for node in self._cluster.scenario.nodes
+                )
+            case _:
+                return self._seen_over_the_web(query)
+
+    def _seen_over_the_web(self, query: Query) -> Any:  # noqa: ANN401 - as _seen
+        self._check_web()
+        cluster = self._cluster
+        match query:
+            case Parameter("ClusterSecurityMode"):
+                return cluster.scenario.mode.value
+            case Parameter(name):
+                message = f"the lab has no parameter {name}"
+                raise _Unseen(message)
+            case Phones():
+                devices = (phone.device for phone in cluster.phones)
+                return tuple(sorted(devices, key=lambda device: device.name))
+            case CallManagerGroups():
+                groups = dict.fromkeys(phone.device.group for phone in cluster.phones)
+                return {f"CMG_{number}": group for number, group in enumerate(groups, 1)}
+            case DevicePools():
+                groups = dict.fromkeys(phone.device.group for phone in cluster.phones)
+                return {f"DP_{number}": f"CMG_{number}" for number, _ in enumerate(groups, 1)}
+            case RegistrationCounts(node):
+                if not cluster.is_up(node, Service.CALLMANAGER):
+                    message = f"{node} runs no Cisco CallManager"
                     raise _Unseen(message)
-                return str(presented)
-            case Registrations():
-                publisher = self._cluster.layout.publisher
-                if not self._cluster.is_web_up(publisher):
-                    message = f"nobody answers on port 8443 of {publisher}"
-                    raise _Unseen(message)
-                return self._cluster.registrations()
-            case ReplyTo():
+                table = cluster.registrations().values()
+                return {"RegisteredHardwarePhones": sum(each.node == node for each in table)}
+            case TftpCounters(node):
+                message = f"the lab in memory does not count what {node} serves"
+                raise _Unseen(message)
+            case Interfaces():
+                return tuple(
+                    InterfaceState(node, interface, usable=True)
+                    for node in self._names()
+                    for interface in Interface
+                )
+            case _:
                 raise AssertionError(query)
+
+    def _check_web(self) -> None:
+        publisher = self._cluster.layout.publisher
+        if not self._cluster.is_web_up(publisher):
+            message = f"nobody answers on port 8443 of {publisher}"
+            raise _Unseen(message)
+
+    def _presented(self, node: str, port: int) -> str:
+        cluster, unit = self._cluster, _BEHIND.get(port)
+        presented = None
+        if unit is CertUnit.TOMCAT:
+            presented = cluster.presented_tomcat(node)
+        elif unit is not None and cluster.is_up(node, _SERVED_BY[unit]):
+            presented = cluster.world.presents(unit, node)
+        if presented is None:
+            message = f"nobody answers on port {port} of {node}"
+            raise _Unseen(message)
+        return str(presented)
 
     def _service(self, node: str, service: Service) -> ServiceState:
         state = self._cluster.service_state(node, service)
@@ -247,8 +361,8 @@ class MemoryTransport:
 
                 self._cluster.later(fault.late_s, come)
                 return Reply(ReplyKind.LOST, _NOTHING_CAME)
-            case FaultKind.LOST_REPLY | FaultKind.UNKNOWN_LAYOUT:
-                return None
+            case _:  # the web's: what is not done is answered with a no
+                return None if fault.kind.is_done else Reply(ReplyKind.REFUSED, _words_of(fault))
 
     async def _reset(self, command: ResetPhones) -> Reply:
         """One ``doDeviceReset`` after the other, as long as the publisher's Tomcat answers."""
@@ -325,6 +439,30 @@ class MemoryTransport:
             await self._clock.sleep(left)
 
 
+_TOMCAT_PORT: Final = 8443
+_BEHIND: Final[Mapping[int, CertUnit]] = {
+    _TOMCAT_PORT: CertUnit.TOMCAT,
+    2445: CertUnit.TVS,
+    5061: CertUnit.CALLMANAGER,
+}
+"""Whose certificate a port presents."""
+
+_SERVED_BY: Final[Mapping[CertUnit, Service]] = {
+    CertUnit.TVS: Service.TVS,
+    CertUnit.CALLMANAGER: Service.CALLMANAGER,
+}
+
+
+def _units(cluster: LabCluster, node: str) -> tuple[str, ...]:
+    """The units that have a certificate on *node*."""
+    found: list[str] = []
+    for unit in CertUnit:
+        with contextlib.suppress(ValueError):
+            cluster.certificate(node, unit)
+            found.append(unit.value)
+    return tuple(found)
+
+
 class _Unseen(Exception):
     """There is no answer, and this is why."""
 
@@ -332,6 +470,15 @@ class _Unseen(Exception):
 _WORDS: Final[Mapping[FaultKind, str]] = {
     FaultKind.REFUSED: "The command was refused by a fault of the scenario",
     FaultKind.UNKNOWN_LAYOUT: "%% 4711 unbekannte Ausgabe %%",
+}
+
+
+_WHY: Final[Mapping[FaultKind, Why]] = {
+    FaultKind.LOST_REPLY: Why.UNREACHABLE,
+    FaultKind.LOST_COMMAND: Why.UNREACHABLE,
+    FaultKind.LATE: Why.UNREACHABLE,
+    FaultKind.UNKNOWN_LAYOUT: Why.UNREADABLE,
+    FaultKind.REFUSED: Why.FAULT,
 }
 
 

@@ -7,13 +7,14 @@ section 8).
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import attrs
 
-from cucm_certflow.facts import Registration
+from cucm_certflow.facts import PhoneSecurity, Registration
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.phones import can_register, home
 from cucm_certflow.lab.physics.world import Phone
@@ -35,6 +36,7 @@ class _Life:
     reset_waits: bool = False
     moves: int = 0
     retries: int = 0
+    left: dict[str, datetime] = attrs.field(factory=dict)
 
 
 class PhonesInTime:
@@ -46,14 +48,33 @@ class PhonesInTime:
         self._index = {name: index for index, name in enumerate(self._names)}
         self._lives = tuple(_Life() for _ in phones)
         self._table: dict[str, Registration] = {}
+        self._is_seen = False
+        self._security = tuple(phone.device.security for phone in phones)
+        self._counts: dict[str, Counter[PhoneSecurity]] = defaultdict(Counter)
         for index, phone in enumerate(phones):
             self._begin(index, phone)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────
 
     def registrations(self) -> Mapping[str, Registration]:
-        """Where every phone is registered, as of now."""
-        return dict(self._table)
+        """Where every phone is registered, as of now: what is given away does not change later.
+
+        It is copied when the next phone moves, so that looking costs nothing while nothing happens.
+        """
+        self._is_seen = True
+        return self._table
+
+    def registration(self, index: int) -> Registration:
+        """Where one phone is registered, as of now."""
+        return self._table[self._names[index]]
+
+    def nodes_left(self, index: int) -> Mapping[str, datetime]:
+        """The nodes that one phone was registered with and is no longer, and when it left each."""
+        return dict(self._lives[index].left)
+
+    def registered_with(self, node: str) -> Mapping[PhoneSecurity, int]:
+        """How many phones of each security mode are registered with *node*, as of now."""
+        return dict(self._counts[node]) if node in self._counts else {}
 
     def index_of(self, name: str) -> int:
         """The place of the phone called *name*.
@@ -87,7 +108,7 @@ class PhonesInTime:
             return self._stage.now
         life.visit += 1
         life.is_booting = life.in_call = life.reset_waits = False
-        self._put(index, phone._replace(on=on, registered=False))
+        self._stage.put(index, phone._replace(on=on, registered=False))
         self._show(index, "")
         return self._boot(index, life.visit) if on else self._stage.now
 
@@ -117,11 +138,11 @@ class PhonesInTime:
     def _begin(self, index: int, phone: LabPhone) -> None:
         stage, life = self._stage, self._lives[index]
         is_on = phone.state is not PhoneState.OFF
-        self._put(index, self._phone(index)._replace(on=is_on, registered=False))
+        self._stage.put(index, self._phone(index)._replace(on=is_on, registered=False))
         self._show(index, "")
         if is_on and self._can_register(index):
             before = self._draw(index, "past", (3_600.0, 864_000.0))
-            self._put(index, self._phone(index)._replace(registered=True))
+            self._stage.put(index, self._phone(index)._replace(registered=True))
             self._show(index, phone.kind.group[0], since=stage.now - before)
         if phone.state is PhoneState.IN_A_CALL:
             life.in_call = True
@@ -160,12 +181,16 @@ class PhonesInTime:
         kind, timing = stage.kinds[index], stage.timing
         if choice < len(kind.tftp):
             node = kind.tftp[choice]
-            if not stage.world.up(Service.TFTP, node):
+            if not stage.scenery.up(Service.TFTP, node):
                 wait = timedelta(seconds=timing.tftp_timeout_s)
                 stage.after(wait, partial(self._load, index, visit, choice + 1))
                 return
-            stage.world = actions.boot(stage.layout, stage.kinds, stage.world, index, node)
-            self._put(index, self._phone(index)._replace(registered=False))
+            # A world with one phone: how many others there are must not cost anything.
+            alone = stage.scenery._replace(phones=(self._phone(index),))
+            (loaded,) = actions.boot(stage.layout, (kind,), alone, 0, node).phones
+            stage.put(index, loaded._replace(registered=False))
+            has_ctl = stage.scenery.ctl_of(node) is not None
+            stage.tftp[node].visited(has_ctl=has_ctl, by_default=kind.asks_tvs)
         stage.after(timedelta(seconds=timing.phone_load_s), partial(self._arrive, index, visit))
 
     def _arrive(self, index: int, visit: int) -> None:
@@ -183,7 +208,7 @@ class PhonesInTime:
         life = self._lives[index]
         if life.visit != visit or life.is_booting or not self._phone(index).on:
             return
-        best = home(self._stage.world, self._stage.kinds[index])
+        best = home(self._stage.scenery, self._stage.kinds[index])
         if best is not None and best != life.node:
             self._register(index)
 
@@ -194,9 +219,9 @@ class PhonesInTime:
         return to the one that it left.
         """
         stage = self._stage
-        node = home(stage.world, stage.kinds[index])
+        node = home(stage.scenery, stage.kinds[index])
         if node is not None and self._can_register(index):
-            self._put(index, self._phone(index)._replace(registered=True))
+            self._stage.put(index, self._phone(index)._replace(registered=True))
             self._show(index, node)
             return
         if self._is_registered(index):
@@ -214,7 +239,7 @@ class PhonesInTime:
     # ── small things ──────────────────────────────────────────────────────────────────────
 
     def _leave(self, index: int) -> None:
-        self._put(index, self._phone(index)._replace(registered=False))
+        self._stage.put(index, self._phone(index)._replace(registered=False))
         self._show(index, "")
 
     def _is_registered(self, index: int) -> bool:
@@ -223,21 +248,25 @@ class PhonesInTime:
 
     def _can_register(self, index: int) -> bool:
         stage = self._stage
-        return can_register(stage.layout, stage.world, stage.kinds[index], self._phone(index))
+        return can_register(stage.layout, stage.scenery, stage.kinds[index], self._phone(index))
 
     def _phone(self, index: int) -> Phone:
-        return self._stage.world.phones[index]
-
-    def _put(self, index: int, phone: Phone) -> None:
-        world = self._stage.world
-        if world.phones[index] != phone:
-            phones = (*world.phones[:index], phone, *world.phones[index + 1 :])
-            self._stage.world = world._replace(phones=phones)
+        return self._stage.phone(index)
 
     def _show(self, index: int, node: str, *, since: datetime | None = None) -> None:
         """Put down where the phone is now registered, in whole seconds like RISPort's TimeStamp."""
-        self._lives[index].node = node
+        if self._is_seen:
+            self._table, self._is_seen = dict(self._table), False
+        life, security = self._lives[index], self._security[index]
         whole = (since or self._stage.now).replace(microsecond=0)
+        if life.node:
+            self._counts[life.node][security] -= 1
+            if life.node != node:
+                life.left[life.node] = whole
+        if node:
+            self._counts[node][security] += 1
+            life.left.pop(node, None)
+        life.node = node
         self._table[self._names[index]] = Registration(self._names[index], bool(node), node, whole)
 
     def _draw(self, index: int, what: str, span: tuple[float, float]) -> timedelta:

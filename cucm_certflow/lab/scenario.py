@@ -1,7 +1,8 @@
 """Scenarios: a lab cluster in TOML, from its nodes and phones to the faults that strike it.
 
 Every key is an attribute of a class, with its unit and default: the top level of :class:`Scenario`,
-the tables of those in :mod:`cucm_certflow.lab.scenario_tables`, and ``[timing]`` of
+the tables of those in :mod:`cucm_certflow.lab.scenario_tables`, ``[[faults]]`` of
+:class:`cucm_certflow.lab.scenario_faults.FaultSpec`, and ``[timing]`` of
 :class:`cucm_certflow.lab.timing.Timing`. An example is ``examples/scenarios/main-job.toml``.
 """
 
@@ -25,15 +26,18 @@ from cucm_certflow.lab.document import (
     suggestion,
 )
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from cucm_certflow.lab.scenario_tables import (
     Accounts,
     AccountSpec,
-    FaultKind,
-    FaultSpec,
+    ApplicationSpec,
     HeldLists,
+    LimitsSpec,
     NodeSpec,
     PhoneSpec,
     PhoneState,
+    PlatformSpec,
+    Role,
     VariantSpec,
 )
 from cucm_certflow.lab.timing import Timing
@@ -42,13 +46,17 @@ from cucm_certflow.names import Release, SecurityMode, Service
 __all__ = [
     "AccountSpec",
     "Accounts",
+    "ApplicationSpec",
     "FaultKind",
     "FaultSpec",
     "HeldLists",
     "LabPhone",
+    "LimitsSpec",
     "NodeSpec",
     "PhoneSpec",
     "PhoneState",
+    "PlatformSpec",
+    "Role",
     "Scenario",
     "VariantSpec",
 ]
@@ -93,6 +101,7 @@ class Scenario:
     mode: SecurityMode = SecurityMode.NON_SECURE
     seed: int = 1
     accounts: Accounts = attrs.field(factory=Accounts)
+    limits: LimitsSpec = attrs.field(factory=LimitsSpec)
     timing: Timing = attrs.field(factory=Timing)
     variant: VariantSpec = attrs.field(factory=VariantSpec)
     phones: tuple[PhoneSpec, ...] = ()

@@ -1,9 +1,9 @@
-"""The tables of a scenario, one class each: accounts, nodes, phones, variants, faults."""
+"""The tables of a scenario, one class each: accounts, limits, nodes, phones, variants."""
 
 from __future__ import annotations
 
 import re
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
 import attrs
@@ -15,12 +15,14 @@ from cucm_certflow.names import Product, Service
 __all__ = [
     "AccountSpec",
     "Accounts",
-    "FaultKind",
-    "FaultSpec",
+    "ApplicationSpec",
     "HeldLists",
+    "LimitsSpec",
     "NodeSpec",
     "PhoneSpec",
     "PhoneState",
+    "PlatformSpec",
+    "Role",
     "VariantSpec",
 ]
 
@@ -49,25 +51,6 @@ class HeldLists(Enum):
     """Those of another cluster: they trust nobody here, and stay registered if they need no TLS."""
 
 
-class FaultKind(Enum):
-    """What goes wrong with a command, or with a look."""
-
-    LOST_REPLY = "lost reply"
-    """It was done, and nothing came back."""
-
-    LOST_COMMAND = "lost command"
-    """It was not done, and nothing came back."""
-
-    LATE = "late"
-    """Nothing came back, and it is done ``late_s`` later."""
-
-    UNKNOWN_LAYOUT = "unknown layout"
-    """It was done, and what came back is of a form that nobody knows."""
-
-    REFUSED = "refused"
-    """The node said no, and did nothing."""
-
-
 @attrs.frozen
 class AccountSpec:
     """A user name and the password of a toy."""
@@ -76,12 +59,94 @@ class AccountSpec:
     password: str = attrs.field(repr=False)
 
 
+class Role(StrEnum):
+    """What an application account may do, named as the administration of CUCM names it."""
+
+    AXL = "Standard AXL API Access"
+    AXL_READ_ONLY = "Standard AXL Read Only API Access"
+    CCM_ADMIN = "Standard CCM Admin Users"
+    SERVER_MONITORING = "Standard CCM Server Monitoring"
+    SUPER_USERS = "Standard CCM Super Users"
+
+
+@attrs.frozen
+class PlatformSpec(AccountSpec):
+    """The platform administrator.
+
+    Attributes:
+        privilege: Of ``set account name``: 0 may read, 1 may read and write.
+    """
+
+    privilege: int = attrs.field(default=1, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.privilege not in (0, 1):
+            raise WrongValue(Wrong("privilege", f"expected 0 or 1, saw {self.privilege}"))
+
+
+@attrs.frozen
+class ApplicationSpec(AccountSpec):
+    """An application user.
+
+    Attributes:
+        roles: What it may do. Not given: all that any interface of the lab asks for.
+    """
+
+    roles: tuple[Role, ...] = attrs.field(default=tuple(Role), kw_only=True)
+
+
 @attrs.frozen(kw_only=True)
 class Accounts:
-    """``[accounts]``: platform administrator (SSH), application user (AXL, serviceability)."""
+    """``[accounts]``.
 
-    platform: AccountSpec = AccountSpec("administrator", "lab-platform")
-    application: AccountSpec = AccountSpec("axladmin", "lab-application")
+    Attributes:
+        platform: The platform administrator: SSH, and the platform REST.
+        application: The application user whom the inventory names: AXL and serviceability.
+        others: More application users.
+    """
+
+    platform: PlatformSpec = PlatformSpec("administrator", "lab-platform")
+    application: ApplicationSpec = ApplicationSpec("axladmin", "lab-application")
+    others: tuple[ApplicationSpec, ...] = ()
+
+    @property
+    def applications(self) -> tuple[ApplicationSpec, ...]:
+        """All application users."""
+        return (self.application, *self.others)
+
+    def __attrs_post_init__(self) -> None:
+        names = [account.user for account in self.applications]
+        for index, name in enumerate(names[1:]):
+            if name in names[: index + 1]:
+                raise WrongValue(Wrong(f"others[{index}].user", f"{name} is there twice"))
+
+
+@attrs.frozen(kw_only=True)
+class LimitsSpec:
+    """``[limits]``: how much a cluster answers.
+
+    Attributes:
+        ris_per_minute: Device queries to RISPort70 in a minute of lab time, by all applications
+            together. Real clusters: 15, and 18 at most.
+        perfmon_per_minute: Requests to PerfMon in a minute of lab time, by all applications
+            together. Real clusters: 50, and 80 at most.
+        axl_answer_mb: How large an answer of AXL may be, in megabytes (1,000,000 bytes); over 0.
+    """
+
+    ris_per_minute: int = 15
+    perfmon_per_minute: int = 50
+    axl_answer_mb: float = 8.0
+
+    def __attrs_post_init__(self) -> None:
+        wrongs = [
+            Wrong(key, f"expected 0 or more, saw {getattr(self, key)}")
+            for key in ("ris_per_minute", "perfmon_per_minute")
+            if getattr(self, key) < 0
+        ]
+        if self.axl_answer_mb <= 0:
+            wrongs.append(Wrong("axl_answer_mb", f"expected over 0, saw {self.axl_answer_mb}"))
+        if wrongs:
+            raise WrongValue(*wrongs)
 
 
 @attrs.frozen(kw_only=True)
@@ -189,6 +254,10 @@ class VariantSpec:
 
     Not given: ``tvs_restarts_itself`` from 14 on; ``tvs_vouches_for_ctl`` below 12;
     ``vouches_for_itlrecovery`` false; the others as the physics has them.
+
+    Attributes:
+        axl_takes_python_booleans: Whether AXL takes ``True`` for ``true``, which is not in its
+            schema and which public clients send. Nobody has said what a real node does.
     """
 
     tvs_restarts_itself: bool | None = None
@@ -198,32 +267,4 @@ class VariantSpec:
     ctl_strict: bool = False
     tvs_vouches_for_registration: bool = True
     ctl_lists_itlrecovery: bool = True
-
-
-@attrs.frozen(kw_only=True)
-class FaultSpec:
-    """One of ``[[faults]]``.
-
-    Attributes:
-        kind: What goes wrong.
-        command: The command as it is typed (``set cert regen CallManager``), or its beginning, in
-            whole words. ``doDeviceReset`` for resets; for looks ``show cert own``, ``show itl``,
-            ``show ctl``, ``utils service list``, ``selectCmDeviceExt`` and ``https 8443``.
-        node: On which node; not given: on any.
-        nth: On the first such command (1), the second (2), and so on.
-        late_s: With ``late``: how much later it is done.
-    """
-
-    kind: FaultKind
-    command: str
-    node: str | None = None
-    nth: int = 1
-    late_s: float = 120.0
-
-    def __attrs_post_init__(self) -> None:
-        if not self.command.strip():
-            raise WrongValue(Wrong("command", "expected a command, or its beginning"))
-        if self.nth < 1:
-            raise WrongValue(Wrong("nth", f"expected 1 or more, saw {self.nth}"))
-        if self.late_s < 0:
-            raise WrongValue(Wrong("late_s", f"expected 0 or more, saw {self.late_s}"))
+    axl_takes_python_booleans: bool = True

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.lab.physics.world import Layout, PhoneKind, World
+from cucm_certflow.lab.counters import TftpCounters
+from cucm_certflow.lab.physics.world import Layout, Phone, PhoneKind, World
 from cucm_certflow.lab.timing import Timing
 
 __all__ = ["Agenda", "Stage"]
@@ -54,6 +55,9 @@ class Stage:
 
     Chance does not depend on the order of things: each draw has a name, so that one more command
     at the beginning does not change the boots of all phones at the end.
+
+    Phones change one by one and there are 40,000 of them: they are kept in a list, beside the world
+    that they live in, and put into it only when somebody wants to see the whole.
     """
 
     def __init__(
@@ -68,15 +72,37 @@ class Stage:
     ) -> None:
         self.layout = layout
         self.kinds = kinds
-        self.world = world
+        self.scenery = world._replace(phones=())
+        """The world without its phones."""
         self.agenda = agenda
         self.timing = timing
+        self.tftp = {node: TftpCounters() for node in layout.tftp_nodes}
+        """What each TFTP node has counted since Cisco Tftp started there."""
+        self._phones = list(world.phones)
+        self._frozen: tuple[Phone, ...] | None = None
         self._seed = seed
 
     @property
     def now(self) -> datetime:
         """The instant of what is happening."""
         return self.agenda.now
+
+    @property
+    def world(self) -> World:
+        """The whole of it, phones included, as of now."""
+        if self._frozen is None:
+            self._frozen = tuple(self._phones)
+        return self.scenery._replace(phones=self._frozen)
+
+    def phone(self, index: int) -> Phone:
+        """How the phone at that place is."""
+        return self._phones[index]
+
+    def put(self, index: int, phone: Phone) -> None:
+        """From now on the phone at that place is so."""
+        if self._phones[index] != phone:
+            self._phones[index] = phone
+            self._frozen = None
 
     def draw(self, name: str, span: tuple[float, float]) -> timedelta:
         """A duration within *span* seconds, decided by the seed and *name*."""

@@ -21,22 +21,32 @@ from cucm_certflow.commands import (
     UpdateCtl,
 )
 from cucm_certflow.facts import (
+    CallManagerGroups,
     Certificate,
     CertificateOf,
     ClusterFacts,
+    DevicePools,
+    Interfaces,
     Known,
     ListView,
+    Members,
+    Parameter,
+    Phones,
     PresentedCertificate,
     Query,
     Registration,
+    RegistrationCounts,
     Registrations,
     ServedList,
     ServiceOn,
+    ServicesOn,
     ServiceState,
     ServiceStatus,
+    UnitsOn,
     Unknown,
+    VersionOf,
 )
-from cucm_certflow.names import CertUnit, ListKind, SecurityMode, Service
+from cucm_certflow.names import CertUnit, ListKind, Release, SecurityMode, Service
 from cucm_certflow.transports.base import Transport
 
 __all__ = ["CHECKS", "Check", "Subject"]
@@ -104,8 +114,59 @@ async def check_every_query_has_an_answer_of_its_type(subject: Subject) -> None:
         state = await subject.known(ServiceOn(name, Service.TVS))
         assert isinstance(state, ServiceState)
         assert state.status is ServiceStatus.STARTED
-        assert state.started_at is None, "nobody watched it start"
+        # None where nobody can know; a way that knows never says later than it was.
+        assert state.started_at is None or state.started_at <= subject.clock.now()
         assert isinstance(await subject.known(PresentedCertificate(name)), str)
+        services = await subject.known(ServicesOn(name))
+        assert services[Service.TVS.value].status is ServiceStatus.STARTED
+        units = await subject.known(UnitsOn(name))
+        assert {CertUnit.TOMCAT.value, CertUnit.TVS.value} <= set(units)
+        assert Release.parse(await subject.known(VersionOf(name)))
+        counts = await subject.known(RegistrationCounts(name))
+        assert counts["RegisteredHardwarePhones"] >= 0
+
+
+async def check_the_cluster_is_the_same_by_every_question(subject: Subject) -> None:
+    """Members, mode, phones, groups and pools fit together."""
+    members = await subject.known(Members())
+    assert {member.name for member in members} == {subject.publisher, subject.subscriber}
+    assert [m.name for m in members if m.is_publisher] == [subject.publisher]
+    assert await subject.known(Parameter("ClusterSecurityMode")) == SecurityMode.MIXED.value
+    fact = await subject.transport.observe(Parameter("NoSuchParameter"))
+    assert isinstance(fact, Unknown)
+    phones = await subject.known(Phones())
+    assert [phone.name for phone in phones] == sorted(phone.name for phone in phones)
+    groups = await subject.known(CallManagerGroups())
+    assert {phone.group for phone in phones} <= set(groups.values())
+    pools = await subject.known(DevicePools())
+    assert set(pools.values()) <= set(groups)
+    for state in await subject.known(Interfaces()):
+        assert state.usable is True, state
+
+
+async def check_a_port_presents_what_its_process_was_started_with(subject: Subject) -> None:
+    """2445 is TVS, 5061 is CallManager; nothing but a handshake is needed to see it."""
+    name = subject.subscriber
+    for port, unit in ((2445, CertUnit.TVS), (5061, CertUnit.CALLMANAGER)):
+        own = await subject.known(CertificateOf(name, unit))
+        assert await subject.known(PresentedCertificate(name, port)) == own.fingerprint
+    await subject.done(Regenerate(name, CertUnit.CALLMANAGER))
+    new = await subject.known(CertificateOf(name, CertUnit.CALLMANAGER))
+    presented = PresentedCertificate(name, 5061)
+    assert await subject.known(presented) != new.fingerprint
+    await subject.done(RestartService(name, Service.CALLMANAGER))
+    await subject.until(presented, lambda seen: seen == new.fingerprint)
+
+
+async def check_registrations_by_name_are_those_of_the_whole(subject: Subject) -> None:
+    """A question about some phones is answered with these, and only these."""
+    table = await subject.known(Registrations())
+    names = tuple(sorted(table))[:2]
+    found = await subject.known(Registrations(names))
+    assert found == {name: table[name] for name in names}
+    counted = await subject.known(RegistrationCounts(subject.publisher))
+    here = sum(each.node == subject.publisher for each in table.values())
+    assert counted["RegisteredHardwarePhones"] == here
 
 
 async def check_discovery_agrees_with_single_looks(subject: Subject) -> None:
@@ -222,6 +283,9 @@ async def check_closing_twice_is_harmless(subject: Subject) -> None:
 
 CHECKS: Final[tuple[Check, ...]] = (
     check_every_query_has_an_answer_of_its_type,
+    check_the_cluster_is_the_same_by_every_question,
+    check_a_port_presents_what_its_process_was_started_with,
+    check_registrations_by_name_are_those_of_the_whole,
     check_discovery_agrees_with_single_looks,
     check_what_does_not_exist_is_unknown_or_not_activated,
     check_regenerating_changes_one_certificate_and_nothing_else,

@@ -209,9 +209,9 @@ class Explorer:
                     runs_in_lab(layout, service, name),
                     _NOW if seen else None,
                 )
-            case PresentedCertificate(name):
+            case PresentedCertificate(name, 8443):
                 return str(world.presents(CertUnit.TOMCAT, name))
-            case Registrations():
+            case Registrations(names):
                 return {
                     kind.name: Registration(
                         kind.name,
@@ -222,8 +222,9 @@ class Explorer:
                     for index, (kind, phone) in enumerate(
                         zip(self.kinds, world.phones, strict=True)
                     )
+                    if not names or kind.name in names
                 }
-            case ReplyTo():
+            case _:
                 raise KeyError(query)
 
     def decision(self, node: Moment) -> Decision:

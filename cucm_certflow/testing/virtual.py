@@ -110,6 +110,10 @@ class VirtualClock:
         loop = self._loop or asyncio.get_running_loop()
         return EPOCH + timedelta(microseconds=round(loop.time() * _PER_SECOND))
 
+    def monotonic(self) -> float:
+        """The time of the loop."""
+        return (self._loop or asyncio.get_running_loop()).time()
+
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds* of virtual time; cancelling it leaves nothing."""
         await asyncio.sleep(max(0.0, seconds))

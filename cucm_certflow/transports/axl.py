@@ -5,19 +5,39 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
-import httpx
+import attrs
 
-from cucm_certflow.clock import Clock, SystemClock
-from cucm_certflow.errors import NodeUnreachable, RateLimited, Report, UnknownLayout
-from cucm_certflow.inventory import Account, NodeEntry
-from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.pins import WEB_PORT, Pins
+from cucm_certflow.commands import Command, Reply, ReplyKind, ResetPhones
+from cucm_certflow.errors import (
+    NodeUnreachable,
+    RateLimited,
+    Report,
+    UnknownLayout,
+)
+from cucm_certflow.facts import (
+    CallManagerGroups,
+    ClusterMember,
+    DevicePools,
+    Fact,
+    Members,
+    Parameter,
+    Phones,
+    Query,
+    Unknown,
+    VersionOf,
+)
+from cucm_certflow.inventory import NodeEntry
+from cucm_certflow.names import Interface, Product
+from cucm_certflow.transports.access import Access
+from cucm_certflow.transports.base import look
+from cucm_certflow.transports.http import HttpChannel, Login, NotSent, shown
+from cucm_certflow.transports.queries import AnswerTooLarge, DatabaseReader
+from cucm_certflow.transports.resets import Resets
 from cucm_certflow.transports.soap import (
-    Login,
-    NotSent,
     SoapChannel,
+    SoapFault,
     WrongVersion,
     child,
     children,
@@ -27,11 +47,20 @@ from cucm_certflow.transports.soap import (
     text_of,
 )
 
-__all__ = ["AxlClient"]
+__all__ = ["AxlClient", "AxlTransport"]
 
 _NAMESPACE: Final = "http://www.cisco.com/AXL/API/{}"
 _VERSION: Final = re.compile(r"\d{1,2}\.\d{1,2}")
-_ROLE: Final = "Standard AXL API Access"
+_READ: Final = "Standard AXL API Access or Standard AXL Read Only API Access"
+_WRITE: Final = "Standard AXL API Access"
+_TOO_LARGE: Final = re.compile(r"Query request too large(?:.*less than (\d{1,9}) rows)?", re.DOTALL)
+_PRODUCTS: Final = {
+    "CUCM Voice/Video": Product.CALLMANAGER.value,
+    "CUCM IM and Presence": Product.IM_PRESENCE.value,
+}
+"""AXL's words for what ``show network cluster`` calls callmanager and cups."""
+_NO_NODE: Final = "EnterpriseWideData"
+"""A row of the table of nodes that is no node."""
 
 
 class AxlClient:
@@ -39,53 +68,38 @@ class AxlClient:
 
     Args:
         node: Its name is that of its pins.
-        account: The application user.
-        pins: Who the node must prove to be.
-        breaker: Shared by all ways to the cluster.
+        access: What the clients of the cluster share.
         version: AXL's schema version to begin with, for example 11.5. A node speaks its own and
             two majors before it; one that does not speak this one says what it speaks, and the
             newest of that is taken.
-        port: Where AXL is reached; the pin is that of 8443 all the same.
-        timeout_s: Real seconds for one request.
-        retry_pause_s: Seconds of *clock* before a question that was throttled is put again.
-        clock: What measures the pause.
-        legacy: As for :func:`~cucm_certflow.transports.pins.plain_context`.
-        transport: Instead of the network; for tests.
+        retry_pause_s: Seconds before a question that was throttled is put again.
     """
 
     def __init__(
         self,
         node: NodeEntry,
-        account: Account,
+        access: Access,
         *,
-        pins: Pins,
-        breaker: Breaker,
         version: str = "11.5",
-        port: int = WEB_PORT,
-        timeout_s: float = 60.0,
         retry_pause_s: float = 5.0,
-        clock: Clock | None = None,
-        connections: int = 8,
-        legacy: bool = False,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if _VERSION.fullmatch(version) is None:
             message = f"expected an AXL version such as 11.5, saw {version!r}"
             raise ValueError(message)
         self.schema_version = version
         self._agreed = False
-        self._clock = clock or SystemClock()
+        self._clock = access.clock
+        self._budgets = access.budgets
         self._retry_pause_s = retry_pause_s
         self._channel = SoapChannel(
-            f"https://{host_of(node.address)}:{port}/axl/",
-            node.name,
-            Login(account, breaker),
-            pins=pins,
-            role=_ROLE,
-            timeout_s=timeout_s,
-            connections=connections,
-            legacy=legacy,
-            transport=transport,
+            HttpChannel(
+                node,
+                "/axl/",
+                Login(access.inventory.application, access.breaker),
+                access=access,
+                interface=Interface.AXL,
+                role=_READ,
+            )
         )
 
     async def aclose(self) -> None:
@@ -99,14 +113,87 @@ class AxlClient:
 
         Raises:
             NodeError: As :meth:`SoapChannel.call <cucm_certflow.transports.soap.SoapChannel.call>`.
+            AnswerTooLarge: The node gives fewer rows at a time (its answers end at 8 MB).
         """
         did = f"executeSQLQuery: {query[:120]}"
-        answer = await self._ask("executeSQLQuery", [("sql", query)], did)
-        rows = self._returned(answer, "executeSQLQuery")
+        async with self._budgets.axl_large:
+            try:
+                answer = await self._ask("executeSQLQuery", [("sql", query)], did)
+            except SoapFault as error:
+                found = _TOO_LARGE.search(error.report.saw)
+                if found is None:
+                    raise
+                rows = int(found[1]) if found[1] else None
+                raise AnswerTooLarge(error.report, rows) from error
+        rows_element = self._returned(answer, "executeSQLQuery")
         return [
             {local_name(column): (column.text or "").strip() for column in row}
-            for row in children(rows, "row")
+            for row in children(rows_element, "row")
         ]
+
+    async def members(self) -> tuple[ClusterMember, ...]:
+        """The nodes of the cluster as ``listProcessNode`` names them: by name, domain or address.
+
+        Raises:
+            NodeError: As :meth:`sql`.
+        """
+        found: list[ClusterMember] = []
+        for node in await self._list(
+            "listProcessNode", ("name", "nodeUsage", "processNodeRole"), "processNode"
+        ):
+            name, usage = text_of(node, "name"), text_of(node, "nodeUsage")
+            role = text_of(node, "processNodeRole")
+            if name == _NO_NODE:
+                continue
+            if not name or usage not in {"Publisher", "Subscriber"} or role not in _PRODUCTS:
+                self._unreadable("a node with name, nodeUsage, processNodeRole", ET.tostring(node))
+            is_publisher = usage == "Publisher"
+            calls = _PRODUCTS[role] == Product.CALLMANAGER.value
+            found.append(
+                ClusterMember(
+                    name=name,
+                    address=name,
+                    product=_PRODUCTS[role],
+                    is_publisher=is_publisher and calls,
+                    is_database_publisher=is_publisher,
+                )
+            )
+        return tuple(found)
+
+    async def device_pools(self) -> dict[str, str]:
+        """The CallManager group of each device pool (``listDevicePool``); NodeError as :meth:`sql`.
+
+        A pool without a group has an empty text.
+        """
+        tags = ("name", "callManagerGroupName")
+        pools = await self._list("listDevicePool", tags, "devicePool")
+        return {text_of(pool, "name"): text_of(pool, "callManagerGroupName") for pool in pools}
+
+    async def callmanager_groups(self) -> tuple[str, ...]:
+        """The names of all CallManager groups (``listCallManagerGroup``).
+
+        Raises:
+            NodeError: As :meth:`sql`.
+        """
+        groups = await self._list("listCallManagerGroup", ("name",), "callManagerGroup")
+        return tuple(text_of(group, "name") for group in groups)
+
+    async def callmanager_group(self, name: str) -> tuple[str, ...]:
+        """The CallManagers of the group called *name* in order of priority.
+
+        Raises:
+            NodeError: As :meth:`sql`; a SoapFault with code 5007 if there is no such group.
+        """
+        did = f"getCallManagerGroup {name}"
+        answer = await self._ask("getCallManagerGroup", [("name", name)], did)
+        group = child(self._returned(answer, "getCallManagerGroup"), "callManagerGroup")
+        ranked: list[tuple[int, str]] = []
+        for member in children(child(group, "members"), "member"):
+            called, priority = text_of(member, "callManagerName"), text_of(member, "priority")
+            if not called or not priority.isdecimal():
+                self._unreadable("members with callManagerName and priority", ET.tostring(member))
+            ranked.append((int(priority), called))
+        return tuple(called for _, called in sorted(ranked))
 
     async def reset_phone(self, name: str, *, hard: bool = True) -> None:
         """Have the phone called *name* reset (``doDeviceReset``), or only restarted.
@@ -126,38 +213,67 @@ class AxlClient:
             except (NodeUnreachable, UnknownLayout) as error:
                 # Only a question was lost: of the reset nothing was sent.
                 raise NotSent(error.report) from error
-        answer = await self._send("doDeviceReset", fields, f"reset {name}")
+        answer = await self._send("doDeviceReset", fields, f"reset {name}", role=_WRITE)
         self._returned(answer, "doDeviceReset")
 
-    async def version(self) -> str:
-        """The node's own version, for example ``11.5.1.12900(21)``."""
-        answer = await self._ask("getCCMVersion", [], "getCCMVersion")
+    async def version(self, node: str = "") -> str:
+        """A node's own version, for example ``11.5.1.12900(21)``; NodeError as :meth:`sql`.
+
+        Args:
+            node: As the cluster calls it (``processNodeName``); the publisher if not given.
+        """
+        fields = [("processNodeName", node)] if node else []
+        answer = await self._ask("getCCMVersion", fields, "getCCMVersion")
         returned = self._returned(answer, "getCCMVersion")
         version = text_of(child(returned, "componentVersion"), "version")
         if not version:
-            raise UnknownLayout(
-                Report(
-                    headline=f"{self._channel.where} did not say its version",
-                    expected="return/componentVersion/version",
-                )
-            )
+            self._unreadable("return/componentVersion/version", ET.tostring(returned))
         return version
 
-    def _request(self, operation: str, fields: Sequence[tuple[str, str]]) -> ET.Element:
+    # ── asking ────────────────────────────────────────────────────────────────────────────
+
+    async def _list(
+        self, operation: str, tags: Sequence[str], element: str
+    ) -> tuple[ET.Element, ...]:
+        request = self._request(operation, [])
+        sequence(ET.SubElement(request, "searchCriteria"), [("name", "%")])
+        sequence(ET.SubElement(request, "returnedTags"), [(tag, "") for tag in tags])
+        async with self._budgets.axl_large:
+            answer = await self._ask(operation, list(request), operation)
+        return tuple(children(self._returned(answer, operation), element))
+
+    def _request(
+        self, operation: str, fields: Sequence[tuple[str, str]] | Sequence[ET.Element]
+    ) -> ET.Element:
         # The operation is qualified, its children are not; both as in the schema.
         request = ET.Element(f"{{{_NAMESPACE.format(self.schema_version)}}}{operation}")
-        sequence(request, fields)
+        for field in fields:
+            if isinstance(field, ET.Element):
+                request.append(field)
+            else:
+                sequence(request, [field])
         return request
 
     async def _send(
-        self, operation: str, fields: Sequence[tuple[str, str]], did: str
+        self,
+        operation: str,
+        fields: Sequence[tuple[str, str]] | Sequence[ET.Element],
+        did: str,
+        role: str = "",
     ) -> ET.Element:
         action = f"CUCM:DB ver={self.schema_version} {operation}"
-        answer = await self._channel.call(action, self._request(operation, fields), did=did)
+        request = self._request(operation, fields)
+        async with self._budgets.axl:
+            answer = await self._channel.call(action, request, did=did, role=role)
         self._agreed = True
         return answer
 
-    async def _ask(self, operation: str, fields: Sequence[tuple[str, str]], did: str) -> ET.Element:
+    async def _ask(
+        self,
+        operation: str,
+        fields: Sequence[tuple[str, str]] | Sequence[ET.Element],
+        did: str,
+    ) -> ET.Element:
         """Send a question; once more if the node is busy, or speaks another version."""
         try:
             return await self._send(operation, fields, did)
@@ -172,20 +288,117 @@ class AxlClient:
     def _returned(self, answer: ET.Element, operation: str) -> ET.Element:
         returned = child(answer, "return")
         if local_name(answer) != f"{operation}Response" or returned is None:
+            self._unreadable(f"{operation}Response with a return", local_name(answer).encode())
+        return returned
+
+    def _unreadable(self, expected: str, saw: bytes) -> NoReturn:
+        raise UnknownLayout(
+            Report(
+                headline=f"{self._channel.where} answered in a form that we cannot read",
+                expected=expected,
+                saw=shown(saw),
+            )
+        )
+
+
+class AxlTransport:
+    """What the database says, and resetting phones: AXL on the publisher behind the seam.
+
+    Args:
+        access: What the clients of the cluster share.
+        version: As for :class:`AxlClient`.
+        page: Phones per query; 1 or more.
+        reset_concurrency: Phones reset at the same time, 1 to 8.
+        busy_pause_s: Seconds of the clock to wait when AXL is throttled.
+    """
+
+    interface: Final = Interface.AXL
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        version: str = "11.5",
+        page: int = 2000,
+        reset_concurrency: int = 1,
+        busy_pause_s: float = 5.0,
+    ) -> None:
+        self._clock = access.clock
+        self._access = access
+        self._publisher = access.inventory.publisher
+        self._names = frozenset(node.name for node in access.inventory.nodes)
+        self._by = f"{Interface.AXL} {self._publisher.name}"
+        self.client = AxlClient(
+            self._publisher, access, version=version, retry_pause_s=busy_pause_s
+        )
+        self._database = DatabaseReader(self.client.sql, access.node_called, page=page)
+        self._resets = Resets(
+            self.client.reset_phone,
+            access.clock,
+            concurrency=reset_concurrency,
+            busy_pause_s=busy_pause_s,
+        )
+
+    def supports(self, what: Query | Command) -> bool:
+        """Whether AXL can answer or do *what*; it sends nothing."""
+        if isinstance(what, VersionOf):
+            return what.node in self._names
+        kinds = (Members, Parameter, Phones, CallManagerGroups, DevicePools, ResetPhones)
+        return isinstance(what, kinds)
+
+    async def observe(self, query: Query) -> Fact:
+        """Ask; see :class:`~cucm_certflow.transports.base.Transport`."""
+        match query:
+            case Members():
+                return await look(self._clock, self._by, self._members)
+            case VersionOf() if self.supports(query):
+                return await look(self._clock, self._by, lambda: self._version(query.node))
+            case Parameter(name):
+                return await look(self._clock, self._by, lambda: self._database.parameter(name))
+            case Phones():
+                return await look(self._clock, self._by, self._database.phones)
+            case CallManagerGroups():
+                return await look(self._clock, self._by, self._database.groups)
+            case DevicePools():
+                return await look(self._clock, self._by, self._database.pools)
+            case _:
+                return Unknown(f"AXL does not answer {query}", self._clock.now(), self._by)
+
+    async def perform(self, command: Command) -> Reply:
+        """Do it; see :class:`~cucm_certflow.transports.base.Transport`.
+
+        A phone on which the node reports a fault is left out and named in the reply. A reply
+        that is lost ends it: what comes after is not sent.
+        """
+        if not isinstance(command, ResetPhones):
+            return Reply(ReplyKind.REFUSED, f"AXL cannot do: {command}", sent=False)
+        return await self._resets.reset(command.names)
+
+    async def aclose(self) -> None:
+        """Let go of connections; idempotent."""
+        await self.client.aclose()
+
+    async def _members(self) -> tuple[ClusterMember, ...]:
+        return tuple(
+            attrs.evolve(member, name=self._access.node_called(member.name))
+            for member in await self.client.members()
+        )
+
+    async def _version(self, node: str) -> str:
+        """The version as the platform CLI prints it: ``11.5.1.12900-21``."""
+        asked = "" if node == self._publisher.name else node
+        version = await self.client.version(asked)
+        found = re.fullmatch(r"(\d+(?:\.\d+){1,4})(?:\((\d+)\))?", version)
+        if found is None:
             raise UnknownLayout(
                 Report(
-                    headline=f"{self._channel.where} answered in a form that we cannot read",
-                    expected=f"{operation}Response with a return",
-                    saw=local_name(answer),
+                    headline=f"{self._by} gives a version in a form that we cannot read",
+                    expected="a version such as 11.5.1.12900(21)",
+                    saw=version[:80],
                 )
             )
-        return returned
+        return f"{found[1]}-{found[2]}" if found[2] else found[1]
 
 
 def _in_order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-def host_of(address: str) -> str:
-    """*address* as it stands in a URL: IPv6 in brackets."""
-    return f"[{address}]" if ":" in address and not address.startswith("[") else address

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol
 
+from cucm_certflow.clock import Clock
 from cucm_certflow.commands import Command, Reply
-from cucm_certflow.facts import Fact, Query
+from cucm_certflow.errors import (
+    AuthenticationFailed,
+    CertflowError,
+    IdentityNotTrusted,
+    NodeFault,
+    NodeUnreachable,
+    RateLimited,
+    RoleMissing,
+    UnknownLayout,
+)
+from cucm_certflow.facts import Fact, Known, Query, Unknown, Why
 
-__all__ = ["Transport"]
+__all__ = ["Transport", "look", "short", "unknown_because"]
 
 
 class Transport(Protocol):
@@ -45,3 +58,44 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Let go of connections; idempotent."""
         ...
+
+
+_WHY: tuple[tuple[type[Exception], Why], ...] = (
+    (NodeUnreachable, Why.UNREACHABLE),
+    (RoleMissing, Why.NOT_PERMITTED),
+    (RateLimited, Why.BUSY),
+    (UnknownLayout, Why.UNREADABLE),
+    (NodeFault, Why.FAULT),
+    (ValueError, Why.UNREADABLE),
+)
+
+
+async def look(clock: Clock, by: str, ask: Callable[[], Awaitable[Any]]) -> Fact:
+    """What *ask* returns as a fact of this instant; what it raises as an Unknown.
+
+    Raises:
+        AuthenticationFailed: As :meth:`Transport.observe`.
+        IdentityNotTrusted: As :meth:`Transport.observe`.
+    """
+    at = clock.now()
+    try:
+        return Known(await ask(), at, by)
+    except (AuthenticationFailed, IdentityNotTrusted):
+        raise
+    except (CertflowError, ValueError) as error:
+        return unknown_because(error, at, by)
+
+
+def unknown_because(error: Exception, at: datetime, by: str) -> Unknown:
+    """*error* as the reason for having no answer."""
+    why = next((why for kind, why in _WHY if isinstance(error, kind)), Why.FAULT)
+    role = error.role if isinstance(error, RoleMissing) else ""
+    return Unknown(short(error), at, by, why, role)
+
+
+def short(error: Exception) -> str:
+    """*error* in one line: its headline and what was seen."""
+    if isinstance(error, CertflowError):
+        report = error.report
+        return f"{report.headline}: {report.saw}" if report.saw else report.headline
+    return str(error)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from cucm_certflow.errors import IdentityNotTrusted, Report
+from cucm_certflow.names import CertUnit
 
-__all__ = ["WEB_PORT", "Pins", "plain_context", "tls_context"]
+__all__ = ["WEB_PORT", "Pins", "leaf_fingerprint", "plain_context", "tls_context"]
 
 WEB_PORT: Final = 8443
 """The HTTPS port of every node. Pins are kept by it even where a lab serves it elsewhere."""
@@ -22,33 +23,89 @@ class Pins:
     """The leaf certificates that each node may present, by node name and CUCM's port number.
 
     They come over another, already trusted way (``show cert own tomcat`` over SSH), never from a
-    handshake: what a handshake shows proves nothing about who shows it. While a certificate is
-    being changed the old and the new one are both allowed, because the node presents the old
-    one until Tomcat has restarted.
+    handshake: what a handshake shows proves nothing about who shows it. A node has one pin for
+    tomcat and one for tomcat-ECDSA, because the agreed cipher decides which of them is shown.
+
+    A pin moves only if somebody said that it would, because a run is regenerating the certificate
+    (:meth:`expect_change`). Until the change is settled the old and the new one are both allowed,
+    because the node presents the old one until Tomcat has restarted.
     """
 
     def __init__(self) -> None:
-        self._allowed: dict[tuple[str, int], frozenset[str]] = {}
+        self._allowed: dict[
+            tuple[str, int], dict[CertUnit, tuple[str, ...]]
+        ] = {}  # the newest last
+        self._changing: set[tuple[str, int, CertUnit]] = set()
 
-    def learn(self, node: str, fingerprint: str, port: int = WEB_PORT) -> None:
-        """Allow *fingerprint* as well; what was allowed before stays so.
+    def learn(
+        self,
+        node: str,
+        fingerprint: str,
+        unit: CertUnit = CertUnit.TOMCAT,
+        port: int = WEB_PORT,
+    ) -> None:
+        """From now on *node* may present only *fingerprint* as its certificate of *unit*.
 
         Raises:
             ValueError: *fingerprint* is not the hex form of a SHA-256.
         """
-        self._allowed[node, port] = self.allowed(node, port) | {_normal(fingerprint)}
+        pinned = self._allowed.setdefault((node, port), {})
+        pinned[unit] = (_normal(fingerprint),)
+        self._changing.discard((node, port, unit))
+
+    def expect_change(
+        self, node: str, unit: CertUnit = CertUnit.TOMCAT, port: int = WEB_PORT
+    ) -> None:
+        """A run regenerates the certificate: the next other one that is seen is the new one."""
+        self._changing.add((node, port, unit))
+
+    def is_changing(
+        self, node: str, unit: CertUnit = CertUnit.TOMCAT, port: int = WEB_PORT
+    ) -> bool:
+        """Whether a change is expected that has not been seen yet."""
+        return (node, port, unit) in self._changing
+
+    def seen(
+        self,
+        node: str,
+        fingerprint: str,
+        unit: CertUnit = CertUnit.TOMCAT,
+        port: int = WEB_PORT,
+    ) -> bool:
+        """A trusted look showed *fingerprint* as *node*'s certificate of *unit*.
+
+        It is learnt if none is known yet, and allowed besides the old one if a change was expected.
+
+        Returns:
+            Whether *node* may present it now. False says that somebody else has changed it.
+
+        Raises:
+            ValueError: *fingerprint* is not the hex form of a SHA-256.
+        """
+        normal = _normal(fingerprint)
+        pinned = self._allowed.setdefault((node, port), {})
+        known = pinned.get(unit, ())
+        if normal in known:
+            return True
+        if known and not self.is_changing(node, unit, port):
+            return False
+        pinned[unit] = (*known, normal)
+        self._changing.discard((node, port, unit))
+        return True
 
     def settle(self, node: str, fingerprint: str, port: int = WEB_PORT) -> None:
-        """Allow only *fingerprint* from now on.
+        """*node* presents *fingerprint*: if it is the newest, those before it are done with.
 
-        Raises:
-            ValueError: *fingerprint* is not the hex form of a SHA-256.
+        Nothing happens if it is another one, or if a change is still expected.
         """
-        self._allowed[node, port] = frozenset({_normal(fingerprint)})
+        for unit, known in self._allowed.get((node, port), {}).items():
+            if known[-1] == fingerprint and not self.is_changing(node, unit, port):
+                self._allowed[node, port][unit] = (fingerprint,)
 
     def allowed(self, node: str, port: int = WEB_PORT) -> frozenset[str]:
         """The fingerprints that *node* may present; empty if none was learnt."""
-        return self._allowed.get((node, port), frozenset())
+        pinned = self._allowed.get((node, port), {})
+        return frozenset(each for known in pinned.values() for each in known)
 
     def check(self, node: str, fingerprint: str, port: int = WEB_PORT) -> None:
         """Return if *node* may present *fingerprint*.

@@ -20,21 +20,27 @@ Not verified on a node:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, NoReturn
 
-from cucm_certflow.errors import Report, UnknownLayout
+from cucm_certflow.errors import NodeFault, Report, UnknownLayout
 from cucm_certflow.facts import Phone, PhoneSecurity
 from cucm_certflow.names import SecurityMode
 
 __all__ = [
     "CLUSTER_SECURITY_MODE",
+    "DEVICE_POOLS",
     "GROUP_MEMBERS",
     "MODELS_WITH_SECURITY_BY_DEFAULT",
     "PHONES",
     "WITHOUT_SECURITY_BY_DEFAULT",
+    "AnswerTooLarge",
+    "DatabaseReader",
+    "groups_from_rows",
     "has_no_security_by_default",
     "mode_from_rows",
+    "parameter_from_rows",
+    "parameter_query",
     "phones_from_rows",
     "phones_page",
     "without_security_by_default",
@@ -67,6 +73,13 @@ GROUP_MEMBERS: Final = (
     " inner join processnode as pn on cm.fkprocessnode=pn.pkid"
     " order by cmg.name, cmgm.priority"
 )
+
+
+DEVICE_POOLS: Final = (
+    "select dp.name as pool, cmg.name as cmgroup from devicepool as dp"
+    " left join callmanagergroup as cmg on dp.fkcallmanagergroup=cmg.pkid order by dp.name"
+)
+"""The CallManager group of each device pool."""
 
 
 MODELS_WITH_SECURITY_BY_DEFAULT: Final = (
@@ -146,6 +159,30 @@ def without_security_by_default(
     return frozenset(model for model in models if _plain(model) not in having)
 
 
+def parameter_query(name: str) -> str:
+    """The query for the enterprise or service parameter called *name*.
+
+    Raises:
+        ValueError: *name* is no parameter's name.
+    """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name) is None:
+        message = f"expected the name of a parameter, saw {name[:40]!r}"
+        raise ValueError(message)
+    # Nothing but letters, digits and underscores gets here.
+    return f"select paramname,paramvalue from processconfig where paramname='{name}'"  # noqa: S608 - see above
+
+
+def parameter_from_rows(rows: Sequence[Mapping[str, str]]) -> str:
+    """The value out of the rows of :func:`parameter_query`.
+
+    Raises:
+        UnknownLayout: They are not one row, or there is no such parameter.
+    """
+    if len(rows) != 1 or "paramvalue" not in rows[0]:
+        _unknown("one row with a paramvalue", repr(list(rows[:3])))
+    return rows[0]["paramvalue"]
+
+
 def mode_from_rows(rows: Sequence[Mapping[str, str]]) -> SecurityMode:
     """The mode of the cluster out of the rows of :data:`CLUSTER_SECURITY_MODE`.
 
@@ -176,16 +213,7 @@ def phones_from_rows(
     Raises:
         UnknownLayout: A row lacks a column, or says something that we do not know.
     """
-    members: dict[str, list[tuple[int, str]]] = {}
-    for row in member_rows:
-        group, node = _column(row, "cmgroup"), _column(row, "nodename")
-        priority = _column(row, "priority")
-        if re.fullmatch(r"[0-9]{1,4}", priority) is None:
-            _unknown("a number as priority", repr(priority))
-        members.setdefault(group, []).append(
-            (int(priority), node_name(node) if node_name else node)
-        )
-    groups = {group: tuple(node for _, node in sorted(found)) for group, found in members.items()}
+    groups = groups_from_rows(member_rows, node_name or str)
     plain = frozenset(_plain(model) for model in without_sbd_models)
     phones: dict[str, Phone] = {}
     for row in phone_rows:
@@ -200,6 +228,96 @@ def phones_from_rows(
             security_by_default=_plain(model) not in plain,
         )
     return tuple(phones[name] for name in sorted(phones))
+
+
+def groups_from_rows(
+    member_rows: Iterable[Mapping[str, str]], node_name: Callable[[str], str]
+) -> dict[str, tuple[str, ...]]:
+    """The nodes of each CallManager group, in order of priority.
+
+    Raises:
+        UnknownLayout: A row lacks a column, or says something that we do not know.
+    """
+    members: dict[str, list[tuple[int, str]]] = {}
+    for row in member_rows:
+        group, node = _column(row, "cmgroup"), _column(row, "nodename")
+        priority = _column(row, "priority")
+        if re.fullmatch(r"[0-9]{1,4}", priority) is None:
+            _unknown("a number as priority", repr(priority))
+        members.setdefault(group, []).append((int(priority), node_name(node)))
+    return {group: tuple(node for _, node in sorted(found)) for group, found in members.items()}
+
+
+class AnswerTooLarge(NodeFault):
+    """The rows are more than the node gives at a time; ``rows`` is how many it would give."""
+
+    def __init__(self, report: Report, rows: int | None) -> None:
+        super().__init__(report)
+        self.rows = rows
+
+
+class DatabaseReader:
+    """The cluster's database over any way that answers a SELECT.
+
+    Args:
+        sql: The rows of a SELECT, by column; a column that is null is an empty text.
+        node_name: From ``processnode.name`` to the name that the rest of the library uses.
+        page: Phones per query; 1 or more.
+    """
+
+    def __init__(
+        self,
+        sql: Callable[[str], Awaitable[Sequence[Mapping[str, str]]]],
+        node_name: Callable[[str], str],
+        *,
+        page: int = 2000,
+    ) -> None:
+        self._sql = sql
+        self._node_name = node_name
+        self._page = page
+
+    async def parameter(self, name: str) -> str:
+        """The value of a parameter.
+
+        Raises:
+            NodeError: As *sql*; UnknownLayout if there is no such parameter.
+            ValueError: *name* is no parameter's name. Nothing was sent.
+        """
+        return parameter_from_rows(await self._sql(parameter_query(name)))
+
+    async def groups(self) -> dict[str, tuple[str, ...]]:
+        """The nodes of each CallManager group, in order of priority; NodeError as *sql*."""
+        return groups_from_rows(await self._sql(GROUP_MEMBERS), self._node_name)
+
+    async def pools(self) -> dict[str, str]:
+        """The CallManager group of each device pool, empty if it has none; NodeError as *sql*."""
+        rows = await self._sql(DEVICE_POOLS)
+        return {_column(row, "pool"): row.get("cmgroup", "").strip() for row in rows}
+
+    async def phones(self) -> tuple[Phone, ...]:
+        """All phones, read page by page: AXL refuses answers over 8 MB.
+
+        A page that is too large for the node is read again in smaller ones.
+
+        Raises:
+            NodeError: As *sql*.
+        """
+        rows: list[Mapping[str, str]] = []
+        page = self._page
+        while True:
+            try:
+                found = await self._sql(phones_page(rows[-1]["name"] if rows else "", page))
+            except AnswerTooLarge as error:
+                smaller = min(page // 2, (error.rows or page + 1) - 1)
+                if smaller < 1:
+                    raise
+                page = smaller
+                continue
+            rows += found
+            if len(found) < page:
+                break
+        groups = await self._sql(GROUP_MEMBERS)
+        return phones_from_rows(rows, groups, node_name=self._node_name)
 
 
 _SECURITY: Final = {

@@ -6,19 +6,15 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final, NoReturn
-
-import httpx
+from typing import Final, NamedTuple, NoReturn
 
 from cucm_certflow.errors import NodeFault, RateLimited, Report, UnknownLayout
 from cucm_certflow.facts import Registration
-from cucm_certflow.inventory import Account, NodeEntry
-from cucm_certflow.transports.axl import host_of
-from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.budget import RateBudget
-from cucm_certflow.transports.pins import WEB_PORT, Pins
+from cucm_certflow.inventory import NodeEntry
+from cucm_certflow.names import Interface
+from cucm_certflow.transports.access import Access
+from cucm_certflow.transports.http import HttpChannel, Login
 from cucm_certflow.transports.soap import (
-    Login,
     SoapChannel,
     child,
     children,
@@ -27,12 +23,16 @@ from cucm_certflow.transports.soap import (
     text_of,
 )
 
-__all__ = ["RisClient"]
+__all__ = ["PAGE", "RisClient", "read_answer", "request_for"]
+
+PAGE: Final = 1000
+"""Names or devices in one answer: older pages of Cisco's say 1000, newer ones 2000."""
+
 
 _NAMESPACE: Final = "http://schemas.cisco.com/ast/soap"
 _PATH: Final = "/realtimeservice2/services/RISService70"
-_OPERATION: Final = "selectCmDeviceExt"
-_PAGE: Final = 1000
+_EXT: Final = "selectCmDeviceExt"
+_PLAIN: Final = "selectCmDevice"
 _ANY_MODEL: Final = 255
 _ROLE: Final = "Standard CCM Server Monitoring"
 
@@ -49,51 +49,37 @@ class RisClient:
 
     Args:
         node: Its name is that of its pins.
-        account: The application user.
-        pins: Who the node must prove to be.
-        breaker: Shared by all ways to the cluster.
-        budget: Shared by all who ask this cluster; 10 requests a minute if it is not given.
-        port: Where it is reached; the pin is that of 8443 all the same.
-        timeout_s: Real seconds for one request.
-        back_off_s: Real seconds to hold off after the first rate fault, doubled for each more.
+        access: What the clients of the cluster share.
+        back_off_s: Seconds to hold off after the first rate fault, doubled for each more.
         attempts: How often a page that was throttled is asked for, in all; 1 or more.
         page: Names per request, 1 to 1000.
-        legacy: As for :func:`~cucm_certflow.transports.pins.plain_context`.
-        transport: Instead of the network; for tests.
     """
 
     def __init__(
         self,
         node: NodeEntry,
-        account: Account,
+        access: Access,
         *,
-        pins: Pins,
-        breaker: Breaker,
-        budget: RateBudget | None = None,
-        port: int = WEB_PORT,
-        timeout_s: float = 60.0,
         back_off_s: float = 10.0,
         attempts: int = 3,
-        page: int = _PAGE,
-        legacy: bool = False,
-        transport: httpx.AsyncBaseTransport | None = None,
+        page: int = PAGE,
     ) -> None:
-        if not 0 < page <= _PAGE:
-            message = f"page must be 1 to {_PAGE}, saw {page}"
+        if not 0 < page <= PAGE:
+            message = f"page must be 1 to {PAGE}, saw {page}"
             raise ValueError(message)
-        self._budget = budget or RateBudget()
+        self.page: Final = page
+        self._budget = access.budgets.ris
         self._back_off_s = back_off_s
         self._attempts = attempts
-        self._page = page
         self._channel = SoapChannel(
-            f"https://{host_of(node.address)}:{port}{_PATH}",
-            node.name,
-            Login(account, breaker),
-            pins=pins,
-            role=_ROLE,
-            timeout_s=timeout_s,
-            legacy=legacy,
-            transport=transport,
+            HttpChannel(
+                node,
+                _PATH,
+                Login(access.inventory.application, access.breaker),
+                access=access,
+                interface=Interface.RISPORT,
+                role=_ROLE,
+            )
         )
 
     async def aclose(self) -> None:
@@ -103,9 +89,9 @@ class RisClient:
     async def registrations(self, names: Sequence[str]) -> dict[str, Registration]:
         """The registration of each of *names*; a phone that no node knows is not registered.
 
-        A phone that several nodes list is registered if one of them says so: the node that it
-        has left notices that later than the new one sees it come. Among equals the newest
-        record counts.
+        By ``selectCmDeviceExt``. A phone that several nodes list is registered if one of them says
+        so: the node that it has left notices that later than the new one sees it come. Among
+        equals the newest record counts.
 
         Raises:
             NodeFault: A node of the cluster did not answer, or the answer is not whole; that is
@@ -119,17 +105,54 @@ class RisClient:
                 message = f"expected the whole name of a device, saw {name!r}"
                 raise ValueError(message)
         found: dict[str, Registration] = {}
-        for start in range(0, len(unique), self._page):
-            page = unique[start : start + self._page]
-            found |= read_answer(await self._ask(page), page, self._channel.where)
+        for start in range(0, len(unique), self.page):
+            page = unique[start : start + self.page]
+            request = request_for(page)
+            answer = await self._ask(request, f"{_EXT} of {len(page)} names")
+            found |= read_answer(answer, page, self._channel.where)
         return found
 
-    async def _ask(self, page: Sequence[str]) -> ET.Element:
-        did = f"{_OPERATION} of {len(page)} names"
+    async def listed(self, pattern: str = "*", *, status: str = "Any") -> dict[str, Registration]:
+        """The phones that match *pattern*, page by page, by ``selectCmDevice``.
+
+        It lists what the nodes remember: a phone that is not in it may never have come, or have
+        been forgotten. One that is there more than once counts as in :meth:`registrations`.
+
+        Args:
+            pattern: A name, with ``*`` for any characters.
+            status: A ``CmDevRegStat``: Any, Registered, UnRegistered …
+
+        Raises:
+            NodeError: As :meth:`registrations`.
+            ValueError: *pattern* is empty. Nothing was sent.
+        """
+        if not pattern:
+            message = "expected a name or a pattern, saw an empty text"
+            raise ValueError(message)
+        best: dict[str, _Record] = {}
+        state, seen = "", 0
+        while True:
+            request = request_for(
+                (pattern,), operation=_PLAIN, state=state, status=status, most=self.page
+            )
+            answer = await self._ask(request, f"{_PLAIN} of {pattern}")
+            result, next_state = _result(answer, self._channel.where)
+            records = list(_records(result, self._channel.where))
+            for name, record in records:
+                best[name] = max(best.get(name, record), record)
+            seen += len(records)
+            total = _total(result, self._channel.where)
+            if seen >= total:
+                return {name: _registration(name, record) for name, record in best.items()}
+            if not records or not next_state or next_state == state:
+                _incomplete(self._channel.where, f"{seen} of {total} devices, and no way on")
+            state = next_state
+
+    async def _ask(self, request: ET.Element, did: str) -> ET.Element:
         for attempt in range(1, self._attempts + 1):
             await self._budget.take()
             try:
-                return await self._channel.call(_OPERATION, request_for(page), did=did)
+                return await self._channel.call(local_name(request), request, did=did)
             except RateLimited:
                 self._budget.hold_off(self._back_off_s * 2 ** (attempt - 1))
                 if attempt >= self._attempts:
@@ -137,18 +160,33 @@ class RisClient:
         raise AssertionError
 
 
-def request_for(names: Sequence[str]) -> ET.Element:
-    """The request for *names*: the order of the fields is fixed, and all are qualified."""
-    request = ET.Element(f"{{{_NAMESPACE}}}{_OPERATION}")
-    sequence(request, [("StateInfo", "")], _NAMESPACE)
+def request_for(
+    names: Sequence[str],
+    *,
+    operation: str = "selectCmDeviceExt",
+    state: str = "",
+    status: str = "Any",
+    most: int = 1000,
+) -> ET.Element:
+    """The request for *names*: the order of the fields is fixed, and all are qualified.
+
+    Args:
+        names: Devices, or one pattern for ``selectCmDevice``.
+        operation: ``selectCmDevice`` or ``selectCmDeviceExt``.
+        state: StateInfo of the page before, verbatim; empty for the first.
+        status: A ``CmDevRegStat``.
+        most: MaxReturnedDevices, 1 to 1000.
+    """
+    request = ET.Element(f"{{{_NAMESPACE}}}{operation}")
+    sequence(request, [("StateInfo", state)], _NAMESPACE)
     criteria = ET.SubElement(request, f"{{{_NAMESPACE}}}CmSelectionCriteria")
     sequence(
         criteria,
         [
-            ("MaxReturnedDevices", str(_PAGE)),
+            ("MaxReturnedDevices", str(most)),
             ("DeviceClass", "Phone"),
             ("Model", str(_ANY_MODEL)),
-            ("Status", "Any"),
+            ("Status", status),
             ("NodeName", ""),
             ("SelectBy", "Name"),
         ],
@@ -172,35 +210,17 @@ def read_answer(answer: ET.Element, names: Sequence[str], where: str) -> dict[st
         NodeFault: A node did not answer, or the answer does not hold all that was found.
         UnknownLayout: It cannot be read.
     """
-    if local_name(answer) not in {"selectCmDeviceResponse", "selectCmDeviceExtResponse"}:
-        _unknown(where, f"an element {local_name(answer)}")
-    outer = child(answer, "selectCmDeviceReturn")
-    if outer is None:
-        outer = child(answer, "selectCmDeviceExtReturn")
-    result = child(outer, "SelectCmDeviceResult")
-    nodes = child(result, "CmNodes")
-    if nodes is None:
-        _unknown(where, "no SelectCmDeviceResult with CmNodes")
+    result, _ = _result(answer, where)
     asked = {name.casefold(): name for name in names}
-    best: dict[str, tuple[bool, int, str]] = {}
+    best: dict[str, _Record] = {}
     listed = 0
-    entries = list(children(nodes, "item"))
-    if not entries:
-        _incomplete(where, "no node of the cluster is in the answer")
-    for entry in entries:
-        node = text_of(entry, "Name")
-        code = text_of(entry, "ReturnCode")
-        if code not in {"Ok", "NotFound"}:
-            _incomplete(where, f"ReturnCode {code or 'missing'!r} of node {node or 'unnamed'!r}")
-        for name, record in _devices(entry, node, where):
-            listed += 1
-            known = asked.get(name.casefold())
-            if known is not None:
-                best[known] = max(best.get(known, record), record)
-    total = text_of(result, "TotalDevicesFound")
-    if not total.isdecimal():
-        _unknown(where, f"TotalDevicesFound {total!r}")
-    if listed < int(total) and len(best) < len(asked):
+    for name, record in _records(result, where):
+        listed += 1
+        known = asked.get(name.casefold())
+        if known is not None:
+            best[known] = max(best.get(known, record), record)
+    total = _total(result, where)
+    if listed < total and len(best) < len(asked):
         _incomplete(where, f"{listed} of {total} devices in the answer")
     return {
         name: _registration(name, best[name])
@@ -210,22 +230,62 @@ def read_answer(answer: ET.Element, names: Sequence[str], where: str) -> dict[st
     }
 
 
-def _devices(
-    entry: ET.Element, node: str, where: str
-) -> Iterator[tuple[str, tuple[bool, int, str]]]:
-    for device in children(child(entry, "CmDevices"), "item"):
-        name = text_of(device, "Name")
-        status = text_of(device, "Status")
-        stamp = text_of(device, "TimeStamp")
-        if not name or status not in _STATUSES or _STAMP.fullmatch(stamp) is None:
-            _unknown(where, f"a device {name!r} with Status {status!r}, TimeStamp {stamp!r}")
-        yield name, (status == _REGISTERED, int(stamp or 0), node)
+class _Record(NamedTuple):
+    """One device of an answer; the greatest of several is the one that counts."""
+
+    registered: bool
+    stamp: int
+    node: str
 
 
-def _registration(name: str, record: tuple[bool, int, str]) -> Registration:
-    registered, stamp, node = record
-    at = datetime.fromtimestamp(stamp, UTC) if stamp else None
-    return Registration(name, registered, node if registered else "", at)
+def _result(answer: ET.Element, where: str) -> tuple[ET.Element, str]:
+    """SelectCmDeviceResult, and the StateInfo beside it."""
+    if local_name(answer) not in {"selectCmDeviceResponse", "selectCmDeviceExtResponse"}:
+        _unknown(where, f"an element {local_name(answer)}")
+    outer = child(answer, "selectCmDeviceReturn")
+    if outer is None:
+        outer = child(answer, "selectCmDeviceExtReturn")
+    result = child(outer, "SelectCmDeviceResult")
+    if result is None or child(result, "CmNodes") is None:
+        _unknown(where, "no SelectCmDeviceResult with CmNodes")
+    return result, text_of(outer, "StateInfo")
+
+
+def _total(result: ET.Element, where: str) -> int:
+    total = text_of(result, "TotalDevicesFound")
+    if re.fullmatch(r"[0-9]{1,9}", total) is None:
+        _unknown(where, f"TotalDevicesFound {total!r}")
+    return int(total)
+
+
+def _records(result: ET.Element, where: str) -> Iterator[tuple[str, _Record]]:
+    entries = list(children(child(result, "CmNodes"), "item"))
+    if not entries:
+        _incomplete(where, "no node of the cluster is in the answer")
+    for entry in entries:
+        node = text_of(entry, "Name")
+        code = text_of(entry, "ReturnCode")
+        if code not in {"Ok", "NotFound"}:
+            _incomplete(where, f"ReturnCode {code or 'missing'!r} of node {node or 'unnamed'!r}")
+        # "true" says that nothing changed since the StateInfo that was sent, and lists nothing.
+        # Published answers may lack it; then TotalDevicesFound tells if something is left out.
+        unchanged = text_of(entry, "NoChange")
+        if unchanged not in {"", "false", "0"}:
+            _incomplete(where, f"NoChange {unchanged!r} of node {node or 'unnamed'!r}")
+        for device in children(child(entry, "CmDevices"), "item"):
+            name = text_of(device, "Name")
+            status = text_of(device, "Status")
+            stamp = text_of(device, "TimeStamp")
+            if not name or status not in _STATUSES or _STAMP.fullmatch(stamp) is None:
+                _unknown(where, f"a device {name!r} with Status {status!r}, TimeStamp {stamp!r}")
+            if status == _REGISTERED and not node:
+                _unknown(where, f"{name} is registered with a node that has no name")
+            yield name, _Record(status == _REGISTERED, int(stamp or 0), node)
+
+
+def _registration(name: str, record: _Record) -> Registration:
+    at = datetime.fromtimestamp(record.stamp, UTC) if record.stamp else None
+    return Registration(name, record.registered, record.node if record.registered else "", at)
 
 
 def _unknown(where: str, saw: str) -> NoReturn:

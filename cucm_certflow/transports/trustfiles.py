@@ -7,117 +7,226 @@ neither encrypted nor authenticated; who signed the list is for its reader to ju
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final, NoReturn
 
 import httpx
 
-from cucm_certflow.clock import SystemClock
+from cucm_certflow.commands import Command, Reply, ReplyKind
 from cucm_certflow.errors import NodeFault, NodeUnreachable, RateLimited, Report, UnknownLayout
-from cucm_certflow.names import ListKind
-from cucm_certflow.transports.axl import host_of
+from cucm_certflow.facts import Fact, ListView, Query, ServedList, Unknown
+from cucm_certflow.inventory import NodeEntry
+from cucm_certflow.names import Interface, ListKind
+from cucm_certflow.transports.access import Access, host_of
+from cucm_certflow.transports.base import look
+from cucm_certflow.trust.lists import parse_list, view_of
 
-__all__ = ["TFTP_PORT", "fetch"]
+__all__ = ["TrustFileClient", "TrustFileTransport", "file_name"]
 
-TFTP_PORT: Final = 6970
-MAX_BYTES: Final = 4 << 20
+_MAX_BYTES: Final = 4 << 20
 """A list of 21 nodes is about 50 kB."""
+_PHONE: Final = re.compile(r"SEP[0-9A-F]{12}")
+_BUSY: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+_SHOWN: Final = 240
 
 
-async def fetch(
-    address: str,
-    kind: ListKind,
-    *,
-    port: int = TFTP_PORT,
-    timeout_s: float = 10.0,
-    attempts: int = 4,
-    pause_s: float = 1.0,
-    sleep: Callable[[float], Awaitable[None]] | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> bytes | None:
-    """The list of *kind* that the TFTP service at *address* serves; None if it has none (404).
+def file_name(kind: ListKind, phone: str = "") -> str:
+    """The name under which the list of *kind* is asked for: the plain one, or that of *phone*.
 
-    It only looks; cancelling it leaves nothing behind. That the bare name ``ITLFile.tlv`` is
-    served on 6970 as it is on 6972 is not documented; public tools rely on it.
-
-    Args:
-        address: Host name or address.
-        kind: Which list.
-        port: TCP port.
-        timeout_s: Real seconds for one attempt; over 0.
-        attempts: How often it asks a busy node, in all; 1 or more.
-        pause_s: Real seconds between attempts, doubled each time.
-        sleep: Waits that long; for tests.
-        transport: Instead of the network; for tests.
+    A phone asks for ``ITLSEP001122334455.tlv`` (Cisco document 214528). That the bare name
+    ``ITLFile.tlv`` is served on 6970 as it is on 6972 is not documented; public tools rely on it.
 
     Raises:
-        NodeUnreachable: There was no connection, or it broke.
-        RateLimited: The node stayed busy (503): also while it searches other clusters.
-        NodeFault: It answered with another error.
-        UnknownLayout: It answered with something that is no file.
+        ValueError: *phone* is no device name such as ``SEP001122334455``. What devices that are
+            called otherwise ask for, no source says.
     """
-    where = f"{address} (port {port}, {kind.file_name})"
-    url = f"http://{host_of(address)}:{port}/{kind.file_name}"
-    wait = sleep or SystemClock().sleep
-    async with httpx.AsyncClient(
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # not used, and cheaper than the default
-        trust_env=False,
-        follow_redirects=False,
-        timeout=timeout_s,
-        headers={"User-Agent": "cucm-certflow", "Accept-Encoding": "identity"},
-        transport=transport,
-    ) as client:
-        for attempt in range(attempts):
+    if not phone:
+        return kind.file_name
+    if _PHONE.fullmatch(phone) is None:
+        message = f"expected a device name such as SEP001122334455, saw {phone[:80]!r}"
+        raise ValueError(message)
+    return f"{kind.value}{phone}.tlv"
+
+
+class TrustFileClient:
+    """Loads trust lists from one TFTP node, as a phone does: one connection for each file.
+
+    Args:
+        node: The node.
+        access: What the clients of the cluster share.
+        attempts: How often it asks a busy node, in all; 1 or more.
+        pause_s: Seconds between attempts, doubled each time.
+    """
+
+    def __init__(
+        self, node: NodeEntry, access: Access, *, attempts: int = 4, pause_s: float = 1.0
+    ) -> None:
+        if attempts < 1:
+            message = f"attempts must be 1 or more, saw {attempts}"
+            raise ValueError(message)
+        self._access = access
+        self._attempts = attempts
+        self._pause_s = pause_s
+        self._base = f"http://{host_of(node.address)}:{access.tftp_port}"
+        self._where = f"{node.name} (port {access.tftp_port})"
+        # Not used, and cheaper than the default.
+        no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._client = httpx.AsyncClient(
+            transport=access.through(
+                node,
+                httpx.AsyncHTTPTransport(
+                    verify=no_tls,
+                    trust_env=False,
+                    limits=httpx.Limits(max_connections=8, max_keepalive_connections=0),
+                ),
+            ),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=access.look_timeout_s,
+            headers={"User-Agent": "cucm-certflow", "Accept-Encoding": "identity"},
+        )
+
+    async def aclose(self) -> None:
+        """Let go of connections; idempotent."""
+        await self._client.aclose()
+
+    async def fetch(self, kind: ListKind, phone: str = "") -> bytes | None:
+        """The list of *kind* that the node serves; None if it has none (404).
+
+        It only looks; cancelling it leaves nothing behind.
+
+        Args:
+            kind: Which list.
+            phone: The device under whose name it is asked for; the plain name if empty.
+
+        Raises:
+            NodeUnreachable: There was no connection, or it broke.
+            RateLimited: The node stayed busy (503): also while it searches other clusters.
+            NodeFault: It answered with another error.
+            UnknownLayout: It answered with something that is no file.
+            ValueError: *phone* is no device name. Nothing was sent.
+        """
+        name = file_name(kind, phone)
+        status = 0
+        for attempt in range(self._attempts):
             if attempt:
-                await wait(pause_s * 2 ** (attempt - 1))
-            status, data = await _get(client, url, where, timeout_s)
+                await self._access.clock.sleep(self._pause_s * 2 ** (attempt - 1))
+            status, data = await self._get(name)
             match status:
                 case HTTPStatus.OK:
                     if not data:
-                        _unknown(where, "an empty file")
+                        self._unknown(name, "an empty file")
                     return data
                 case HTTPStatus.NOT_FOUND:
                     return None
-                case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
+                case _ if status in _BUSY:
                     continue
-                case _ if status in range(300, 400):
-                    _unknown(where, f"HTTP {status}, a redirect; it is not followed")
-                case _:
+                case _ if status in range(400, 600):
+                    headline = f"{self._where} answered with an error"
                     raise NodeFault(
-                        Report(headline=f"{where} answered with an error", saw=f"HTTP {status}")
+                        Report(headline=headline, did=f"GET /{name}", saw=f"HTTP {status}")
                     )
-    raise RateLimited(
-        Report(headline=f"{where} stayed busy", saw=f"HTTP 503, {attempts} times in a row")
-    )
-
-
-async def _get(
-    client: httpx.AsyncClient, url: str, where: str, timeout_s: float
-) -> tuple[int, bytes]:
-    try:
-        async with asyncio.timeout(timeout_s), client.stream("GET", url) as response:
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                _unknown(where, "a compressed answer that nobody asked for")
-            data = bytearray()
-            async for chunk in response.aiter_bytes():
-                data += chunk
-                if len(data) > MAX_BYTES:
-                    _unknown(where, f"more than {MAX_BYTES} bytes")
-            return response.status_code, bytes(data)
-    except (httpx.TransportError, TimeoutError, OSError) as error:
-        saw = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise NodeUnreachable(
-            Report(headline=f"{where} could not be read", saw=saw[:240])
-        ) from error
-
-
-def _unknown(where: str, saw: str) -> NoReturn:
-    raise UnknownLayout(
-        Report(
-            headline=f"{where} answered in a form that we cannot read",
-            expected="a trust list, or 404",
-            saw=saw,
+                case _:
+                    self._unknown(name, f"HTTP {status}; redirects are not followed")
+        raise RateLimited(
+            Report(
+                headline=f"{self._where} stayed busy",
+                did=f"GET /{name}",
+                saw=f"HTTP {status}, {self._attempts} times in a row",
+            )
         )
-    )
+
+    async def view(self, kind: ListKind, phone: str = "") -> ListView | None:
+        """What the list says that :meth:`fetch` loads; None if there is none.
+
+        Raises:
+            NodeError: As :meth:`fetch`; UnknownLayout also if it is no list of *kind*, or none that
+                is signed as it says.
+            ValueError: As :meth:`fetch`.
+        """
+        data = await self.fetch(kind, phone)
+        return None if data is None else view_of(parse_list(data), kind, data)
+
+    async def _get(self, name: str) -> tuple[int, bytes]:
+        timeout_s = self._access.look_timeout_s
+        self._access.budgets.note(Interface.TFTP_HTTP)
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._client.stream("GET", f"{self._base}/{name}") as response,
+            ):
+                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    self._unknown(name, "a compressed answer that nobody asked for")
+                data = bytearray()
+                async for chunk in response.aiter_bytes():
+                    data += chunk
+                    if len(data) > _MAX_BYTES:
+                        self._unknown(name, f"more than {_MAX_BYTES} bytes")
+                return response.status_code, bytes(data)
+        except (httpx.TransportError, TimeoutError, OSError) as error:
+            saw = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise NodeUnreachable(
+                Report(
+                    headline=f"{self._where} could not be read",
+                    did=f"GET /{name}",
+                    saw=saw[:_SHOWN],
+                )
+            ) from error
+
+    def _unknown(self, name: str, saw: str) -> NoReturn:
+        raise UnknownLayout(
+            Report(
+                headline=f"{self._where} answered in a form that we cannot read",
+                did=f"GET /{name}",
+                expected="a trust list, or 404",
+                saw=saw,
+            )
+        )
+
+
+class TrustFileTransport:
+    """The lists that each TFTP node of a cluster serves, under their plain names or a phone's.
+
+    Args:
+        access: What the clients of the cluster share.
+    """
+
+    interface: Final = Interface.TFTP_HTTP
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._nodes = {node.name: node for node in access.inventory.nodes}
+        self._clients: dict[str, TrustFileClient] = {}
+
+    def supports(self, what: Query | Command) -> bool:
+        """Whether *what* is a list of a known node, for a device whose file has a known name."""
+        return (
+            isinstance(what, ServedList)
+            and what.node in self._nodes
+            and (not what.phone or _PHONE.fullmatch(what.phone) is not None)
+        )
+
+    async def observe(self, query: Query) -> Fact:
+        """Ask; see :class:`~cucm_certflow.transports.base.Transport`."""
+        if not isinstance(query, ServedList) or not self.supports(query):
+            reason = f"{self.interface} does not answer {query}"
+            return Unknown(reason, self._access.clock.now(), self.interface)
+        client = self._client(query.node)
+        by = f"{self.interface} {query.node}"
+        return await look(self._access.clock, by, lambda: client.view(query.kind, query.phone))
+
+    async def perform(self, command: Command) -> Reply:
+        """Nothing is done over this way: REFUSED, and nothing was sent."""
+        return Reply(ReplyKind.REFUSED, f"{self.interface} cannot do: {command}", sent=False)
+
+    async def aclose(self) -> None:
+        """Let go of connections; idempotent."""
+        clients, self._clients = self._clients, {}
+        await asyncio.gather(*(client.aclose() for client in clients.values()))
+
+    def _client(self, node: str) -> TrustFileClient:
+        if node not in self._clients:
+            self._clients[node] = TrustFileClient(self._nodes[node], self._access)
+        return self._clients[node]

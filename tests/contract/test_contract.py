@@ -73,8 +73,7 @@ def test_over_real_servers(check: Check, tmp_path: Path) -> None:
         scenario, clock = Scenario.loads(SMALL), ScaledClock(SPEED)
         async with LabServers(scenario, clock=clock, folder=tmp_path):
             inventory = Inventory.load(tmp_path / "inventory.toml")
-            minute = int(10 * SPEED)
-            async with connect(inventory, clock=clock, ris_per_minute=minute) as cluster:
+            async with connect(inventory, clock=clock) as cluster:
                 await cluster.discover()  # learns phones and pins
                 await check(
                     Subject(

@@ -346,12 +346,12 @@ def test_a_scenario_with_a_mistake_names_its_place(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_example_of_the_readme_runs_as_it_stands_against_real_servers(tmp_path: Path) -> None:
-    # The example knows nothing of labs; only its clock, and with it the minute, is faster.
+    # The example knows nothing of labs; only its clock is faster.
     hurry = (
         "import functools, runpy, sys; import cucm_certflow;"
         "from cucm_certflow.clock import ScaledClock;"
         "connect = cucm_certflow.connect; clock = ScaledClock(15);"
-        "cucm_certflow.connect = functools.partial(connect, clock=clock, ris_per_minute=150);"
+        "cucm_certflow.connect = functools.partial(connect, clock=clock);"
         "script = sys.argv.pop(1); runpy.run_path(script, run_name='__main__')"
     )
 

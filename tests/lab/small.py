@@ -58,6 +58,9 @@ class HandClock:
     def now(self) -> datetime:
         return self.instant
 
+    def monotonic(self) -> float:
+        return (self.instant - BEGIN).total_seconds()
+
     async def sleep(self, seconds: float) -> None:
         self.instant += timedelta(seconds=seconds)
 

@@ -234,7 +234,7 @@ async def test_axl(lab: LabServers, anyone: ssl.SSLContext) -> None:
     assert "<axlcode>5007</axlcode>" in (await post(lab, "/axl/", unknown, anyone)).text
     wrong = await post(lab, "/axl/", axl("getCCMVersion", version="15.0"), anyone)
     assert wrong.status_code == 599
-    assert "Incorrect axl version. Supported axl versions are 9.x, 10.x and 11.0" in wrong.text
+    assert "Incorrect axl version. Supported axl versions are 9.x, 10.x and 11.5" in wrong.text
     denied = await post(lab, "/axl/", axl("getCCMVersion"), anyone, password="no")
     assert denied.status_code == 401
     assert denied.text.startswith("<html>")
@@ -267,7 +267,7 @@ async def test_ris_and_a_reset(lab: LabServers, anyone: ssl.SSLContext) -> None:
     at = lab.cluster.registrations()[first].at
     assert at is not None
     assert f"<ns1:TimeStamp>{int(at.timestamp())}</ns1:TimeStamp>" in answer.text
-    assert re.findall(r"<ns1:Status>(\w+)</ns1:Status>", answer.text) == [
+    assert re.findall(r"<ns1:Status>(\w+)</ns1:Status><ns1:StatusReason>", answer.text) == [
         "Registered",
         "UnRegistered",
     ]
@@ -282,7 +282,7 @@ async def test_ris_and_a_reset(lab: LabServers, anyone: ssl.SSLContext) -> None:
 async def test_ris_limits_its_rate(
     lab: LabServers, anyone: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = lab.ris_limit
+    limit = lab.desk.limits.ris
     monkeypatch.setattr(limit, "per_minute", 0)
     answer = await post(lab, RIS, ris("SEP001122330001"), anyone)
     assert answer.status_code == 500

@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cucm_certflow.clock import Clock
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.secret import Secret
+from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.axl import AxlClient
 from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.budget import RateBudget
+from cucm_certflow.transports.budget import Budgets
 from cucm_certflow.transports.pins import Pins
 from cucm_certflow.transports.ris import RisClient
 
@@ -92,28 +94,36 @@ def axl(operation: str, inner: str = "") -> bytes:
     )
 
 
-def axl_client(wire: Wire, breaker: Breaker | None = None) -> AxlClient:
-    return AxlClient(
-        PUB,
-        ACCOUNT,
-        pins=Pins(),
+def access_over(
+    wire: Wire | None = None,
+    *,
+    inventory: Inventory = INVENTORY,
+    clock: Clock | None = None,
+    breaker: Breaker | None = None,
+    pins: Pins | None = None,
+    web_port: int = 8443,
+    ris_per_minute: int = 10,
+) -> Access:
+    """What clients are made with: *wire* instead of the network, if it is given."""
+    clock = clock or ManualClock()
+    return Access(
+        inventory=inventory,
+        clock=clock,
+        pins=pins or Pins(),
         breaker=breaker or Breaker(),
-        clock=ManualClock(),
-        transport=wire.transport,
+        budgets=Budgets(clock, ris_per_minute=ris_per_minute),
+        timeout_s=5.0,
+        web_port=web_port,
+        wire=None if wire is None else lambda _node, _network: wire.transport,
     )
+
+
+def axl_client(wire: Wire, breaker: Breaker | None = None) -> AxlClient:
+    return AxlClient(PUB, access_over(wire, breaker=breaker))
 
 
 def ris_client(wire: Wire, clock: ManualClock | None = None, page: int = 1000) -> RisClient:
-    clock = clock or ManualClock()
-    return RisClient(
-        PUB,
-        ACCOUNT,
-        pins=Pins(),
-        breaker=Breaker(),
-        budget=RateBudget(10, monotonic=clock.monotonic, sleep=clock.sleep),
-        page=page,
-        transport=wire.transport,
-    )
+    return RisClient(PUB, access_over(wire, clock=clock), page=page)
 
 
 def answering(status: int, body: bytes = b"", **headers: str) -> Wire:

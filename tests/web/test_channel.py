@@ -15,13 +15,12 @@ from cucm_certflow.errors import (
     NodeFault,
     NodeUnreachable,
     RateLimited,
+    RoleMissing,
     UnknownLayout,
 )
-from cucm_certflow.names import ListKind
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.budget import RateBudget
-from cucm_certflow.transports.soap import NotSent
-from cucm_certflow.transports.trustfiles import fetch
+from cucm_certflow.transports.http import NotSent
 from tests.web.helpers import (
     ACCOUNT,
     ManualClock,
@@ -73,13 +72,14 @@ async def test_an_accepted_account_may_ask_in_parallel() -> None:
         for _step in range(5):
             await asyncio.sleep(0)
         under_way -= 1
-        return httpx.Response(200, content=axl("executeSQLQuery"))
+        inner = "<componentVersion><version>11.5.1.12900(21)</version></componentVersion>"
+        return httpx.Response(200, content=axl("getCCMVersion", inner))
 
     wire = answering(200)
     wire.transport = httpx.MockTransport(answer)
     client = axl_client(wire)
-    await client.sql("select 1")
-    await asyncio.gather(*(client.sql("select 1") for _ in range(4)))
+    await client.version()
+    await asyncio.gather(*(client.version() for _ in range(4)))
     assert most == 4
     await client.aclose()
 
@@ -156,17 +156,100 @@ async def test_html_with_status_200_is_not_an_answer() -> None:
     await client.aclose()
 
 
-async def test_no_cookie_is_sent_back_and_the_account_always_is() -> None:
-    wire = answering(
-        200,
-        axl("executeSQLQuery"),
-        **{"Set-Cookie": "JSESSIONIDSSO=3D63; path=/; Secure; HttpOnly"},
-    )
+# ── sessions ──────────────────────────────────────────────────────────────────────────────
+
+
+COOKIES = [
+    ("Set-Cookie", "JSESSIONID=9A; path=/axl; Secure; HttpOnly"),
+    ("Set-Cookie", "JSESSIONIDSSO=3D63; path=/; domain=.x; Expires=Tue, 19 Jan 2038 03:14:07 GMT"),
+]
+
+
+def session_wire(*later: httpx.Response) -> Wire:
+    """Logs in whoever brings an account; then answers those with a cookie by *later*, and 200."""
+    rest = list(later)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "Authorization" in request.headers:
+            return httpx.Response(200, headers=COOKIES, content=axl("executeSQLQuery"))
+        return rest.pop(0) if rest else httpx.Response(200, content=axl("executeSQLQuery"))
+
+    return Wire(answer)
+
+
+def how(request: httpx.Request) -> str:
+    return request.headers.get("Cookie", "") or request.headers["Authorization"].partition(" ")[0]
+
+
+async def test_a_session_stands_for_the_account() -> None:
+    wire = session_wire()
+    client = axl_client(wire)
+    for _ in range(3):
+        await client.sql("select 1")
+    cookie = "JSESSIONID=9A; JSESSIONIDSSO=3D63"
+    assert [how(request) for request in wire.requests] == ["Basic", cookie, cookie]
+    assert all("Authorization" not in request.headers for request in wire.requests[1:])
+    await client.aclose()
+
+
+@pytest.mark.parametrize("status", [404, 401], ids=["idled-away", "died-with-tomcat"])
+async def test_a_session_that_is_over_is_begun_anew_once(status: int) -> None:
+    wire = session_wire(httpx.Response(status, content=b"<html>gone</html>"))
+    client = axl_client(wire)
+    await client.sql("select 1")
+    await client.sql("select 2")
+    assert [how(request)[:5] for request in wire.requests] == ["Basic", "JSESS", "Basic"]
+    await client.aclose()
+
+
+async def test_a_404_after_a_new_login_is_about_the_interface() -> None:
+    wire = answering(404)
+    client = axl_client(wire)
+    with pytest.raises(NodeFault, match="not activated"):
+        await client.sql("select 1")
+    assert len(wire.requests) == 1
+    await client.aclose()
+
+
+async def test_a_reset_is_not_repeated_but_for_a_session_that_was_over() -> None:
+    wire = session_wire(httpx.Response(404), httpx.Response(500))
+    client = axl_client(wire)
+    await client.sql("select 1")
+    with pytest.raises(UnknownLayout):  # the answer to a repeated reset is one to a question here
+        await client.reset_phone("SEP1")
+    ours = [request for request in wire.requests if b"doDeviceReset" in request.content]
+    assert [how(request)[:5] for request in ours] == ["JSESS", "Basic"]
+    await client.aclose()
+
+
+async def test_an_account_that_is_refused_elsewhere_ends_its_sessions_too() -> None:
+    breaker = Breaker()
+    wire = session_wire()
+    client = axl_client(wire, breaker)
+    await client.sql("select 1")
+    breaker.trip("application", ACCOUNT.user, "another node")
+    with pytest.raises(AuthenticationFailed):
+        await client.sql("select 1")
+    assert len(wire.requests) == 1
+    await client.aclose()
+
+
+async def test_a_cookie_of_another_kind_is_not_kept() -> None:
+    wire = answering(200, axl("executeSQLQuery"), **{"Set-Cookie": "tracker=1; path=/"})
     client = axl_client(wire)
     await client.sql("select 1")
     await client.sql("select 1")
-    assert all("Cookie" not in request.headers for request in wire.requests)
-    assert all("Authorization" in request.headers for request in wire.requests)
+    assert [how(request) for request in wire.requests] == ["Basic", "Basic"]
+    await client.aclose()
+
+
+async def test_an_account_without_a_role_says_which() -> None:
+    wire = answering(403, b"<html>forbidden</html>")
+    client = axl_client(wire)
+    with pytest.raises(RoleMissing, match="Standard AXL API Access") as caught:
+        await client.sql("select 1")
+    assert "cucm-pub" in caught.value.report.saw
+    assert caught.value.role.startswith("Standard AXL API Access")
     await client.aclose()
 
 
@@ -227,7 +310,7 @@ async def test_a_question_that_was_lost_before_a_reset_sent_nothing_of_it() -> N
 
 async def test_budget_lets_no_more_than_its_number_into_any_minute() -> None:
     clock = ManualClock()
-    budget = RateBudget(3, monotonic=clock.monotonic, sleep=clock.sleep)
+    budget = RateBudget(3, clock)
     taken: list[float] = []
     for gap in (0, 1, 2, 0, 0, 50, 0, 0, 0, 0):
         await clock.sleep(gap)
@@ -283,53 +366,3 @@ async def test_ris_is_never_asked_for_a_pattern(name: str) -> None:
         await client.registrations([name])
     assert wire.requests == []
     await client.aclose()
-
-
-# ── trust files ───────────────────────────────────────────────────────────────────────────
-
-
-async def test_trust_file_is_fetched_as_it_is() -> None:
-    wire = answering(200, b"\x01\x00\x02tlv", **{"Content-Type": "*/*"})
-    data = await fetch("127.0.0.1", ListKind.ITL, transport=wire.transport)
-    assert data == b"\x01\x00\x02tlv"
-    assert str(wire.requests[0].url) == "http://127.0.0.1:6970/ITLFile.tlv"
-    assert "Authorization" not in wire.requests[0].headers
-
-
-async def test_no_trust_file() -> None:
-    wire = answering(404)
-    assert await fetch("127.0.0.1", ListKind.CTL, transport=wire.transport) is None
-
-
-async def test_a_busy_tftp_is_asked_again() -> None:
-    clock = ManualClock()
-    answers = [httpx.Response(503), httpx.Response(503), httpx.Response(200, content=b"x")]
-    wire = Wire(lambda _: answers.pop(0))
-    assert (
-        await fetch("127.0.0.1", ListKind.ITL, sleep=clock.sleep, transport=wire.transport) == b"x"
-    )
-    assert clock.slept == [1.0, 2.0]
-    busy = answering(503)
-    with pytest.raises(RateLimited):
-        await fetch("127.0.0.1", ListKind.ITL, sleep=clock.sleep, transport=busy.transport)
-    assert len(busy.requests) == 4
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error"),
-    [
-        (200, b"", UnknownLayout),
-        (200, bytes((4 << 20) + 1), UnknownLayout),
-        (302, b"", UnknownLayout),
-        (500, b"", NodeFault),
-    ],
-    ids=["empty", "huge", "redirect", "error"],
-)
-async def test_what_is_no_trust_file(status: int, body: bytes, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        await fetch("127.0.0.1", ListKind.ITL, transport=answering(status, body).transport)
-
-
-async def test_nobody_serves_trust_files_there() -> None:
-    with pytest.raises(NodeUnreachable):
-        await fetch("127.0.0.1", ListKind.ITL, port=9, timeout_s=2)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
-from cucm_certflow.errors import IdentityNotTrusted, NodeUnreachable
+from cucm_certflow.errors import IdentityNotTrusted
+from cucm_certflow.names import CertUnit
 from cucm_certflow.transports.axl import AxlClient
-from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import Pins, tls_context
-from cucm_certflow.transports.presented import presented_fingerprint
-from tests.web.helpers import ACCOUNT, PUB, Identity, axl, tls_server
+from tests.web.helpers import PUB, Identity, access_over, axl, tls_server
 
 pytestmark = pytest.mark.asyncio
 
 
 def client(pins: Pins, port: int) -> AxlClient:
-    return AxlClient(PUB, ACCOUNT, pins=pins, breaker=Breaker(), port=port, timeout_s=5)
+    return AxlClient(PUB, access_over(pins=pins, web_port=port))
 
 
 async def test_the_pinned_certificate_is_enough_though_expired_and_of_another_name(
@@ -54,7 +51,8 @@ async def test_no_byte_of_a_request_reaches_a_stranger(tmp_path: Path, known: bo
 async def test_old_and_new_are_both_allowed_until_it_is_settled(tmp_path: Path) -> None:
     old, new, pins = Identity(tmp_path, "old"), Identity(tmp_path, "new"), Pins()
     pins.learn(PUB.name, old.fingerprint)
-    pins.learn(PUB.name, new.fingerprint)
+    pins.expect_change(PUB.name)
+    assert pins.seen(PUB.name, new.fingerprint)
     for identity in (old, new):
         async with tls_server(identity, axl("executeSQLQuery")) as server:
             web = client(pins, server.port)
@@ -90,45 +88,51 @@ async def test_pins_are_those_of_the_node_and_port() -> None:
     assert pins.allowed("b") == frozenset()
     assert pins.allowed("a", 443) == frozenset()
     pins.learn("a", "cd" * 32)
-    pins.settle("a", "cd" * 32)
     assert pins.allowed("a") == {"cd" * 32}
     with pytest.raises(ValueError, match="64 hex"):
         pins.learn("a", "not a fingerprint")
+
+
+async def test_a_pin_moves_only_when_a_change_was_announced() -> None:
+    pins, first, second = Pins(), "ab" * 32, "cd" * 32
+    assert pins.seen("a", first)  # none is known yet
+    assert not pins.seen("a", second)
+    assert pins.allowed("a") == {first}
+    pins.expect_change("a")
+    assert pins.seen("a", first)  # not regenerated yet
+    assert pins.seen("a", second)
+    pins.settle("a", first)  # Tomcat has not restarted yet
+    assert pins.allowed("a") == {first, second}
+    assert not pins.seen("a", "ef" * 32)  # one change was announced, and this is another one
+    pins.settle("a", second)
+    assert pins.allowed("a") == {second}
+    assert not pins.seen("a", first)
+
+
+async def test_rsa_and_ecdsa_are_pinned_side_by_side() -> None:
+    pins, rsa, ecdsa, new = Pins(), "ab" * 32, "cd" * 32, "ef" * 32
+    pins.learn("a", rsa)
+    pins.learn("a", ecdsa, CertUnit.TOMCAT_ECDSA)
+    assert pins.allowed("a") == {rsa, ecdsa}
+    pins.expect_change("a", CertUnit.TOMCAT_ECDSA)
+    assert not pins.seen("a", new)  # of tomcat, which nobody changes
+    assert pins.seen("a", new, CertUnit.TOMCAT_ECDSA)
+    pins.settle("a", new)
+    assert pins.allowed("a") == {rsa, new}
+
+
+async def test_nothing_is_settled_by_a_stranger_or_while_a_change_is_awaited() -> None:
+    pins, old, new = Pins(), "ab" * 32, "cd" * 32
+    pins.learn("a", old)
+    pins.expect_change("a")
+    pins.settle("a", old)
+    assert pins.is_changing("a")
+    assert pins.seen("a", new)
+    pins.settle("a", "ef" * 32)
+    assert pins.allowed("a") == {old, new}
 
 
 async def test_a_blocking_socket_does_not_get_past_the_pin() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(ssl.SSLError, match="wrap_bio only"):
         tls_context(lambda _: None).wrap_socket(ours)
-
-
-async def test_presented_certificate_is_read_without_a_word(tmp_path: Path) -> None:
-    identity = Identity(tmp_path, "presented")
-    async with tls_server(identity) as server:
-        assert await presented_fingerprint("127.0.0.1", server.port, 5) == identity.fingerprint
-        await server.quiet()
-        assert server.received == b""
-
-
-async def test_nobody_presents_anything() -> None:
-    with pytest.raises(NodeUnreachable):
-        await presented_fingerprint("127.0.0.1", 9, 2)
-
-
-async def test_a_server_without_tls_presents_nothing() -> None:
-    ended = asyncio.Event()
-
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hello\r\n")
-        with contextlib.suppress(OSError):
-            await reader.read()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-        ended.set()
-
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(NodeUnreachable):
-            await presented_fingerprint("127.0.0.1", port, 5)
-        await asyncio.wait_for(ended.wait(), 5)

@@ -11,6 +11,7 @@ from defusedxml.ElementTree import fromstring
 
 from cucm_certflow.errors import NodeFault, RateLimited, UnknownLayout
 from cucm_certflow.facts import Registration
+from cucm_certflow.transports import http as http_module
 from cucm_certflow.transports import soap as soap_module
 from cucm_certflow.transports.ris import request_for
 from cucm_certflow.transports.soap import SoapFault, envelope, parse_body
@@ -333,7 +334,7 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.asyncio
 async def test_too_large_on_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soap_module, "MAX_BYTES", 100)
+    monkeypatch.setattr(http_module, "MAX_BYTES", 100)
     client = axl_client(answering(200, soap("<a/>" * 60)))
     with pytest.raises(UnknownLayout, match="more than"):
         await client.sql("select 1")

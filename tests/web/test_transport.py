@@ -1,54 +1,61 @@
-"""The web interfaces of a cluster as one transport."""
+"""AXL and RISPort70 behind the seam."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
 
 from cucm_certflow.commands import Regenerate, ReplyKind, ResetPhones
-from cucm_certflow.errors import AuthenticationFailed, IdentityNotTrusted
+from cucm_certflow.errors import AuthenticationFailed
 from cucm_certflow.facts import (
     CertificateOf,
     Known,
-    PresentedCertificate,
+    Phones,
     Registrations,
-    ServedList,
     Unknown,
+    VersionOf,
+    Why,
 )
 from cucm_certflow.inventory import Inventory, NodeEntry
-from cucm_certflow.names import CertUnit, ListKind
-from cucm_certflow.transports.breaker import Breaker
-from cucm_certflow.transports.pins import Pins
-from cucm_certflow.transports.web import WebTransport
-from tests.web.helpers import INVENTORY, PUB, Identity, ManualClock, Wire, axl, fixture, tls_server
+from cucm_certflow.names import CertUnit
+from cucm_certflow.transports.axl import AxlTransport
+from cucm_certflow.transports.ris import RisClient
+from cucm_certflow.transports.route import Route
+from tests.web.helpers import (
+    INVENTORY,
+    PUB,
+    ManualClock,
+    Wire,
+    access_over,
+    answering,
+    axl,
+    fixture,
+)
 
 pytestmark = pytest.mark.asyncio
 
 NAMES = ("SEP001122334455", "SEPAABBCCDDEEFF", "SEP000000000000")
 RESET = ResetPhones(PUB.name, ("SEP1", "SEP2", "SEP3", "SEP4"))
-RIS = "ris-resp-calltelemetry-fixture-cucm15"
 
 
-def over(
-    wire: Wire,
-    names: tuple[str, ...] = NAMES,
-    *,
-    inventory: Inventory = INVENTORY,
-    concurrency: int = 1,
-) -> WebTransport:
-    return WebTransport(
-        inventory,
-        names,
-        clock=ManualClock(),
-        pins=Pins(),
-        breaker=Breaker(),
-        ris_back_off_s=0,
-        reset_concurrency=concurrency,
-        transport=wire.transport,
+def over(wire: Wire, *, concurrency: int = 1) -> AxlTransport:
+    return AxlTransport(access_over(wire), reset_concurrency=concurrency)
+
+
+def route_over_ris(wire: Wire, names: tuple[str, ...] = NAMES) -> Route:
+    access = access_over(wire)
+    access.pins.learn(PUB.name, "ab" * 32)
+    route = Route(
+        {},
+        ris=RisClient(PUB, access, back_off_s=0),
+        clock=access.clock,
+        pins=access.pins,
+        nodes=(PUB.name,),
     )
+    route.know(releases={}, callmanagers=(), phones=names)
+    return route
 
 
 def phone_in(request: httpx.Request) -> str:
@@ -76,94 +83,65 @@ UNKNOWN_PHONE = httpx.Response(500, content=fixture("axl-fault-5007-queueid-pref
 # ── looking ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_registrations_name_nodes_as_the_inventory_does() -> None:
-    wire = Wire(lambda _: httpx.Response(200, content=fixture(RIS)))
+async def test_the_cluster_names_nodes_as_the_inventory_does() -> None:
     entries = (
         NodeEntry(name="cucm15-pub.example.com", address="192.0.2.1"),
         NodeEntry(name="cucm15-sub", address="192.0.2.2"),
     )
     account = INVENTORY.application
     inventory = Inventory(nodes=entries, platform=account, application=account)
-    web = over(wire, inventory=inventory)
-    fact = await web.observe(Registrations())
-    assert isinstance(fact, Known)
-    assert fact.at == ManualClock().now()
-    nodes = {name: each.node for name, each in fact.value.items()}
-    assert nodes == {NAMES[0]: "cucm15-pub.example.com", NAMES[1]: "cucm15-sub", NAMES[2]: ""}
-    await web.aclose()
+    access = access_over(answering(500), inventory=inventory)
+    assert access.node_called("cucm15-pub") == "cucm15-pub.example.com"
+    assert access.node_called("CUCM15-SUB.example.com") == "cucm15-sub"
+    assert access.node_called("192.0.2.2") == "cucm15-sub"
+    assert access.node_called("192") == "192"
+    assert access.node_called("elsewhere") == "elsewhere"
 
 
 async def test_no_phones_need_no_question() -> None:
     wire = Wire(lambda _: httpx.Response(500))
-    web = over(wire, ())
-    fact = await web.observe(Registrations())
+    route = route_over_ris(wire, ())
+    fact = await route.observe(Registrations())
     assert isinstance(fact, Known)
     assert fact.value == {}
-    web.phone_names = ["SEP1"]
-    assert isinstance(await web.observe(Registrations()), Unknown)
+    assert isinstance(await route.observe(Registrations(("SEP1",))), Unknown)
     assert len(wire.requests) == 1
-    await web.aclose()
+    await route.aclose()
 
 
 async def test_an_unanswered_question_is_unknown_since_before_the_look() -> None:
-    web = over(Wire(lambda _: httpx.Response(500, content=fixture("ris-fault-ratecontrol"))))
+    wire = Wire(lambda _: httpx.Response(500, content=fixture("ris-fault-ratecontrol")))
+    route = route_over_ris(wire)
     begun = ManualClock().now()
-    fact = await web.observe(Registrations())
+    fact = await route.observe(Registrations())
     assert isinstance(fact, Unknown)
     assert fact.at == begun
+    assert fact.why is Why.BUSY
     assert "15 requests per minute" in fact.reason
-    await web.aclose()
-
-
-async def test_lists() -> None:
-    answers = {"/ITLFile.tlv": httpx.Response(200, content=b"no trust list")}
-    wire = Wire(lambda request: answers.get(request.url.path, httpx.Response(404)))
-    web = over(wire)
-    itl = await web.observe(ServedList("cucm-sub", ListKind.ITL))
-    ctl = await web.observe(ServedList("cucm-sub", ListKind.CTL))
-    assert isinstance(itl, Unknown)
-    assert isinstance(ctl, Known)
-    assert ctl.value is None
-    assert {request.url.host for request in wire.requests} == {"127.0.0.2"}
-    await web.aclose()
+    await route.aclose()
 
 
 async def test_what_it_supports() -> None:
     wire = Wire(lambda _: httpx.Response(500))
     web = over(wire)
-    assert web.supports(Registrations())
     assert web.supports(RESET)
-    assert web.supports(ServedList("cucm-sub", ListKind.ITL))
-    assert web.supports(PresentedCertificate("cucm-pub"))
-    assert not web.supports(PresentedCertificate("elsewhere"))
+    assert web.supports(VersionOf("cucm-sub"))
+    assert not web.supports(VersionOf("elsewhere"))
     assert not web.supports(CertificateOf("cucm-pub", CertUnit.TVS))
     assert not web.supports(Regenerate("cucm-pub", CertUnit.TVS))
-    assert isinstance(await web.observe(PresentedCertificate("elsewhere")), Unknown)
+    assert isinstance(await web.observe(VersionOf("elsewhere")), Unknown)
     reply = await web.perform(Regenerate("cucm-pub", CertUnit.TVS))
     assert reply.kind is ReplyKind.REFUSED
+    assert not reply.sent
     await web.aclose()
     await web.aclose()
     assert wire.requests == []
 
 
-async def test_presented_certificate(tmp_path: Path) -> None:
-    identity = Identity(tmp_path, "pub")
-    async with tls_server(identity) as server:
-        web = WebTransport(INVENTORY, pins=Pins(), breaker=Breaker(), web_port=server.port)
-        fact = await web.observe(PresentedCertificate("cucm-pub"))
-        assert isinstance(fact, Known)
-        assert fact.value == identity.fingerprint
-        with pytest.raises(IdentityNotTrusted):  # a look is no pin
-            await web.perform(RESET)
-        await web.aclose()
-        await server.quiet()
-        assert server.received == b""
-
-
 async def test_a_refused_account_is_raised() -> None:
     web = over(Wire(lambda _: httpx.Response(401)))
     with pytest.raises(AuthenticationFailed):
-        await web.observe(Registrations())
+        await web.observe(Phones())
     with pytest.raises(AuthenticationFailed):
         await web.perform(RESET)
     await web.aclose()

@@ -26,6 +26,9 @@ create table typenodeusage (enum, name, moniker);
 create table typeprocessnoderole (enum, name, moniker);
 create table device (pkid, name, description, tkclass, tkmodel, tkdeviceprotocol, fkdevicepool,
                      fksecurityprofile);
+create table typedeviceprotocol (enum, name, moniker);
+create index devicename on device (name);
+create index devicepkid on device (pkid);
 create table typeclass (enum, name, moniker);
 create table typemodel (enum, name, moniker);
 create table typeproduct (enum, name, moniker, tkmodel);
@@ -39,7 +42,8 @@ create table securityprofile (pkid, name, tkmodel, tkdevicesecuritymode, tksecur
 create table typedevicesecuritymode (enum, name, moniker);
 create table processnodeservice (pkid, servername, fkprocessnode, tkservice, enable, isactive);
 create table typeservice (enum, name, moniker);
-create view systables as select name as tabname, 't' as tabtype from sqlite_master;
+create view systables as select name as tabname, 't' as tabtype from sqlite_master
+    where type = 'table';
 """
 _MODES: Final = {
     PhoneSecurity.NON_SECURE: 1,
@@ -50,6 +54,7 @@ _SERVICES: Final = {Service.CALLMANAGER: 0, Service.TFTP: 1, Service.CTIMANAGER:
 _MODEL_ZERO: Final = 40_000
 _SBD_FEATURE: Final = 124
 _PHONE: Final = 1
+_SIP: Final = 11
 
 
 class SqlError(Exception):
@@ -101,6 +106,11 @@ class Database:
         rows = tuple(tuple(_text(value) for value in row) for row in cursor.fetchall())
         return Rows(names, rows)
 
+    def rows(self, query: str, *values: str) -> tuple[tuple[str | None, ...], ...]:
+        """The rows of a query of the lab's own, in SQLite's dialect; *values* are for its marks."""
+        found = self._base.execute(query, values).fetchall()
+        return tuple(tuple(_text(value) for value in row) for row in found)
+
     # ── what is in it ─────────────────────────────────────────────────────────────────────
 
     def _put(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -128,6 +138,7 @@ class Database:
             "typedevicesecuritymode",
             [(number, mode.value, mode.name) for mode, number in _MODES.items()],
         )
+        self._put("typedeviceprotocol", [(0, "SCCP", "SCCP"), (_SIP, "SIP", "SIP")])
         self._put("typeclass", [(_PHONE, "Phone", "CLASS_PHONE")])
         self._put("typeservice", [(number, s.value, s.name) for s, number in _SERVICES.items()])
         everywhere = (_pkid("node"), "EnterpriseWideData", 1, "", 1, 1, None, "t")
@@ -161,7 +172,7 @@ class Database:
                 self._put("typemodel", [(model, device.model, f"MODEL_{model}")])
                 self._put("typeproduct", [(model, device.model, f"PRODUCT_{model}", model)])
                 if device.security_by_default:
-                    row = (_pkid("feature", str(model)), model, 11, feature, None)
+                    row = (_pkid("feature", str(model)), model, _SIP, feature, None)
                     self._put("productsupportsfeature", [row])
             model = models[key]
             if device.group not in groups:
@@ -174,7 +185,7 @@ class Database:
                 self._put("securityprofile", [(profile, name, model, _MODES[device.security], 99)])
             pool = _pkid("pool", *device.group)
             devices.append(
-                (_pkid("device", device.name), device.name, "", _PHONE, model, 11, pool, profile)
+                (_pkid("device", device.name), device.name, "", _PHONE, model, _SIP, pool, profile)
             )
         self._put("device", devices)
 

@@ -18,7 +18,6 @@ from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers.database import Database
 from cucm_certflow.lab.servers.https import HttpsDoor
 from cucm_certflow.lab.servers.papers import Papers
-from cucm_certflow.lab.servers.ris import RateLimit
 from cucm_certflow.lab.servers.ssh import SshDoor, make_host_key
 from cucm_certflow.lab.servers.tftp import TftpDoor
 from cucm_certflow.lab.servers.vos_cli import Desk
@@ -45,7 +44,6 @@ class LabServers:
             age faster than they can be read if it runs much over 30 times as fast as the machine's.
         folder: Where the two files go; it is made if it is not there.
         ssh_port: Of every node; 0 lets the machine choose.
-        ris_per_minute: How many questions RISPort70 allows in a minute of lab time.
 
     Raises:
         OSError: On entering: an address or a port cannot be had; nothing is left behind.
@@ -58,14 +56,11 @@ class LabServers:
         clock: Clock,
         folder: Path,
         ssh_port: int = 0,
-        ris_per_minute: int = 15,
     ) -> None:
         self.scenario = scenario
         self.clock = clock
         self.folder = folder
         self._ssh_port = ssh_port
-        self.ris_limit = RateLimit(ris_per_minute)
-        """RISPort70's, for tests."""
         self._stack = contextlib.AsyncExitStack()
         self._desk: Desk | None = None
         self.ssh: dict[str, SshDoor] = {}
@@ -131,7 +126,7 @@ class LabServers:
             await door.open(self._ssh_port)
             stack.push_async_callback(door.close)
         web = [
-            HttpsDoor(self._desk, node.name, web_app(self._desk, node.name, self.ris_limit))
+            HttpsDoor(self._desk, node.name, web_app(self._desk, node.name))
             for node in self.scenario.nodes
         ]
         tftp = [TftpDoor(self._desk, node) for node in layout.tftp_nodes]

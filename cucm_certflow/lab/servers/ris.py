@@ -1,104 +1,136 @@
-"""RISPort70 of one node: the phones of the whole cluster, at 15 questions a minute."""
+"""RISPort70 of one node: the phones of the whole cluster, at so many questions a minute."""
 
 from __future__ import annotations
 
-import fnmatch
+import re
 import xml.etree.ElementTree as ET
-from collections import deque
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from cucm_certflow.lab.scenario import FaultKind, LabPhone
-from cucm_certflow.lab.servers import soap
-from cucm_certflow.lab.servers.vos_cli import GARBAGE, UNSUCCESSFUL, Desk
+from cucm_certflow.lab.scenario import FaultKind, LabPhone, Role
+from cucm_certflow.lab.servers import bad_answers, soap
+from cucm_certflow.lab.servers.access import guard
+from cucm_certflow.lab.servers.vos_cli import UNSUCCESSFUL, Desk
 
-__all__ = ["RateLimit", "RisService"]
+__all__ = ["RIS_PATH", "RisService"]
 
+RIS_PATH: Final = "/realtimeservice2/services/RISService70"
 _NAMESPACE: Final = "http://schemas.cisco.com/ast/soap"
-_OPERATIONS: Final = ("selectCmDeviceExt", "selectCmDevice")
+_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_CRITERIA: Final[Mapping[str, tuple[str, ...]]] = {
+    "CmSelectionCriteria": (
+        "MaxReturnedDevices",
+        "DeviceClass",
+        "Model",
+        "Status",
+        "NodeName",
+        "SelectBy",
+        "SelectItems",
+        "Protocol",
+        "DownloadStatus",
+    ),
+    "CtiSelectionCriteria": (
+        "MaxReturnedItems",
+        "CtiMgrClass",
+        "Status",
+        "NodeName",
+        "SelectAppBy",
+        "AppItems",
+        "DevNames",
+        "DirNumbers",
+    ),
+}
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "selectCmDevice": "CmSelectionCriteria",
+    "selectCmDeviceExt": "CmSelectionCriteria",
+    "selectCtiItem": "CtiSelectionCriteria",
+}
+_READERS: Final = (Role.SERVER_MONITORING, Role.SUPER_USERS)
 _PAGE: Final = 1000
-_MINUTE: Final = timedelta(minutes=1)
-_ORDER: Final = (
-    "MaxReturnedDevices",
-    "DeviceClass",
-    "Model",
-    "Status",
-    "NodeName",
-    "SelectBy",
-    "SelectItems",
-    "Protocol",
-    "DownloadStatus",
-)
+_ANY_MODEL: Final = "255"
+_ANY: Final = ("", "Any")
 _RESET: Final = 8  # DeviceInitiatedReset
-
-
-class RateLimit:
-    """Cisco's "Allowed Device Queries Per Minute", for the whole cluster, in lab time."""
-
-    def __init__(self, per_minute: int = 15) -> None:
-        self.per_minute = per_minute
-        self._taken: deque[datetime] = deque()
-
-    def take(self, now: datetime) -> bool:
-        """Whether one more question is allowed; one that is not does not count."""
-        while self._taken and now - self._taken[0] >= _MINUTE:
-            self._taken.popleft()
-        if len(self._taken) >= self.per_minute:
-            return False
-        self._taken.append(now)
-        return True
+_NUMBER: Final = re.compile(r"\d{1,10}")
+_STATE: Final = re.compile(r'<StateInfo ClusterWide="1">.*StateId="(\d{1,9})".*</StateInfo>', re.S)
+_STATUSES: Final = (
+    "Any",
+    "Registered",
+    "UnRegistered",
+    "Rejected",
+    "PartiallyRegistered",
+    "Unknown",
+)
+_SELECT_BY: Final = ("Name", "IPV4Address", "IPV6Address", "DirNumber", "Description")
 
 
 class _Record(NamedTuple):
+    """What one node knows of one phone."""
+
     node: str
     phone: LabPhone
     status: str
     stamp: int
 
 
+class _Wrong(Exception):
+    """The request is not as the description of the service has it."""
+
+
 class RisService:
     """RISPort70 on *node*, for the whole cluster.
 
-    A phone that is not registered is shown as UnRegistered by the first node of its group, with the
-    instant at which it left: the lab's invention. Real nodes forget such phones in time.
+    A node that a phone has left goes on to show it as UnRegistered, with the instant at which it
+    left; one that was registered nowhere yet is so shown by the first node of its group. For how
+    long real nodes remember phones is not known; the lab's never forget.
     """
 
-    def __init__(self, desk: Desk, node: str, limit: RateLimit) -> None:
+    def __init__(self, desk: Desk, node: str) -> None:
         self._desk = desk
         self._node = node
-        self._limit = limit
-        self._account = desk.cluster.scenario.accounts.application
+        self._limit = desk.limits.ris
+        self._phones: dict[str, LabPhone] = {}
+        self._models: dict[str, str] = {}
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Where it is reached."""
+        return (Route(RIS_PATH, self.post, methods=["POST"]),)
 
     async def post(self, request: Request) -> Response:
         """One request."""
-        if not soap.is_let_in(request, self._account):
-            return soap.unauthorized()
+        if (refusal := guard(request, self._desk, self._node, *_READERS)) is not None:
+            return refusal
         operation = await soap.read(request)
         name = "" if operation is None else soap.local_name(operation)
         if operation is None or name not in _OPERATIONS:
             return soap.fault("soapenv:Client", f"The lab has no operation {name or '(none)'}")
         if not self._limit.take(self._desk.clock.now()):
             return self._too_often(name)
-        criteria = soap.child(operation, "CmSelectionCriteria")
-        if criteria is None or tuple(map(soap.local_name, criteria)) != _ORDER:
-            return soap.fault("soapenv:Client", f"expected {', '.join(_ORDER)} in that order")
-        cluster = self._desk.cluster
-        await self._desk.clock.sleep(cluster.scenario.timing.look_s)
-        fault = cluster.faults.strike(self._node, name)
-        if fault is None:
-            return self._answer(operation, criteria, is_ext=name == "selectCmDeviceExt")
-        match fault.kind:
-            case FaultKind.UNKNOWN_LAYOUT:
-                return HTMLResponse(f"<html><body>{GARBAGE}</body></html>")
-            case FaultKind.REFUSED:
-                return soap.fault("soapenv:Server", UNSUCCESSFUL)
-            case _:
-                return Response(status_code=soap.NO_ANSWER)
+        try:
+            criteria = _criteria(operation, name)
+        except _Wrong as error:
+            return soap.fault("soapenv:Client", str(error))
+        await self._desk.clock.sleep(self._desk.cluster.scenario.timing.look_s)
+
+        async def act() -> Response:
+            try:
+                if name == "selectCtiItem":
+                    return self._no_applications(criteria)
+                return self._answer(operation, criteria, is_ext=name == "selectCmDeviceExt")
+            except _Wrong as error:
+                return soap.fault("soapenv:Client", str(error))
+
+        def refuse(kind: FaultKind) -> Response:
+            if kind is FaultKind.RATE_LIMITED:
+                return self._too_often(name)
+            return soap.fault("soapenv:Server", UNSUCCESSFUL)
+
+        return await bad_answers.answer(request, self._desk, self._node, name, act, refuse)
 
     def _too_often(self, operation: str) -> Response:
         """Verbatim, Cisco's own misspelling included."""
@@ -112,128 +144,254 @@ class RisService:
             declares=' xmlns:ns1="http://xml.apache.org/axis/"',
         )
 
+    # ── devices ───────────────────────────────────────────────────────────────────────────
+
     def _answer(self, operation: ET.Element, criteria: ET.Element, *, is_ext: bool) -> Response:
-        wanted = _items(criteria)
-        records = [
-            record for record in self._records() if _fits(record, criteria, wanted, is_ext=is_ext)
-        ]
-        total = len(records)
+        records = list(self._found(criteria, is_ext=is_ext))
         start = _offset(soap.text(operation, "StateInfo"))
-        asked = soap.text(criteria, "MaxReturnedDevices")
-        size = min(_PAGE, int(asked) if asked.isdecimal() else _PAGE)
+        size = min(_PAGE, int(soap.text(criteria, "MaxReturnedDevices") or _PAGE))
         page = records[start : start + size]
-        node_name = soap.text(criteria, "NodeName")
-        nodes = [
-            name
-            for name in self._desk.cluster.layout.callmanager_nodes
-            if node_name in ("", "Any", name)
-        ]
-        items = "".join(
-            _node_xml(name, [record for record in page if record.node == name]) for name in nodes
-        )
-        state = _state(nodes, records, page, start + len(page), self._desk.cluster.began)
+        nodes = self._nodes(criteria)
+        by_node: dict[str, list[_Record]] = {name: [] for name in nodes}
+        for record in page:
+            by_node[record.node].append(record)
+        items = "".join(self._node_xml(name, its) for name, its in by_node.items())
+        totals = Counter(record.node for record in records)
+        counts = {name: (totals[name], len(its)) for name, its in by_node.items()}
         return soap.xml(
-            f'<ns1:selectCmDeviceResponse xmlns:ns1="{_NAMESPACE}"><ns1:selectCmDeviceReturn>'
-            "<ns1:SelectCmDeviceResult>"
-            f"<ns1:TotalDevicesFound>{total}</ns1:TotalDevicesFound>"
+            f'<ns1:selectCmDeviceResponse xmlns:ns1="{_NAMESPACE}" xmlns:xsi="{_XSI}">'
+            "<ns1:selectCmDeviceReturn><ns1:SelectCmDeviceResult>"
+            f"<ns1:TotalDevicesFound>{len(records)}</ns1:TotalDevicesFound>"
             f"<ns1:CmNodes>{items}</ns1:CmNodes></ns1:SelectCmDeviceResult>"
-            f"<ns1:StateInfo>{escape(state)}</ns1:StateInfo>"
+            f"<ns1:StateInfo>{escape(self._state(counts, start + len(page)))}</ns1:StateInfo>"
             "</ns1:selectCmDeviceReturn></ns1:selectCmDeviceResponse>"
         )
 
-    def _records(self) -> list[_Record]:
+    def _found(self, criteria: ET.Element, *, is_ext: bool) -> Iterator[_Record]:
+        """The records that fit, phone by phone; of each phone the newest only, if *is_ext*."""
+        status, node = soap.text(criteria, "Status"), soap.text(criteria, "NodeName")
+        model = soap.text(criteria, "Model")
+        if soap.text(criteria, "DeviceClass") not in (*_ANY, "Phone"):
+            return
+        if soap.text(criteria, "Protocol") not in (*_ANY, "SIP"):
+            return
+        if soap.text(criteria, "DownloadStatus") not in (*_ANY, "Unknown"):
+            return
+        for phone in self._chosen(criteria, is_ext=is_ext):
+            if model not in ("", _ANY_MODEL, self._models.get(phone.device.name, "")):
+                continue
+            records = self._records(phone)
+            for record in records[-1:] if is_ext else records:
+                if status in (*_ANY, record.status) and node in (*_ANY, record.node):
+                    yield record
+
+    def _chosen(self, criteria: ET.Element, *, is_ext: bool) -> Iterator[LabPhone]:
+        """The phones that the items name, each once, without looking at all the others."""
+        by = soap.text(criteria, "SelectBy") or "Name"
+        items = soap.child(criteria, "SelectItems")
+        wanted = dict.fromkeys(
+            soap.text(item, "Item").casefold() for item in (() if items is None else items)
+        )
+        phones = self._index()
+        patterns = [] if is_ext else [item for item in wanted if "*" in item]
+        if by == "Name" and not patterns:
+            yield from (phones[item] for item in wanted if item in phones)
+            return
+        value = _VALUES[by]
+        pattern = re.compile(
+            "|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns) or "(?!)"
+        )
+        for phone in phones.values():
+            text = value(phone).casefold()
+            if text in wanted or pattern.fullmatch(text):
+                yield phone
+
+    def _index(self) -> Mapping[str, LabPhone]:
+        """Every phone by name, made when the first question comes."""
+        if not self._phones:
+            self._phones = {
+                phone.device.name.casefold(): phone for phone in self._desk.cluster.phones
+            }
+            rows = self._desk.database.rows("select name, tkmodel from device")
+            self._models = {name or "": model or "" for name, model in rows}
+        return self._phones
+
+    def _records(self, phone: LabPhone) -> list[_Record]:
+        """What the nodes know of *phone*, the newest last."""
         cluster = self._desk.cluster
-        table = cluster.registrations()
-        records: list[_Record] = []
-        for phone in cluster.phones:
-            registration = table[phone.device.name]
-            stamp = int(registration.at.timestamp()) if registration.at is not None else 0
-            if registration.registered:
-                records.append(_Record(registration.node, phone, "Registered", stamp))
-            else:
-                records.append(_Record(phone.device.group[0], phone, "UnRegistered", stamp))
+        registration = cluster.registration(phone.device.name)
+        left = {
+            node: int(at.timestamp()) for node, at in cluster.nodes_left(phone.device.name).items()
+        }
+        stamp = int(registration.at.timestamp()) if registration.at is not None else 0
+        if registration.registered:
+            left.pop(registration.node, None)
+        elif not left:
+            left[phone.device.group[0]] = stamp
+        records = [_Record(node, phone, "UnRegistered", at) for node, at in left.items()]
+        records.sort(key=lambda record: record.stamp)
+        if registration.registered:
+            records.append(_Record(registration.node, phone, "Registered", stamp))
         return records
 
+    def _nodes(self, criteria: ET.Element) -> list[str]:
+        asked = soap.text(criteria, "NodeName")
+        nodes = self._desk.cluster.layout.callmanager_nodes
+        return [name for name in nodes if asked in (*_ANY, name)]
 
-def _fits(record: _Record, criteria: ET.Element, wanted: frozenset[str], *, is_ext: bool) -> bool:
-    status = soap.text(criteria, "Status")
-    node = soap.text(criteria, "NodeName")
-    if status not in ("", "Any", record.status) or node not in ("", "Any", record.node):
-        return False
-    if soap.text(criteria, "DeviceClass") not in ("", "Any", "Phone"):
-        return False
-    name = record.phone.device.name
-    if is_ext:
-        return name.casefold() in wanted  # no wildcard
-    return any(fnmatch.fnmatchcase(name.casefold(), each) for each in wanted)
+    def _node_xml(self, name: str, records: list[_Record]) -> str:
+        code = "Ok" if records else "NotFound"
+        devices = "".join(self._device_xml(record) for record in records)
+        return (
+            f"<ns1:item><ns1:ReturnCode>{code}</ns1:ReturnCode><ns1:Name>{escape(name)}</ns1:Name>"
+            f"<ns1:NoChange>false</ns1:NoChange><ns1:CmDevices>{devices}</ns1:CmDevices></ns1:item>"
+        )
 
+    def _device_xml(self, record: _Record) -> str:
+        """One device, with all that the description has; what no phone needs is the lab's own."""
+        device = record.phone.device
+        return _DEVICE.format(
+            name=device.name,  # letters and digits: nothing to escape
+            number=_number(record.phone),
+            model=self._models.get(device.name, "0"),
+            status=record.status,
+            reason=0 if record.status == "Registered" else _RESET,
+            stamp=record.stamp,
+            address=_address(record.phone),
+        )
 
-def _items(criteria: ET.Element) -> frozenset[str]:
-    items = soap.child(criteria, "SelectItems")
-    found: Iterable[ET.Element] = () if items is None else items
-    return frozenset(soap.text(item, "Item").casefold() for item in found)
+    # ── the rest ──────────────────────────────────────────────────────────────────────────
 
+    def _no_applications(self, criteria: ET.Element) -> Response:
+        """No CTI application has come to the lab yet."""
+        nodes = self._nodes(criteria)
+        items = "".join(
+            f"<ns1:item>{_field('ReturnCode', 'NotFound')}{_field('Name', name)}"
+            f"{_field('NoChange', 'false')}<ns1:CtiItems/></ns1:item>"
+            for name in nodes
+        )
+        state = self._state(dict.fromkeys(nodes, (0, 0)), 0)
+        return soap.xml(
+            f'<ns1:selectCtiItemResponse xmlns:ns1="{_NAMESPACE}"><ns1:selectCtiItemReturn>'
+            f"<ns1:SelectCtiItemResult>{_field('TotalItemsFound', '0')}"
+            f"<ns1:CtiNodes>{items}</ns1:CtiNodes></ns1:SelectCtiItemResult>"
+            f"<ns1:StateInfo>{escape(state)}</ns1:StateInfo>"
+            "</ns1:selectCtiItemReturn></ns1:selectCtiItemResponse>"
+        )
 
-def _node_xml(name: str, records: list[_Record]) -> str:
-    code = "Ok" if records else "NotFound"
-    devices = "".join(_device_xml(record) for record in records)
-    return (
-        f"<ns1:item><ns1:ReturnCode>{code}</ns1:ReturnCode><ns1:Name>{escape(name)}</ns1:Name>"
-        f"<ns1:NoChange>false</ns1:NoChange><ns1:CmDevices>{devices}</ns1:CmDevices></ns1:item>"
-    )
-
-
-def _device_xml(record: _Record) -> str:
-    """One device; what no client of ours reads is the lab's invention."""
-    device = record.phone.device
-    number = 1000 + int(device.name[-3:], 16)
-    low = int(device.name[-4:], 16)
-    fields = (
-        ("Name", device.name),
-        ("DirNumber", f"{number}-{record.status}"),
-        ("DeviceClass", "Phone"),
-        ("Model", "0"),
-        ("Product", "0"),
-        ("BoxProduct", "0"),
-        ("Httpd", "Yes"),
-        ("RegistrationAttempts", "1"),
-        ("IsCtiControllable", "true"),
-        ("LoginUserId", ""),
-        ("Status", record.status),
-        ("StatusReason", "0" if record.status == "Registered" else str(_RESET)),
-        ("PerfMonObject", "2"),
-        ("DChannel", "0"),
-        ("Description", device.name),
-        ("H323Trunk", ""),
-        ("TimeStamp", str(record.stamp)),
-        ("Protocol", "SIP"),
-        ("NumOfLines", "1"),
-    )
-    within = "".join(f"<ns1:{name}>{escape(value)}</ns1:{name}>" for name, value in fields)
-    address = f"10.9.{low >> 8}.{low & 255}"
-    return (
-        f"<ns1:item>{within}<ns1:IPAddress><ns1:item><ns1:IP>{address}</ns1:IP>"
-        "<ns1:IPAddrType>ipv4</ns1:IPAddrType></ns1:item></ns1:IPAddress></ns1:item>"
-    )
+    def _state(self, counts: Mapping[str, tuple[int, int]], reached: int) -> str:
+        """The cursor, to be sent back verbatim. That StateId holds it is the lab's invention."""
+        began = quoteattr(str(int(self._desk.cluster.began.timestamp())))
+        lines = "".join(
+            f'<Node Name={quoteattr(name)} SubsystemStartTime={began} StateId="{reached}" '
+            f'TotalItemsFound="{found}" TotalItemsReturned="{returned}"/>'
+            for name, (found, returned) in counts.items()
+        )
+        return f'<StateInfo ClusterWide="1">{lines}</StateInfo>'
 
 
-def _state(
-    nodes: list[str], records: list[_Record], page: list[_Record], reached: int, began: datetime
-) -> str:
-    """The cursor, to be sent back verbatim. That StateId holds it is the lab's invention."""
-    reached = reached if reached < len(records) else 0
-    lines = "".join(
-        f"<Node Name={quoteattr(name)} SubsystemStartTime={quoteattr(str(int(began.timestamp())))} "
-        f'StateId="{reached}" '
-        f'TotalItemsFound="{sum(record.node == name for record in records)}" '
-        f'TotalItemsReturned="{sum(record.node == name for record in page)}"/>'
-        for name in nodes
-    )
-    return f'<StateInfo ClusterWide="1">{lines}</StateInfo>'
+def _criteria(operation: ET.Element, name: str) -> ET.Element:
+    """The criteria of *operation*, which are as they must be; the words of a no are the lab's.
+
+    Raises:
+        _Wrong: They are not: order and qualification are fixed, and values are of a type.
+    """
+    within = _OPERATIONS[name]
+    _check_order(operation, ("StateInfo", within))
+    criteria = operation[1]
+    _check_order(criteria, _CRITERIA[within])
+    if within == "CmSelectionCriteria":
+        for field in ("MaxReturnedDevices", "Model"):
+            value = soap.text(criteria, field)
+            if value and not _NUMBER.fullmatch(value):
+                message = f"{field}: {value[:40]} is no number"
+                raise _Wrong(message)
+        for field, words in (("Status", _STATUSES), ("SelectBy", _SELECT_BY)):
+            value = soap.text(criteria, field)
+            if value and value not in words:
+                message = f"{field}: {value[:40]} is not one of {', '.join(words)}"
+                raise _Wrong(message)
+    return criteria
+
+
+def _check_order(element: ET.Element, names: tuple[str, ...]) -> None:
+    if [each.tag for each in element] != [f"{{{_NAMESPACE}}}{name}" for name in names]:
+        message = f"expected {', '.join(names)} in that order, qualified by {_NAMESPACE}"
+        raise _Wrong(message)
 
 
 def _offset(state: str) -> int:
-    """How far the page before went."""
-    _, found, rest = state.partition('StateId="')
-    number = rest.partition('"')[0]
-    return int(number) if found and number.isdecimal() else 0
+    """How far the page before went.
+
+    Raises:
+        _Wrong: It is no StateInfo of the lab.
+    """
+    if not state:
+        return 0
+    found = _STATE.fullmatch(state)
+    if found is None:
+        message = "StateInfo is not what was answered before"
+        raise _Wrong(message)
+    return int(found[1])
+
+
+def _field(name: str, value: str) -> str:
+    return f"<ns1:{name}>{escape(value)}</ns1:{name}>"
+
+
+_DEVICE: Final = (
+    "<ns1:item>"
+    + "".join(
+        _field(name, value)
+        for name, value in (
+            ("Name", "{name}"),
+            ("DirNumber", "{number}-{status}"),
+            ("DeviceClass", "Phone"),
+            ("Model", "{model}"),
+            ("Product", "{model}"),
+            ("BoxProduct", "0"),
+            ("Httpd", "Yes"),
+            ("RegistrationAttempts", "1"),
+            ("IsCtiControllable", "true"),
+            ("LoginUserId", ""),
+            ("Status", "{status}"),
+            ("StatusReason", "{reason}"),
+            ("PerfMonObject", "2"),
+            ("DChannel", "0"),
+            ("Description", "{name}"),
+        )
+    )
+    + '<ns1:H323Trunk xsi:nil="true"/>'
+    + _field("TimeStamp", "{stamp}")
+    + _field("Protocol", "SIP")
+    + _field("NumOfLines", "1")
+    + f"<ns1:LinesStatus><ns1:item>{_field('DirectoryNumber', '{number}')}"
+    + f"{_field('Status', '{status}')}</ns1:item></ns1:LinesStatus>"
+    + _field("ActiveLoadID", "sip.lab")
+    + _field("InactiveLoadID", "")
+    + _field("DownloadStatus", "Unknown")
+    + _field("DownloadFailureReason", "")
+    + _field("DownloadServer", "")
+    + f"<ns1:IPAddress><ns1:item>{_field('IP', '{address}')}"
+    + f"{_field('IPAddrType', 'ipv4')}{_field('Attribute', 'Unknown')}</ns1:item>"
+    + "</ns1:IPAddress></ns1:item>"
+)
+"""One device, to be formatted."""
+
+
+def _number(phone: LabPhone) -> str:
+    return str(1000 + int(phone.device.name[-3:], 16))
+
+
+def _address(phone: LabPhone) -> str:
+    low = int(phone.device.name[-4:], 16)
+    return f"10.9.{low >> 8}.{low & 255}"
+
+
+_VALUES: Final[Mapping[str, Callable[[LabPhone], str]]] = {
+    "Name": lambda phone: phone.device.name,
+    "Description": lambda phone: phone.device.name,
+    "IPV4Address": _address,
+    "IPV6Address": lambda _: "",
+    "DirNumber": _number,
+}

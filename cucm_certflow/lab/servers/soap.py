@@ -1,10 +1,7 @@
-"""What the lab's web services share: who may come in, reading requests, writing faults."""
+"""What the lab's web services share: reading requests, writing faults."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import xml.etree.ElementTree as ET
 from typing import Final
 from xml.sax.saxutils import escape
@@ -14,19 +11,15 @@ import defusedxml.ElementTree
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cucm_certflow.lab.scenario import AccountSpec
-
 __all__ = [
     "ENVELOPE",
     "NO_ANSWER",
     "XML",
     "child",
     "fault",
-    "is_let_in",
     "local_name",
     "read",
     "text",
-    "unauthorized",
     "xml",
 ]
 
@@ -36,30 +29,6 @@ NO_ANSWER: Final = 598
 
 XML: Final = "text/xml;charset=UTF-8"
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>'
-
-
-def is_let_in(request: Request, account: AccountSpec) -> bool:
-    """Whether *request* carries *account* by HTTP Basic."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "basic":
-        return False
-    try:
-        user, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-    right = hmac.compare_digest(password.encode(), account.password.encode())
-    return user == account.user and right
-
-
-def unauthorized() -> Response:
-    """401 with Tomcat's HTML page."""
-    page = (
-        "<html><head><title>Cisco System - Error report</title></head><body><h1>HTTP Status 401 - "
-        "</h1><p><b>type</b> Status report</p><p><b>description</b> This request requires HTTP "
-        "authentication ().</p></body></html>"
-    )
-    headers = {"WWW-Authenticate": 'Basic realm="Cisco Web Services Realm"'}
-    return Response(page, 401, headers, "text/html;charset=utf-8")
 
 
 async def read(request: Request) -> ET.Element | None:

@@ -19,7 +19,9 @@ from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
 from cucm_certflow.lab.servers import layouts
 from cucm_certflow.lab.servers.database import Database
+from cucm_certflow.lab.servers.limits import Limits
 from cucm_certflow.lab.servers.papers import Papers
+from cucm_certflow.lab.servers.sessions import Sessions
 from cucm_certflow.lab.servers.terminal import HungUp, Interrupted, Terminal
 
 __all__ = ["GARBAGE", "UNSUCCESSFUL", "Desk", "VosCli"]
@@ -39,12 +41,26 @@ _ASK_FOR_HELP: Final = "Syntax:"
 
 @attrs.frozen(kw_only=True)
 class Desk:
-    """What all sessions of a lab share."""
+    """What all services of a lab share.
+
+    Attributes:
+        limits: Of the whole cluster, whichever node is asked.
+    """
 
     cluster: LabCluster
     clock: Clock
     papers: Papers
     database: Database
+    limits: Limits = attrs.field(
+        default=attrs.Factory(lambda self: Limits(self.cluster.scenario.limits), takes_self=True)
+    )
+    _sessions: dict[str, Sessions] = attrs.field(factory=dict, init=False)
+
+    def sessions_of(self, node: str) -> Sessions:
+        """The sessions of *node*'s Tomcat, which all its web services share."""
+        if node not in self._sessions:
+            self._sessions[node] = Sessions(self.cluster, node, self.clock)
+        return self._sessions[node]
 
 
 Handler = Callable[["VosCli", str], Awaitable[None]]

@@ -17,11 +17,10 @@ import attrs
 from cryptography import x509
 
 from cucm_certflow.errors import Report, UnknownLayout
-from cucm_certflow.facts import ServiceState, ServiceStatus
+from cucm_certflow.facts import ClusterMember, ServiceState, ServiceStatus
 from cucm_certflow.names import ListKind
 
 __all__ = [
-    "ClusterMember",
     "ListRecord",
     "OwnCertificate",
     "TrustFile",
@@ -60,23 +59,6 @@ def version_active(text: str) -> str:
     if len(found) != 1:
         raise _unknown("show version active", text)
     return found[0]
-
-
-@attrs.frozen
-class ClusterMember:
-    """A row of ``show network cluster``.
-
-    ``product`` is the node's own word (``callmanager``, ``cups`` …), empty up to 9.x, which does
-    not print it. On IM and Presence, ``is_publisher`` is False and ``is_database_publisher`` tells.
-    """
-
-    address: str
-    name: str
-    is_publisher: bool
-    product: str
-    authenticated: bool
-    fqdn: str = ""
-    is_database_publisher: bool = False
 
 
 _DATE: Final = r"\w{3} \w{3} +\d{1,2} \d\d:\d\d:\d\d (?:[A-Z]{2,5} )?\d{4}"

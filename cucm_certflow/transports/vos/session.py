@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import asyncssh
 
@@ -22,7 +22,19 @@ from cucm_certflow.transports.vos.dialogue import (
     Send,
 )
 
-__all__ = ["ACCOUNT", "Client", "NotFinished", "Session", "Wire"]
+__all__ = [
+    "ACCOUNT",
+    "Client",
+    "Ear",
+    "Hearing",
+    "Network",
+    "NotFinished",
+    "Session",
+    "Shell",
+    "ShellHook",
+    "SshShell",
+    "Wire",
+]
 
 ACCOUNT: Final = "platform"
 """The kind of account that logs in here, as the breaker knows it."""
@@ -67,7 +79,54 @@ class Client(asyncssh.SSHClient):
         return None if password is None else [password] * len(prompts)
 
 
-class Wire(asyncssh.SSHClientSession[bytes]):
+# ── the bytes of a shell ──────────────────────────────────────────────────────────────────
+
+
+class Ear(Protocol):
+    """Gets what a shell prints, as it comes."""
+
+    def hear(self, data: bytes) -> None:
+        """*data* came in just now."""
+        ...
+
+    def end(self, why: str) -> None:
+        """Nothing more will come."""
+        ...
+
+
+class Shell(Protocol):
+    """A shell, as bytes: what it prints goes to the ear that it was opened with."""
+
+    def write(self, data: bytes) -> None:
+        """Type *data*.
+
+        Raises:
+            OSError: The shell is gone.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Let go of it at once; idempotent."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Return when it is gone."""
+        ...
+
+
+Network = Callable[[Ear], Awaitable[Shell]]
+"""Opens a shell on the node that feeds an ear; raises NodeError if it cannot."""
+
+
+class ShellHook(Protocol):
+    """Stands between the dialogue and the network's shells of one node; or instead of those."""
+
+    async def __call__(self, ear: Ear, network: Network) -> Shell:
+        """Open a shell that feeds *ear*; *network* opens what would be used otherwise."""
+        ...
+
+
+class Wire:
     """What comes in, with its instants."""
 
     def __init__(self) -> None:
@@ -75,23 +134,62 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         self.pieces: list[tuple[bytes, float]] = []
         self.ended: str | None = None
 
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+    def hear(self, data: bytes) -> None:
         """Keep what came, with its instant."""
         self.pieces.append((data, asyncio.get_running_loop().time()))
         self.heard.set()
 
+    def end(self, why: str) -> None:
+        """Keep the first reason why nothing more will come."""
+        self.ended = self.ended or why
+        self.heard.set()
+
+
+class Hearing(asyncssh.SSHClientSession[bytes]):
+    """Hands on to *ear* what an SSH channel brings."""
+
+    def __init__(self, ear: Ear) -> None:
+        self._ear = ear
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        """Hand on what came."""
+        self._ear.hear(data)
+
     def eof_received(self) -> bool:
         """The node says no more."""
-        self._end("the node ended the session")
+        self._ear.end("the node ended the session")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The way to the node is gone."""
-        self._end("the connection broke" if exc is None else f"the connection broke ({exc})")
+        self._ear.end("the connection broke" if exc is None else f"the connection broke ({exc})")
 
-    def _end(self, why: str) -> None:
-        self.ended = self.ended or why
-        self.heard.set()
+
+class SshShell:
+    """A :class:`Shell` over an SSH connection of its own."""
+
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        channel: asyncssh.SSHClientChannel[bytes],
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+
+    def write(self, data: bytes) -> None:
+        """Type *data*; OSError if the channel is closed."""
+        self._channel.write(data)
+
+    def abort(self) -> None:
+        """Break the connection; idempotent."""
+        self._connection.abort()
+
+    async def wait_closed(self) -> None:
+        """Return when the connection is gone."""
+        await self._connection.wait_closed()
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────
 
 
 class NotFinished(NamedTuple):
@@ -105,15 +203,8 @@ class NotFinished(NamedTuple):
 class Session:
     """A shell on the node. One command at a time; dead for good after the first doubt."""
 
-    def __init__(
-        self,
-        connection: asyncssh.SSHClientConnection,
-        channel: asyncssh.SSHClientChannel[bytes],
-        wire: Wire,
-        dialogue: Dialogue,
-    ) -> None:
-        self._connection = connection
-        self._channel = channel
+    def __init__(self, shell: Shell, wire: Wire, dialogue: Dialogue) -> None:
+        self._shell = shell
         self._wire = wire
         self._dialogue = dialogue
         self._over = False
@@ -126,12 +217,12 @@ class Session:
     def kill(self) -> None:
         """Let go of it at once; nothing more is sent."""
         self._over = True
-        self._connection.abort()
+        self._shell.abort()
 
     async def close(self) -> None:
         """Let go of it, and wait until it is gone."""
         self.kill()
-        await self._connection.wait_closed()
+        await self._shell.wait_closed()
 
     async def begin(self, timeout_s: float) -> Finished | NotFinished:
         """Wait for the first prompt, at most *timeout_s* real seconds."""
@@ -180,7 +271,7 @@ class Session:
             match action:
                 case Send(data):
                     try:
-                        self._channel.write(data)
+                        self._shell.write(data)
                     except OSError as error:  # closed in this very moment
                         text = self._dialogue.so_far
                         return NotFinished(f"the connection broke ({error})", text, lost=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import MappingProxyType
@@ -31,24 +31,36 @@ from cucm_certflow.errors import (
     NodeError,
     NodeFault,
     NodeUnreachable,
+    RateLimited,
     Report,
     UnknownLayout,
     UsageError,
 )
 from cucm_certflow.facts import (
+    CallManagerGroups,
     Certificate,
     CertificateOf,
+    ClusterMember,
+    DevicePools,
     Fact,
-    Known,
+    Members,
+    Parameter,
+    Phones,
     Query,
     ServiceOn,
+    ServicesOn,
     ServiceState,
     ServiceStatus,
+    UnitsOn,
     Unknown,
+    VersionOf,
 )
 from cucm_certflow.inventory import Account, NodeEntry
-from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.names import CertUnit, Interface, ListKind
+from cucm_certflow.transports.base import look
 from cucm_certflow.transports.breaker import Breaker
+from cucm_certflow.transports.budget import Budgets
+from cucm_certflow.transports.queries import DatabaseReader
 from cucm_certflow.transports.vos import parsers, results
 from cucm_certflow.transports.vos.dialogue import (
     Dialogue,
@@ -63,7 +75,18 @@ from cucm_certflow.transports.vos.security import (
     translate,
     trusted_keys,
 )
-from cucm_certflow.transports.vos.session import ACCOUNT, Client, NotFinished, Session, Wire
+from cucm_certflow.transports.vos.session import (
+    ACCOUNT,
+    Client,
+    Ear,
+    Hearing,
+    NotFinished,
+    Session,
+    Shell,
+    ShellHook,
+    SshShell,
+    Wire,
+)
 from cucm_certflow.trust.x509 import certificate_from_pem
 
 __all__ = ["VosTransport"]
@@ -74,6 +97,8 @@ _log.addHandler(logging.NullHandler())
 _TERMINAL: Final = ("vt100", (200, 1000))
 _LISTING_AGE_S: Final = 0.5
 _MAX_UNANSWERED_LOGINS: Final = 2
+_PHONES_A_PAGE: Final = 500
+"""A table as wide as this is some 100 kB of text, which a shell prints in seconds."""
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────
 
@@ -144,6 +169,7 @@ class VosTransport:
         connect_timeout_s: Real seconds until the login is through, and again until the prompt.
         read_timeout_s: Real seconds for a command that only looks.
         change_timeout_s: Real seconds for a command that changes something.
+        hook: Wraps or replaces the network's shells, for recordings and for tests.
 
     Raises:
         InventoryError: The host key or *known_hosts* cannot be read. Nothing was sent.
@@ -162,6 +188,9 @@ class VosTransport:
         connect_timeout_s: float = 60.0,
         read_timeout_s: float = 180.0,
         change_timeout_s: float = 900.0,
+        hook: ShellHook | None = None,
+        budgets: Budgets | None = None,
+        node_name: Callable[[str], str] = str,
     ) -> None:
         self._node = node
         self._account = account
@@ -173,6 +202,10 @@ class VosTransport:
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._change_timeout_s = change_timeout_s
+        self._hook = hook
+        self._budgets = budgets or Budgets(clock)
+        self._has_place = False
+        self._database = DatabaseReader(self._rows, node_name, page=_PHONES_A_PAGE)
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._unanswered_logins = 0
@@ -184,10 +217,16 @@ class VosTransport:
     # ── the seam ──────────────────────────────────────────────────────────────────────────
 
     def supports(self, what: Query | Command) -> bool:
-        """Certificates and services of this node, and what is done on its command line."""
+        """What the node says of itself and of its cluster, and what is done on its CLI."""
+        about_cluster = (Members, Parameter, Phones, CallManagerGroups, DevicePools)
+        if isinstance(what, about_cluster):
+            return True
         kinds = (
             CertificateOf,
             ServiceOn,
+            ServicesOn,
+            UnitsOn,
+            VersionOf,
             Regenerate,
             RestartService,
             UpdateCtl,
@@ -197,43 +236,69 @@ class VosTransport:
 
     async def observe(self, query: Query) -> Fact:
         """Ask the node; see :class:`~cucm_certflow.transports.base.Transport`."""
-        at, by = self._clock.now(), self._by
-        try:
-            match query:
-                case CertificateOf() if self.supports(query):
-                    return Known(await self.certificate(query.unit.value), at, by)
-                case ServiceOn() if self.supports(query):
-                    listing = await self._list_services()
-                    state = listing.states.get(query.service.value)
-                    if state is None:
-                        reason = f"{query.service} is not in the service list"
-                        return Unknown(reason, listing.began, by)
-                    return Known(state, listing.began, by)
-                case _:
-                    return Unknown("not asked over SSH", at, by)
-        except (AuthenticationFailed, IdentityNotTrusted):
-            raise
-        except CertflowError as error:
-            saw = f" ({error.report.saw})" if error.report.saw else ""
-            return Unknown(f"{error.report.headline}{saw}", at, by)
+        if not self.supports(query):
+            return Unknown("not asked over SSH", self._clock.now(), self._by)
+        match query:
+            case ServiceOn(service=service):
+                return await self._of_listing(lambda states: _state_of(states, service.value))
+            case ServicesOn():
+                return await self._of_listing(lambda states: states)
+            case _:
+                return await look(self._clock, self._by, lambda: self._answer(query))
+
+    async def _answer(self, query: Query) -> object:
+        match query:
+            case CertificateOf(unit=unit):
+                return await self.certificate(unit.value)
+            case UnitsOn():
+                return await self.own_certificates()
+            case VersionOf():
+                return await self.version()
+            case Members():
+                return await self.network_cluster()
+            case Parameter(name):
+                return await self._database.parameter(name)
+            case Phones():
+                return await self._database.phones()
+            case CallManagerGroups():
+                return await self._database.groups()
+            case DevicePools():
+                return await self._database.pools()
+            case _:
+                raise AssertionError(query)
+
+    async def _of_listing(self, read: Callable[[Mapping[str, ServiceState]], object]) -> Fact:
+        """A fact out of the list of services, which several questions may share."""
+        began: list[datetime] = []
+
+        async def ask() -> object:
+            listing = await self._list_services()
+            began.append(listing.began)
+            return read(listing.states)
+
+        fact = await look(self._clock, self._by, ask)
+        return attrs.evolve(fact, at=began[0]) if began else fact
 
     async def perform(self, command: Command) -> Reply:
         """Send *command* once; see :class:`~cucm_certflow.transports.base.Transport`."""
         if not self.supports(command):
-            return Reply(ReplyKind.REFUSED, f"not sent: {self._node.name} does not do {command}")
+            text = f"not sent: {self._node.name} does not do {command}"
+            return Reply(ReplyKind.REFUSED, text, sent=False)
         async with self._lock:
             try:
                 session = await self._shell()
             except (AuthenticationFailed, IdentityNotTrusted):
                 raise
             except CertflowError as error:
-                return Reply(ReplyKind.REFUSED, f"not sent: {error.report.headline}")
+                text = f"not sent: {error.report.headline}"
+                return Reply(ReplyKind.REFUSED, text, sent=False)
             self._listing = None
             watch = _Watch(self._clock)
             if isinstance(command, RestartService):
                 self._started_at.pop(command.service.value, None)
                 self._starting.discard(command.service.value)
             _log.info("%s: sending %s", self._node.name, command)
+            self._budgets.note(Interface.SSH)
             result = await session.run(
                 str(command), self._change_timeout_s, _questions(command), watch.data
             )
@@ -247,6 +312,9 @@ class VosTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        if self._has_place:
+            self._has_place = False
+            self._budgets.ssh(self._node.name).release()
 
     # ── reads for discovery ───────────────────────────────────────────────────────────────
 
@@ -254,7 +322,7 @@ class VosTransport:
         """The active version, such as ``15.0.1.12900-234``; NodeError if it cannot be had."""
         return parsers.version_active(await self._read("show version active"))
 
-    async def network_cluster(self) -> tuple[parsers.ClusterMember, ...]:
+    async def network_cluster(self) -> tuple[ClusterMember, ...]:
         """The nodes of the cluster; NodeError if they cannot be had."""
         return parsers.network_cluster(await self._read("show network cluster"))
 
@@ -278,6 +346,12 @@ class VosTransport:
         """The node's own view of its list, None for no file; NodeError if it cannot be had."""
         return parsers.trust_file(await self._read(f"show {kind.value.lower()}"), kind)
 
+    async def _rows(self, statement: str) -> Sequence[Mapping[str, str]]:
+        """As :meth:`sql`; what is null is an empty text."""
+        return [
+            {name: value or "" for name, value in row.items()} for row in await self.sql(statement)
+        ]
+
     async def sql(self, statement: str) -> tuple[Mapping[str, str | None], ...]:
         """Rows of a ``select``, by column; NodeError if they cannot be had.
 
@@ -292,7 +366,7 @@ class VosTransport:
 
     @property
     def _by(self) -> str:
-        return f"ssh {self._node.name}"
+        return f"{Interface.SSH} {self._node.name}"
 
     async def _list_services(self) -> _Listing:
         asked_s = asyncio.get_running_loop().time()
@@ -340,9 +414,11 @@ class VosTransport:
     async def _read_locked(self, text: str) -> str:
         reused = self._session is not None and self._session.usable
         session = await self._shell()
+        self._budgets.note(Interface.SSH)
         result = await session.run(text, self._read_timeout_s)
         if isinstance(result, NotFinished) and reused and result.lost:
             session = await self._shell()  # it had died in its sleep; looking twice is harmless
+            self._budgets.note(Interface.SSH)
             result = await session.run(text, self._read_timeout_s)
         if isinstance(result, NotFinished):
             raise self._error(NodeUnreachable, f"{text!r} has no answer: {result.why}", result.text)
@@ -382,7 +458,10 @@ class VosTransport:
         if self._session is not None and self._session.usable:
             return self._session
         self._session = None
-        session = await self._open()
+        await self._take_place()
+        wire = Wire()
+        shell = await (self._open(wire) if self._hook is None else self._hook(wire, self._open))
+        session = Session(shell, wire, Dialogue(quiet_s=self._quiet_s))
         result = await session.begin(self._connect_timeout_s)
         if isinstance(result, Finished):
             # What it says does not matter: the pager is dealt with wherever it comes up.
@@ -395,11 +474,24 @@ class VosTransport:
         self._session = session
         return session
 
+    async def _take_place(self) -> None:
+        """Wait for one of the node's places for sessions; it is kept until the transport closes."""
+        if self._has_place:
+            return
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                await self._budgets.ssh(self._node.name).acquire()
+        except TimeoutError:
+            raise self._error(
+                RateLimited, "every session allowed by the budget is open", ""
+            ) from None
+        self._has_place = True
+
     def _check_open(self) -> None:
         if self._closed:
             raise self._error(NodeUnreachable, "the transport is closed", "")
 
-    async def _open(self) -> Session:
+    async def _open(self, ear: Ear) -> Shell:
         user = self._account.user
         self._breaker.check(ACCOUNT, user)
         async with AsyncExitStack() as stack:
@@ -422,12 +514,14 @@ class VosTransport:
                 raise self._not_let_in(error, client) from error
             self._unanswered_logins = 0
             self._breaker.accepted(ACCOUNT, user)
-        dialogue, wire = Dialogue(quiet_s=self._quiet_s), Wire()
         term_type, term_size = _TERMINAL
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 channel, _ = await connection.create_session(
-                    lambda: wire, term_type=term_type, term_size=term_size, encoding=None
+                    lambda: Hearing(ear),
+                    term_type=term_type,
+                    term_size=term_size,
+                    encoding=None,
                 )
         except FOREIGN as error:
             connection.abort()
@@ -435,7 +529,7 @@ class VosTransport:
         except BaseException:
             connection.abort()
             raise
-        return Session(connection, channel, wire, dialogue)
+        return SshShell(connection, channel)
 
     def _not_let_in(self, error: BaseException, client: Client) -> NodeError:
         name, user = self._node.name, self._account.user
@@ -459,6 +553,14 @@ class VosTransport:
                 )
             )
         return ours
+
+
+def _state_of(states: Mapping[str, ServiceState], name: str) -> ServiceState:
+    state = states.get(name)
+    if state is None:
+        message = f"{name} is not in the service list"
+        raise ValueError(message)
+    return state
 
 
 class _Watch:

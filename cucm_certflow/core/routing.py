@@ -1,0 +1,171 @@
+"""Which question and which command goes which way: a table, and who may be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from cucm_certflow.commands import (
+    Command,
+    Regenerate,
+    ResetLocalkey,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.facts import (
+    CallManagerGroups,
+    Certificate,
+    CertificateOf,
+    ClusterMember,
+    DevicePools,
+    InterfaceState,
+    Members,
+    Parameter,
+    Phones,
+    PresentedCertificate,
+    Query,
+    RegistrationCounts,
+    Registrations,
+    ServedList,
+    ServiceOn,
+    ServicesOn,
+    ServiceState,
+    TftpCounters,
+    TrustStore,
+    UnitsOn,
+    VersionOf,
+)
+from cucm_certflow.names import Interface, Release
+
+__all__ = ["WAYS", "WITHOUT", "Way", "agree", "route_of", "ways_for"]
+
+_ANY: Final = (0, 0)
+
+
+@attrs.frozen
+class Way:
+    """One way to have an answer, or to have something done.
+
+    Attributes:
+        interface: Over what.
+        note: Why it has its place, or what it cannot do.
+        since: The first release that has it.
+    """
+
+    interface: Interface
+    note: str
+    since: tuple[int, int] = _ANY
+
+
+_SSH, _AXL = Interface.SSH, Interface.AXL
+_CONTROL, _RIS = Interface.CONTROL_CENTER, Interface.RISPORT
+_PERFMON, _REST = Interface.PERFMON, Interface.PLATFORM_REST
+_TFTP, _TLS = Interface.TFTP_HTTP, Interface.TLS
+
+# fmt: off
+WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProxyType({
+    CertificateOf: (
+        Way(_SSH, "its host key does not depend on Tomcat: pins are learnt here, and only here"),
+        Way(_REST, "over Tomcat's pinned certificate", (14, 0))),
+    UnitsOn: (
+        Way(_SSH, "show cert list own"),
+        Way(_REST, "the snapshot of the server", (14, 0))),
+    TrustStore: (Way(_REST, "the platform CLI's listing is known from no capture", (14, 0)),),
+    ServiceOn: (
+        Way(_CONTROL, "says for how long a service has been up; goes with Tomcat"),
+        Way(_SSH, "knows a start only if this session watched it; stays when Tomcat restarts")),
+    ServicesOn: (
+        Way(_CONTROL, "says for how long a service has been up; goes with Tomcat"),
+        Way(_SSH, "stays when Tomcat restarts")),
+    ServedList: (Way(_TFTP, "the very bytes that a phone would load"),),
+    PresentedCertificate: (Way(_TLS, "a handshake without a request; never a pin"),),
+    Registrations: (Way(_RIS, "one record a phone; 10 requests of 1,000 names a minute"),),
+    RegistrationCounts: (Way(_PERFMON, "the whole node in one request"),),
+    TftpCounters: (Way(_PERFMON, "the whole node in one request"),),
+    Members: (
+        Way(_SSH, "show network cluster: address, product and authentication of each node"),
+        Way(_AXL, "listProcessNode: names and roles")),
+    VersionOf: (
+        Way(_SSH, "show version active"),
+        Way(_AXL, "getCCMVersion, by node")),
+    Parameter: (Way(_AXL, "executeSQLQuery"), Way(_SSH, "run sql")),
+    Phones: (Way(_AXL, "executeSQLQuery, in pages"), Way(_SSH, "run sql, in pages")),
+    CallManagerGroups: (Way(_AXL, "executeSQLQuery"), Way(_SSH, "run sql")),
+    DevicePools: (Way(_AXL, "executeSQLQuery"), Way(_SSH, "run sql")),
+    Regenerate: (Way(_SSH, "no other interface regenerates a self-signed certificate"),),
+    UpdateCtl: (Way(_SSH, "no other interface updates the CTL"),),
+    ResetLocalkey: (Way(_SSH, "no other interface resets the lists"),),
+    RestartService: (
+        Way(_SSH, "watches the restart, and reaches Tomcat and HAProxy too"),
+        Way(_CONTROL, "where no shell can be had; never Tomcat or HAProxy")),
+    ResetPhones: (Way(_AXL, "doDeviceReset, phone by phone"),),
+})
+"""The ways in order of preference. No order rests on speed alone."""
+
+WITHOUT: Final[Mapping[Interface, str]] = MappingProxyType({
+    _SSH: "nothing can be regenerated, and no pin can be learnt: no plan runs",
+    _AXL: "database questions go over the platform CLI; phones cannot be reset, so only "
+          "procedures without a barrier run",
+    _CONTROL: "services are listed over the platform CLI, which knows a start only if it was "
+              "watched: a restart whose reply was lost is done again",
+    _RIS: "no phone is known to be registered: procedures with a barrier hold",
+    _PERFMON: "a cluster of more than 2,000 phones is read whole at each look, which RISPort70's "
+              "budget may not allow in time",
+    _REST: "certificates are read over the platform CLI; trust stores cannot be read",
+    _TFTP: "trust lists cannot be read: plans for CallManager and TVS are refused",
+    _TLS: "what a port presents is not seen: the proof for Tomcat is not given, and the run holds",
+})
+# fmt: on
+"""What is left when an interface cannot be used."""
+
+
+def ways_for(what: Query | Command, release: Release | None) -> tuple[Way, ...]:
+    """The ways for *what* under *release*, in order of preference.
+
+    With no release known yet, only those that every release has.
+    """
+    known = _ANY if release is None else release.short
+    return tuple(way for way in WAYS.get(type(what), ()) if way.since <= known)
+
+
+def route_of(
+    what: Query | Command,
+    node: str,
+    release: Release | None,
+    interfaces: Iterable[InterfaceState],
+) -> tuple[tuple[Way, ...], tuple[InterfaceState, ...]]:
+    """The ways that will be taken for *what* on *node*, and those that cannot be, with why."""
+    unusable = {
+        state.interface: state
+        for state in interfaces
+        if state.node == node and state.usable is False
+    }
+    ways = ways_for(what, release)
+    taken = tuple(way for way in ways if way.interface not in unusable)
+    return taken, tuple(unusable[way.interface] for way in ways if way.interface in unusable)
+
+
+def agree(query: Query, one: object, other: object) -> bool:
+    """Whether two answers to *query* by two ways say the same, as far as both can know."""
+    if isinstance(query, ServicesOn):
+        assert isinstance(one, Mapping)
+        assert isinstance(other, Mapping)
+        return all(_said(one[name]) == _said(other[name]) for name in one if name in other)
+    return _said(one) == _said(other)
+
+
+def _said(value: object) -> object:
+    """What every way knows of such a value."""
+    if isinstance(value, Certificate):
+        return value.fingerprint
+    if isinstance(value, ServiceState):
+        return (value.status, value.activated)
+    if isinstance(value, tuple) and all(isinstance(each, ClusterMember) for each in value):
+        return frozenset((member.name, member.is_publisher) for member in value)
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return frozenset(value)
+    return value

@@ -1,0 +1,172 @@
+"""What goes wrong in a scenario: ``[[faults]]``, and which kind makes sense for what."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import attrs
+
+from cucm_certflow.lab.document import Wrong, WrongValue
+from cucm_certflow.names import Interface
+
+__all__ = ["FaultKind", "FaultSpec"]
+
+
+class FaultKind(Enum):
+    """What goes wrong with a command, or with a look; the last twelve with web operations only."""
+
+    LOST_REPLY = "lost reply"
+    """It was done, and nothing came back."""
+
+    LOST_COMMAND = "lost command"
+    """It was not done, and nothing came back."""
+
+    LATE = "late"
+    """Nothing came back, and it is done ``late_s`` later."""
+
+    UNKNOWN_LAYOUT = "unknown layout"
+    """It was done, and what came back is of a form that nobody knows."""
+
+    REFUSED = "refused"
+    """The node said no, and did nothing."""
+
+    MISSING_SESSION = "missing session"
+    """404, as after 30 minutes of silence, whatever the request carries; it was not done."""
+
+    THROTTLED = "throttled"
+    """503; it was not done."""
+
+    RATE_LIMITED = "rate limited"
+    """The fault of RISPort70 and PerfMon about too many requests; it was not done."""
+
+    OUT_OF_MEMORY = "out of memory"
+    """AXL's fault about the memory that other requests use; it was not done."""
+
+    REDIRECT_ELSEWHERE = "redirect elsewhere"
+    """302 to another host; it was not done."""
+
+    HTML = "html"
+    """It was done, and a page for people came back, with status 200."""
+
+    TRUNCATED = "truncated"
+    """It was done, and only the first half of the answer came back."""
+
+    HUGE = "huge"
+    """It was done, and 10 MB of blanks came back."""
+
+    NIL_NODE_NAME = "nil node name"
+    """It was done, and where the answer names a node there is nil."""
+
+    MISSING_NO_CHANGE = "missing no change"
+    """It was done, and RISPort70's answer lacks NoChange, which is mandatory."""
+
+    UNQUALIFIED_CHILDREN = "unqualified children"
+    """It was done, and what is within the answer has lost its namespace."""
+
+    WRONG_BOOLEAN = "wrong boolean"
+    """It was done, and true and false are spelt True and False."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the node did, or does at once, what it was told."""
+        return self not in _NOT_DONE
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """Where this kind makes sense; empty if everywhere."""
+        return _WHERE.get(self, ())
+
+
+_NOT_DONE: Final = frozenset(
+    {
+        FaultKind.LOST_COMMAND,
+        FaultKind.LATE,
+        FaultKind.REFUSED,
+        FaultKind.MISSING_SESSION,
+        FaultKind.THROTTLED,
+        FaultKind.RATE_LIMITED,
+        FaultKind.OUT_OF_MEMORY,
+        FaultKind.REDIRECT_ELSEWHERE,
+    }
+)
+_AST: Final = (Interface.RISPORT, Interface.PERFMON, Interface.CONTROL_CENTER)
+_SOAP: Final = (Interface.AXL, *_AST)
+_WEB: Final = (*_SOAP, Interface.PLATFORM_REST)
+_WHERE: Final = {
+    FaultKind.MISSING_SESSION: _WEB,
+    FaultKind.THROTTLED: _WEB,
+    FaultKind.RATE_LIMITED: (Interface.RISPORT, Interface.PERFMON),
+    FaultKind.OUT_OF_MEMORY: (Interface.AXL,),
+    FaultKind.REDIRECT_ELSEWHERE: _WEB,
+    FaultKind.HTML: _WEB,
+    FaultKind.TRUNCATED: _WEB,
+    FaultKind.HUGE: _WEB,
+    FaultKind.NIL_NODE_NAME: _SOAP,
+    FaultKind.MISSING_NO_CHANGE: (Interface.RISPORT,),
+    FaultKind.UNQUALIFIED_CHILDREN: _AST,  # AXL's are unqualified anyway
+    FaultKind.WRONG_BOOLEAN: _SOAP,
+}
+_COMMAND_LINE: Final = frozenset({"delete", "file", "run", "set", "show", "unset", "utils"})
+_METHODS: Final = frozenset({"DELETE", "GET", "POST", "PUT"})
+_CONTROL_CENTER: Final = frozenset(
+    {"getProductInformationList", "getStaticServiceListExtended", "getFileDirectoryList"}
+)
+
+
+def _interface(command: str) -> Interface:
+    """Which interface *command* goes to, by its first word; AXL has most of the words."""
+    word = command.split(maxsplit=1)[0]
+    if word in _COMMAND_LINE:
+        return Interface.SSH
+    if word == "https":
+        return Interface.TLS
+    if word in _METHODS:
+        return Interface.PLATFORM_REST
+    if word.startswith("perfmon"):
+        return Interface.PERFMON
+    if word.startswith("select"):
+        return Interface.RISPORT
+    if word.startswith("soap") or word in _CONTROL_CENTER:
+        return Interface.CONTROL_CENTER
+    return Interface.AXL
+
+
+@attrs.frozen(kw_only=True)
+class FaultSpec:
+    """One of ``[[faults]]``.
+
+    Attributes:
+        kind: What goes wrong.
+        command: The command as it is typed (``set cert regen CallManager``), or its beginning, in
+            whole words. For web operations their name: ``doDeviceReset`` (or with the phone:
+            ``doDeviceReset SEP001122330001``), ``executeSQLQuery``, ``selectCmDeviceExt``, and
+            method and path for the platform REST. For looks ``show cert own``, ``show itl``,
+            ``show ctl``, ``utils service list`` and ``https 8443``. ``axl`` is the redirect from
+            ``/axl`` to ``/axl/``.
+        node: On which node; not given: on any.
+        nth: On the first such command (1), the second (2), and so on.
+        times: On how many such commands, one after the other.
+        late_s: With ``late``: how much later it is done.
+    """
+
+    kind: FaultKind
+    command: str
+    node: str | None = None
+    nth: int = 1
+    times: int = 1
+    late_s: float = 120.0
+
+    def __attrs_post_init__(self) -> None:
+        if not self.command.strip():
+            raise WrongValue(Wrong("command", "expected a command, or its beginning"))
+        for key in ("nth", "times"):
+            if getattr(self, key) < 1:
+                raise WrongValue(Wrong(key, f"expected 1 or more, saw {getattr(self, key)}"))
+        if self.late_s < 0:
+            raise WrongValue(Wrong("late_s", f"expected 0 or more, saw {self.late_s}"))
+        where = _interface(self.command)
+        if self.kind.interfaces and where not in self.kind.interfaces:
+            names = ", ".join(each.value for each in self.kind.interfaces)
+            reason = f"{self.kind.value!r} strikes {names} only; {self.command!r:.60} is {where}"
+            raise WrongValue(Wrong("kind", reason))
