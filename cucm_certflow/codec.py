@@ -173,7 +173,7 @@ def fact_from_json(query: Query, value: object) -> Fact:
         ValueError: *value* is none, or is one to another question.
     """
     try:
-        body = dict(value)  # type: ignore[call-overload]  # - what is no mapping raises
+        body = _object(value)
         kind = body.pop("fact")
         if kind == "Unknown":
             return _CONVERTER.structure(body, Unknown)
@@ -206,10 +206,16 @@ def reply_from_json(value: object) -> Reply:
 
 def _tagged(value: object, kinds: Mapping[str, type[T]], tag: str) -> T:
     try:
-        body = dict(value)  # type: ignore[call-overload]  # - what is no mapping raises
+        body = _object(value)
         return _CONVERTER.structure(body, kinds[body.pop(tag)])
     except Exception as error:
         raise _wrong(tag, error) from error
+
+
+def _object(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise TypeError
+    return dict(value)
 
 
 def _wrong(what: str, error: Exception) -> ValueError:

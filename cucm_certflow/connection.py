@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cucm_certflow.clock import Clock, SystemClock
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cucm_certflow.transports.ris import RisClient
     from cucm_certflow.transports.route import Route
 
-__all__ = ["connect", "route_to"]
+__all__ = ["cluster_over", "connect", "route_over", "route_to"]
 
 
 def connect(
@@ -48,9 +49,6 @@ def connect(
             contradiction, and a second way that does not answer, make the answer unknown.
         recorder: Writes the conversation down, without secrets; closed with the cluster.
     """
-    # Adapters are imported when they are used: planning needs neither asyncssh nor httpx.
-    from cucm_certflow.discovery import discover  # noqa: PLC0415 - see above
-
     clock = clock or SystemClock()
     route = route_to(
         inventory,
@@ -60,13 +58,25 @@ def connect(
         confirm=confirm,
         recorder=recorder,
     )
+    return cluster_over(route, inventory, clock, recorder=recorder)
+
+
+def cluster_over(
+    route: Route, inventory: Inventory, clock: Clock, *, recorder: Recorder | None = None
+) -> Cluster:
+    """The cluster of *inventory* over *route*; arguments as for :func:`connect`."""
+    # Adapters are imported when they are used: planning needs neither asyncssh nor httpx.
+    from cucm_certflow.discovery import discover  # noqa: PLC0415 - see above
+
     names = [entry.name for entry in inventory.nodes]
 
     def found(nodes: Iterable[NodeFacts], phones: Iterable[Phone]) -> None:
         _tell(route, tuple(nodes), phones)
 
+    transport: Transport = route if recorder is None else recorder.seam(route)
+
     async def read() -> ClusterFacts:
-        return await discover(route, names, clock, found=found)
+        return await discover(transport, names, clock, found=found)
 
     def prepare(plan: Plan, sent: Sequence[Command]) -> None:
         """A resumed run knows its phones and certificates from the journal."""
@@ -78,7 +88,6 @@ def connect(
         for command in sent:
             route.was_sent(command)
 
-    transport: Transport = route if recorder is None else recorder.seam(route)
     return Cluster(transport, read, clock=clock, prepare=prepare)
 
 
@@ -124,12 +133,14 @@ def route_over(
     confirm: Collection[type[Query]] = (),
     recorder: Recorder | None = None,
     whole_up_to: int = 2000,
+    instead: Mapping[Interface, Transport] = MappingProxyType({}),
 ) -> Route:
     """The *allowed* ways over *access* as one transport.
 
     Args:
         access: What the ways share.
         allowed: The interfaces to use.
+        instead: Transports to use for some of them, for example a lab's.
         confirm: As for :func:`connect`.
         recorder: As for :func:`connect`.
         whole_up_to: Phones whose registrations are read whole at each look.
@@ -148,8 +159,10 @@ def route_over(
     from cucm_certflow.transports.trustfiles import TrustFileTransport  # noqa: PLC0415 - as above
 
     inventory = access.inventory
-    ways: dict[Interface, Transport] = {}
-    if Interface.SSH in allowed:
+    ways: dict[Interface, Transport] = {
+        interface: way for interface, way in instead.items() if interface in allowed
+    }
+    if Interface.SSH in allowed and Interface.SSH not in ways:
         ways[Interface.SSH] = _shells(access, recorder)
     for way in (
         AxlTransport,
@@ -159,7 +172,7 @@ def route_over(
         TlsTransport,
         TrustFileTransport,
     ):
-        if way.interface in allowed:
+        if way.interface in allowed and way.interface not in ways:
             ways[way.interface] = way(access)
     ris: RisClient | None = None
     if Interface.RISPORT in allowed:

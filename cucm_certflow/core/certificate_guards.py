@@ -20,6 +20,7 @@ from cucm_certflow.facts import (
 from cucm_certflow.names import SecurityMode
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.procedures.vocabulary import PhoneReset, Proof, Source, Stage
+from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import must_hold_after_reset
 
 __all__ = ["CERTIFICATE_GUARDS"]
@@ -122,16 +123,24 @@ def _mixed_mode_ctl(view: View) -> Blocked | None:
     )
 
 
-def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
-    """Phones in scope that are not back, each with why."""
+def _missing(view: View) -> tuple[Mapping[str, str], Blocked | None]:
+    """Phones in scope that are not back, each with why; the same for all of a window's wave."""
     fact = view.get(Registrations(), changing=True)
     if isinstance(fact, Unknown):
         return {}, view.unknown("phones_back", Registrations(), fact)
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return {}, cluster
-    table: Mapping[str, Registration] = fact.value
     window, wave = view.plan.window_of[view.certificate], view.life.wave
+    why = view.once(
+        f"missing {window} {wave}", lambda: _why_missing(view, cluster, fact.value, window, wave)
+    )
+    return why, None
+
+
+def _why_missing(
+    view: View, cluster: ClusterTrust, table: Mapping[str, Registration], window: int, wave: int
+) -> Mapping[str, str]:
     last_change = max(
         (
             view.state.steps[s.index].intended_at or view.now
@@ -140,6 +149,12 @@ def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
         ),
         default=view.now,
     )
+    baselines = {
+        s.index: datetime.fromisoformat(baseline)
+        for s in view.steps_of(window, wave)
+        if isinstance(s.row.does, PhoneReset) and (baseline := view.state.steps[s.index].baseline)
+    }
+    batch_of, barrier = view.plan.batch_of, view.plan.policy.barrier
     why: dict[str, str] = {}
     for phone, names in view.in_scope():
         came = must_hold_after_reset(cluster, phone, view.belief(phone))
@@ -150,17 +165,15 @@ def _missing(view: View) -> tuple[dict[str, str], Blocked | None]:
             continue
         for name in names:
             registration = table.get(name)
-            batch = view.plan.batch_of.get((window, wave, name))
-            baseline = view.state.steps[batch].baseline if batch is not None else ""
-            since = datetime.fromisoformat(baseline) if baseline else last_change
+            since = baselines.get(batch_of.get((window, wave, name), -1), last_change)
             if registration is None or not registration.registered:
                 why[name] = "not registered"
             elif registration.at is None or registration.at <= since:
-                if view.plan.policy.barrier >= Evidence.RE_REGISTERED:
+                if barrier >= Evidence.RE_REGISTERED:
                     why[name] = "registered, but not since its reset"
-            elif view.plan.policy.barrier >= Evidence.LIST_MATCH:
+            elif barrier >= Evidence.LIST_MATCH:
                 why[name] = "registered again; which list it holds cannot be read"
-    return why, None
+    return why
 
 
 def _phones_back(view: View) -> Blocked | None:

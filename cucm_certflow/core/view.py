@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cucm_certflow.commands import Command, ResetPhones, RestartService
 from cucm_certflow.core.plan import CertificateKey, Plan, Step
@@ -28,6 +28,8 @@ from cucm_certflow.trust.model import ClusterTrust, NodeTrust
 from cucm_certflow.trust.phone import Belief, PhoneClass
 
 __all__ = ["View"]
+
+T = TypeVar("T")
 
 _ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
 
@@ -126,6 +128,13 @@ class View:
             retry_at=self.retry_at,
             subject=self.subject,
         )
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What *make* gives, made once in this look, whatever the subject."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        made: T = self._shared[name]
+        return made
 
     # ── the cluster's trust, as it is now ─────────────────────────────────────────────────
 

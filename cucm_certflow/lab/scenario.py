@@ -68,6 +68,7 @@ _SHORT: Final[Mapping[str, Service]] = {
     "cti": Service.CTIMANAGER,
     "tomcat": Service.TOMCAT,
     "haproxy": Service.HAPROXY,
+    "capf": Service.CAPF,
 }
 
 

@@ -158,8 +158,9 @@ class NodeSpec:
         address: A loopback address, for example 127.0.0.11.
         publisher: Whether it is the publisher.
         product: ``callmanager``, or ``cups`` for IM and Presence, which has Tomcat only.
-        services: What is activated beside Tomcat: ``callmanager``, ``tftp``, ``tvs``, ``cti``, or
-            CUCM's own names for them. Not given: all four, or none on IM and Presence.
+        services: What is activated beside Tomcat: ``callmanager``, ``tftp``, ``tvs``, ``cti``, on
+            the publisher also ``capf``; or CUCM's own names for them. Not given: the first four, or
+            none on IM and Presence.
     """
 
     name: str
@@ -188,7 +189,10 @@ class NodeSpec:
                 Wrong("address", f"expected a loopback address, saw {self.address!r:.40}")
             )
         for index, service in enumerate(self.services or ()):
-            if service not in _FEATURES:
+            if service is Service.CAPF and not self.publisher:
+                reason = f"{service.value} runs on the publisher only"
+                raise WrongValue(Wrong(f"services[{index}]", reason))
+            if service not in (*_FEATURES, Service.CAPF):
                 reason = f"{service.value} is not activated by a choice: it is where it must be"
                 raise WrongValue(Wrong(f"services[{index}]", reason))
         if self.product is Product.CALLMANAGER and not (self.activated or self.publisher):

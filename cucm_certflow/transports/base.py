@@ -94,8 +94,9 @@ def unknown_because(error: Exception, at: datetime, by: str) -> Unknown:
 
 
 def short(error: Exception) -> str:
-    """*error* in one line: its headline and what was seen."""
+    """*error* in one line: its headline, what was seen, and the role that it needs."""
     if isinstance(error, CertflowError):
         report = error.report
-        return f"{report.headline}: {report.saw}" if report.saw else report.headline
+        text = f"{report.headline}: {report.saw}" if report.saw else report.headline
+        return f"{text}; needs {error.role}" if isinstance(error, RoleMissing) else text
     return str(error)

@@ -236,8 +236,6 @@ class ControlCenterTransport:
             return self._reply(ReplyKind.LOST, f"{short(error)}{note}")
         except NodeError as error:
             return self._reply(ReplyKind.REFUSED, f"{short(error)}{note}")
-        finally:
-            node.listing = None
         kind, text = _judged(result, ControlAction.RESTART, service)
         return self._reply(kind, f"{text}{note}")
 

@@ -16,6 +16,9 @@ __all__ = ["Counts", "RegistrationWatch"]
 Counts = Mapping[str, int | None]
 """Registered devices by node, as PerfMon counts them; None for a node that does not say."""
 
+_SHARE: Final = 10
+"""Of a page that is sent anyway, for old records: it costs no request, but the node's work."""
+
 _MISMATCHES: Final = 2
 """Looks in a row. PerfMon and RISPort70 are not asked at the same instant, and phones move."""
 
@@ -26,9 +29,9 @@ class RegistrationWatch:
     A cluster of up to *whole_up_to* phones is read whole at each look. A larger one is read whole
     once. After that a look asks RISPort70 for the phones that are missing, for those that were told
     to go (:meth:`expect_news`) and have not been seen to come back, and for those of a node whose
-    PerfMon counters have moved by something else than what was read of its phones. What room is
-    left in the last page goes to the phones that were not read for the longest time; none is older
-    than *max_age_s*, one page a look.
+    PerfMon counters have moved by something else than what was read of its phones. Some of the room
+    that is left in the last page goes to the phones that were not read for the longest time; those
+    older than *max_age_s* are read in any case, a page a look.
 
     So that a phone is *still* registered rests, between two reads of it, on the counters of its
     node; that it *came back* never does: for that its own record is read.
@@ -41,6 +44,7 @@ class RegistrationWatch:
         page: Names per request of *read*.
         whole_up_to: Phones that are read whole at each look; 0 or more.
         max_age_s: Seconds after which a record is read again whatever happens; over 0.
+        count_every_s: Seconds from one reading of the counters to the next; 0 or more.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class RegistrationWatch:
         page: int = 1000,
         whole_up_to: int = 2000,
         max_age_s: float = 600.0,
+        count_every_s: float = 60.0,
     ) -> None:
         if max_age_s <= 0:
             message = f"max_age_s must be over 0 seconds, saw {max_age_s}"
@@ -62,6 +67,9 @@ class RegistrationWatch:
         self._page = page
         self._whole_up_to = whole_up_to
         self._max_age_s = max_age_s
+        self._count_every_s = count_every_s
+        self._counted_at = float("-inf")
+        self._counts: Counts | None = {}
         self._names: tuple[str, ...] = ()
         self._table: dict[str, Registration] = {}
         self._read_at: dict[str, float] = {}
@@ -105,10 +113,15 @@ class RegistrationWatch:
         async with self._turn:
             if len(self._names) <= self._whole_up_to:
                 return await self._ask(self._names)
-            before = await self._count()
+            is_time = self._clock.monotonic() - self._counted_at >= self._count_every_s
+            if is_time:
+                self._counts = await self._count()
+                self._counted_at = self._clock.monotonic()
+            before = self._counts
             due = self._due(before)
             await self._ask(due)
-            self._compare(before, await self._count() if due else before)
+            if is_time:
+                self._compare(before, await self._count() if due else before)
             return dict(self._table)
 
     async def _ask(self, names: Sequence[str]) -> Mapping[str, Registration]:
@@ -150,7 +163,10 @@ class RegistrationWatch:
         old = [name for name in self._names if name not in taken]
         old.sort(key=lambda name: self._read_at[name])
         oldest_s = self._clock.monotonic() - self._read_at[old[0]] if old else 0.0
-        room = -len(due) % self._page or (self._page if oldest_s > self._max_age_s else 0)
+        if oldest_s > self._max_age_s:
+            room = -len(due) % self._page or self._page
+        else:
+            room = min(-len(due) % self._page, self._page // _SHARE)
         return due + old[:room]
 
     def _compare(self, before: Counts | None, after: Counts | None) -> None:

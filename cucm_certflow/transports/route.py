@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -41,6 +42,9 @@ from cucm_certflow.transports.registrations import Counts, RegistrationWatch
 from cucm_certflow.transports.ris import RisClient
 
 __all__ = ["Route"]
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
 
 _REST_S: Final = 30.0
 """How long a way that did not answer is left alone, if there is another one."""
@@ -342,7 +346,8 @@ class Route:
             return
         match query:
             case CertificateOf(node, unit) if unit in _PINNED and Interface.SSH in fact.by:
-                self.pins.seen(node, fact.value.fingerprint, unit)
+                if not self.pins.seen(node, fact.value.fingerprint, unit):
+                    _log.warning("%s: somebody else has changed its certificate %s", node, unit)
             case PresentedCertificate(node, port) if port == WEB_PORT:
                 self.pins.settle(node, fact.value)
             case VersionOf(node):

@@ -134,6 +134,41 @@ class _Bounded(ET.TreeBuilder):
         return super().end(tag)
 
 
+_PLAIN: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]{0,60}?(?:encoding=[\"'](?:utf-8|us-ascii)[\"'])?\s*\?>\s*<)?\w",
+    re.IGNORECASE,
+)
+"""The beginning of a document whose markup is ASCII, as that of every answer we know."""
+
+
+def _quickly(data: bytes) -> ET.Element:
+    """A document without any declaration: nothing in it can define an entity.
+
+    The parser in C is ten times as fast as the careful one, which tells in answers of thousands of
+    phones. Its bounds are the same.
+    """
+    if data.count(b"<") > 2 * _MAX_ELEMENTS:
+        raise _TooMuchError
+    root = ET.fromstring(data)  # noqa: S314 - no "<!" in it: no DTD, no entities
+    count, floor = 0, [root]
+    for _ in range(_MAX_DEPTH):
+        count += len(floor)
+        if count > _MAX_ELEMENTS:
+            break
+        floor = [each for parent in floor for each in parent]
+        if not floor:
+            return root
+    raise _TooMuchError
+
+
+def _carefully(data: bytes) -> ET.Element:
+    """Any other document; what could do harm raises before it does."""
+    parser = DefusedXMLParser(target=_Bounded(), forbid_dtd=True)
+    parser.feed(data)
+    root: ET.Element = parser.close()
+    return root
+
+
 def parse_body(data: bytes, where: str) -> ET.Element:
     """The one element inside the Body of the SOAP message *data*; it may be a Fault.
 
@@ -148,10 +183,8 @@ def parse_body(data: bytes, where: str) -> ET.Element:
         _unknown(where, f"{len(data)} bytes, over the limit of {MAX_BYTES}")
     if data.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         _unknown(where, f"an HTML page: {shown(data)}")
-    parser = DefusedXMLParser(target=_Bounded(), forbid_dtd=True)
     try:
-        parser.feed(data)
-        root: ET.Element = parser.close()
+        root = _quickly(data) if _PLAIN.match(data) and b"<!" not in data else _carefully(data)
     except _TooMuchError:
         _unknown(where, f"over {_MAX_DEPTH} levels or {_MAX_ELEMENTS} elements")
     except defusedxml.DefusedXmlException as error:

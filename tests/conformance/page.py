@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.conformance import node_clients
+
 PAGE: Final = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 _HEAD: Final = """# Conformance: clients that we did not write
@@ -51,7 +53,7 @@ class Judged:
         releases = ", ".join(sorted({row.lab for row in self.rows}))
         parts = [_HEAD.format(releases=releases, notes=_NOTES)]
         for client in sorted({row.client for row in self.rows}):
-            parts.append(f"## {client} {version(client)}\n")
+            parts.append(f"### {client} {_version(client)}\n")
             parts.append("| called | at | result |\n|---|---|---|")
             grouped: dict[tuple[str, str], list[str]] = {}
             for row in sorted(self.rows):
@@ -63,6 +65,12 @@ class Judged:
             ]
             parts.append("")
         return "\n".join(parts)
+
+
+def _version(client: str) -> str:
+    if client in node_clients.NAMES:
+        return f"{node_clients.version_of(client)} (Node.js)"
+    return version(client)
 
 
 def _cell(text: str) -> str:

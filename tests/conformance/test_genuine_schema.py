@@ -15,6 +15,7 @@ from lxml import etree
 
 from cucm_certflow.lab.servers.wsdl_files import wsdl_text
 from cucm_certflow.testing.virtual import run_virtual
+from tests.conformance import node_clients
 from tests.conformance.labs import RELEASES
 from tests.conformance.page import Judged
 from tests.conformance.test_zeep_strict import Labs, session
@@ -25,14 +26,16 @@ from tests.web.schemas import body_of, schema_tree, wsdl_tree
 zeep = importlib.import_module("zeep")
 ciscoaxl = importlib.import_module("ciscoaxl")
 
-VERSIONS: Final = ("11.5", "12.5")
+VERSIONS: Final = tuple(RELEASES)
 XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 AXL: Final = [operation for wsdl, operation in BY_HAND if wsdl == "AXLAPI"]
 AXL_ROWS: Final = [row for row in OURS if row.wsdl == "AXLAPI"]
 
 
 def folder(version: str) -> Path:
-    return Path(str(ciscoaxl.__file__)).parent / "schema" / version
+    """Where the schema is: ciscoaxl brings those up to 12.5, cisco-axl the newer ones."""
+    brought = Path(str(ciscoaxl.__file__)).parent / "schema" / version
+    return brought if brought.exists() else node_clients.HOME / "cisco-axl" / "schema" / version
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cucm_certflow import codec
+from cucm_certflow.clock import SystemClock
 from cucm_certflow.commands import Command, Regenerate, Reply, ReplyKind, RestartService
 from cucm_certflow.errors import AuthenticationFailed, RecordingError, Report
 from cucm_certflow.facts import (
@@ -80,7 +83,7 @@ COMMANDS: tuple[Command, ...] = (
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 
 
-def some(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def some(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a type, or a union of some
     """Any value of *kind*, its instants aware."""
     return _AWARE.setdefault(kind, st.deferred(lambda: _some(kind)))
 
@@ -88,7 +91,7 @@ def some(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 _AWARE: dict[Any, st.SearchStrategy[Any]] = {}
 
 
-def _some(kind: Any) -> st.SearchStrategy[Any]:
+def _some(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - as some
     arguments = get_args(kind)
     if kind is datetime:
         return INSTANTS
@@ -208,7 +211,7 @@ def test_the_file_is_for_its_owner_alone_and_never_overwritten(path: Path) -> No
     before = path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(RecordingError, match="exists"):
-        open_recording(path, INVENTORY, VirtualClock())
+        open_recording(path, INVENTORY, SystemClock())
     assert path.read_bytes() == before
 
 
@@ -332,7 +335,7 @@ def test_pseudonyms_replace_names_alike_in_questions_and_facts(path: Path) -> No
     for name in ("SEP001122330001", "127.0.0.21", '"pub"', '"sub1"'):
         assert name not in text
     recording = Recording.load(path)
-    assert [node.name for node in recording.inventory().nodes] == ["node-1", "node-2"]
+    assert [node.name for node in recording.inventory().nodes] == ["n01", "n002"]
 
     async def again() -> None:
         replay = ReplayTransport(recording, VirtualClock())
@@ -341,13 +344,13 @@ def test_pseudonyms_replace_names_alike_in_questions_and_facts(path: Path) -> No
         assert isinstance(table, Known)
         assert [phone.name for phone in phones.value] == sorted(table.value)
         assert len(table.value) == 5
-        assert {phone.group for phone in phones.value} == {("node-1", "node-2")}
-        assert {seen.node for seen in table.value.values()} <= {"node-1", "node-2"}
-        fact = await replay.observe(CertificateOf("node-2", CertUnit.TVS))
+        assert {phone.group for phone in phones.value} == {("n01", "n002")}
+        assert {each.node for each in table.value.values()} <= {"n01", "n002"}
+        fact = await replay.observe(CertificateOf("n002", CertUnit.TVS))
         assert isinstance(fact, Known)
-        at = LOOKS.index(CertificateOf("sub1", CertUnit.TVS))
-        assert isinstance(found[at], Known)
-        assert fact.value.fingerprint == found[at].value.fingerprint
+        seen = found[LOOKS.index(CertificateOf("sub1", CertUnit.TVS))]
+        assert isinstance(seen, Known)
+        assert fact.value.serial == seen.value.serial
 
     run_virtual(again)
 
@@ -413,26 +416,35 @@ def test_content_that_is_none_of_ours_is_an_error_of_the_replay(path: Path) -> N
     _small(path)
     data = path.read_bytes().replace(b"VersionOf", b"NobodyOf")
     with pytest.raises(RecordingError, match="entry 1 has no readable 'content'"):
-        ReplayTransport(Recording.loads(data), VirtualClock())
+        ReplayTransport(Recording.loads(data), SystemClock())
 
 
 def test_a_password_that_is_too_short_is_not_recorded_with(path: Path) -> None:
     weak = attrs.evolve(INVENTORY, application=Account("axluser", Secret("abc")))
     with pytest.raises(RecordingError, match="too short") as raised:
-        open_recording(path, weak, VirtualClock())
+        open_recording(path, weak, SystemClock())
     assert "abc" not in str(raised.value)
     assert not path.exists()
 
 
-def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
+def test_a_full_disk_ends_the_recording_and_nothing_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     async def story() -> None:
         clock = VirtualClock()
         lab = MemoryTransport(LabCluster(Scenario.loads(SMALL), clock), clock)
-        path = Path("/dev/full")
-        if not path.exists():
-            pytest.skip("no device that is always full")
-        recorder = open_recording_over(path, clock)
-        assert isinstance(await recorder.seam(lab).observe(Members()), Known)
-        assert recorder.problem
+        recorder = open_recording(path, INVENTORY, clock)
+        transport = recorder.seam(lab)
+        await transport.observe(VersionOf("pub"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            assert isinstance(await transport.observe(Members()), Known)
+        assert recorder.problem == "No space left on device"
+        await transport.observe(VersionOf("pub"))
+        recorder.close()
 
     run_virtual(story)
+    assert len(Recording.load(path).entries) == 2

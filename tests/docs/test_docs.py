@@ -25,7 +25,7 @@ from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.inventory import Inventory
-from cucm_certflow.lab import scenario_tables
+from cucm_certflow.lab import scenario_faults, scenario_tables
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, Release, SecurityMode, Service
@@ -322,11 +322,12 @@ def _toml_value(value: object) -> object:
     [
         ("Top level", Scenario),
         ("[accounts]", scenario_tables.Accounts),
+        ("[limits]", scenario_tables.LimitsSpec),
         ("[[nodes]]", scenario_tables.NodeSpec),
         ("[[phones]]", scenario_tables.PhoneSpec),
         ("[timing]", Timing),
         ("[variant]", scenario_tables.VariantSpec),
-        ("[[faults]]", scenario_tables.FaultSpec),
+        ("[[faults]]", scenario_faults.FaultSpec),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -353,7 +354,7 @@ def test_every_choice_of_a_scenario_is_described() -> None:
     for kind in (scenario_tables.HeldLists, scenario_tables.PhoneState):
         assert all(member.value in text for member in kind)
     rows = {row[0] for row in _rows(_section(DOCS / "lab.md", "[[faults]]"))}
-    assert {f"`{kind.value}`" for kind in scenario_tables.FaultKind} <= rows
+    assert {f"`{kind.value}`" for kind in scenario_faults.FaultKind} <= rows
 
 
 # ── what the library says, and what the points claim ──────────────────────────────────────

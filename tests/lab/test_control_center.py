@@ -126,12 +126,10 @@ async def test_lists_say_what_may_be_done_to_each_service() -> None:
         assert may["Cisco Tomcat"] == "DoNotStop"
         assert may["Cisco DRF Master"] == "PrimaryNode"
         assert may["Cisco Tftp"] == "none"
-        files = (
-            "<a:getFileDirectoryList><a:DirectoryPath>{}</a:DirectoryPath></a:getFileDirectoryList>"
-        )
-        some = await at.ask(EX, files.format("/var/log/active/platform/cert/"))
-        assert values(valid(CC_EX, some), "File") == ["certm.log"]
-        assert values(valid(CC_EX, await at.ask(EX, files.format("/nowhere"))), "File") == []
+        folder = question("getFileDirectoryList", "DirectoryPath", "/var/log/active/platform/cert/")
+        assert values(valid(CC_EX, await at.ask(EX, folder)), "File") == ["certm.log"]
+        nowhere = question("getFileDirectoryList", "DirectoryPath", "/nowhere")
+        assert values(valid(CC_EX, await at.ask(EX, nowhere)), "File") == []
 
 
 @pytest.mark.asyncio
@@ -169,7 +167,7 @@ async def test_a_restart_answers_at_once_and_goes_on_by_itself() -> None:
         assert shown(body) == {"Cisco Tftp": ("Started", -1)}
         assert values(body, "ReturnCode") == ["0"]
         told_at = at.clock.now()
-        seen = set()
+        seen: set[tuple[str, int]] = set()
         while (found := await standing_of(at, "Cisco Tftp"))["Cisco Tftp"][
             0
         ] != "Started" or not seen:

@@ -10,7 +10,7 @@ from cucm_certflow.errors import ScenarioError
 from cucm_certflow.facts import PhoneSecurity
 from cucm_certflow.lab.document import WrongValue
 from cucm_certflow.lab.physics.actions import initial
-from cucm_certflow.lab.scenario import FaultKind, PhoneState, Scenario
+from cucm_certflow.lab.scenario import FaultKind, PhoneState, Role, Scenario
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
 from tests.lab.small import SMALL, scenario
 
@@ -135,6 +135,43 @@ def test_a_mistake_is_named_by_its_path(before: str, after: str, saw: str) -> No
         ("[[faults]]\nkind = 'lat'\ncommand = 'x'", "faults[0].kind: expected one of 'lost reply'"),
         ("[[faults]]\nkind = 'late'\ncommand = 'x'\nnode = 'sbu'", "faults[0].node: no node is"),
         ("[accounts]\nplatform = { user = 'x' }", "accounts.platform.password: is missing"),
+        (
+            "[accounts.platform]\nuser = 'x'\npassword = 'y'\nprivilege = 4",
+            "accounts.platform.privilege: expected 0 or 1, saw 4",
+        ),
+        (
+            "[accounts.application]\nuser = 'x'\npassword = 'y'\nroles = ['AXL']",
+            "accounts.application.roles[0]: expected one of 'Standard AXL API Access'",
+        ),
+        (
+            "[[accounts.others]]\nuser = 'axladmin'\npassword = 'y'",
+            "accounts.others[0].user: axladmin is there twice",
+        ),
+        ("[limits]\nris_per_minute = -1", "limits.ris_per_minute: expected 0 or more, saw -1"),
+        ("[limits]\naxl_answer_mb = 0", "limits.axl_answer_mb: expected over 0, saw 0"),
+        ("[limits]\nris = 3", "limits.ris: unknown key"),
+        (
+            "[[faults]]\nkind = 'html'\ncommand = 'set cert regen'",
+            "faults[0].kind: 'html' strikes AXL, RISPort70, PerfMon, Control Center, platform REST "
+            "only; 'set cert regen' is platform CLI",
+        ),
+        (
+            "[[faults]]\nkind = 'rate limited'\ncommand = 'executeSQLQuery'",
+            "faults[0].kind: 'rate limited' strikes RISPort70, PerfMon only",
+        ),
+        (
+            "[[faults]]\nkind = 'missing no change'\ncommand = 'perfmonCollectCounterData'",
+            "faults[0].kind: 'missing no change' strikes RISPort70 only",
+        ),
+        (
+            "[[faults]]\nkind = 'unqualified children'\ncommand = 'doDeviceReset'",
+            "faults[0].kind: 'unqualified children' strikes RISPort70, PerfMon, Control Center",
+        ),
+        (
+            "[[faults]]\nkind = 'out of memory'\ncommand = 'soapGetServiceStatus'",
+            "faults[0].kind: 'out of memory' strikes AXL only",
+        ),
+        ("[[faults]]\nkind = 'late'\ncommand = 'x'\ntimes = 0", "faults[0].times: expected 1 or"),
     ],
 )
 def test_a_mistake_in_a_later_table_is_named_by_its_path(more: str, saw: str) -> None:
@@ -164,7 +201,34 @@ def test_a_scenario_in_python_is_checked_as_well() -> None:
 
 
 def test_a_password_is_not_in_the_repr() -> None:
-    assert "lab-platform" not in repr(scenario())
+    told = repr(scenario())
+    assert "lab-platform" not in told
+    assert "lab-application" not in told
+
+
+def test_accounts_may_do_everything_unless_a_scenario_says_otherwise() -> None:
+    accounts = scenario().accounts
+    assert accounts.platform.privilege == 1
+    assert accounts.application.roles == tuple(Role)
+    more = """
+    [accounts.application]
+    user = "reader"
+    password = "r"
+    roles = ["Standard AXL Read Only API Access"]
+
+    [[accounts.others]]
+    user = "watcher"
+    password = "w"
+    """
+    accounts = scenario(more=more).accounts
+    assert accounts.application.roles == (Role.AXL_READ_ONLY,)
+    assert [account.user for account in accounts.applications] == ["reader", "watcher"]
+
+
+def test_limits_are_those_of_a_cluster_that_nobody_changed() -> None:
+    limits = scenario().limits
+    assert (limits.ris_per_minute, limits.perfmon_per_minute) == (15, 50)
+    assert limits.axl_answer_mb == 8
 
 
 @pytest.mark.parametrize(("release", "by_itself", "for_ctl"), [("11.5", 0, 1), ("14", 1, 0)])

@@ -9,7 +9,9 @@ import defusedxml.ElementTree
 import httpx
 import pytest
 
+from cucm_certflow.commands import ReplyKind, ResetPhones
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers.bad_answers import HUGE_BYTES
 from cucm_certflow.lab.servers.database import Database
@@ -629,25 +631,26 @@ def test_a_page_holds_a_thousand_whatever_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    ("before", "after"),
     [
-        lambda body: body.replace("<r:StateInfo></r:StateInfo>", ""),
-        lambda body: body.replace("<r:Model>255</r:Model>", ""),
-        lambda body: body.replace("<r:NodeName></r:NodeName>", "<NodeName/>"),
-        lambda body: body.replace("<r:Status>Any</r:Status>", "<r:Status>Away</r:Status>"),
-        lambda body: body.replace(">1000<", ">many<"),
-        lambda body: body.replace("<r:Protocol>Any</r:Protocol>", "").replace(
-            "<r:SelectBy>", "<r:Protocol>Any</r:Protocol><r:SelectBy>"
+        ("<r:StateInfo></r:StateInfo>", ""),
+        ("<r:Model>255</r:Model>", ""),
+        ("<r:NodeName></r:NodeName>", "<NodeName/>"),
+        ("<r:Status>Any</r:Status>", "<r:Status>Away</r:Status>"),
+        (">1000<", ">many<"),
+        (
+            "<r:Protocol>Any</r:Protocol><r:DownloadStatus>Any</r:DownloadStatus>",
+            "<r:DownloadStatus>Any</r:DownloadStatus><r:Protocol>Any</r:Protocol>",
         ),
     ],
 )
-def test_a_request_that_is_not_as_described_is_a_fault(spoil: Callable[[str], str]) -> None:
+def test_a_request_that_is_not_as_described_is_a_fault(before: str, after: str) -> None:
     async def story() -> None:
         web = Web()
         body = ris_body(PHONE, operation="selectCmDevice")
         assert (await web.send(RIS, body)).status_code == 200
-        assert spoil(body) != body
-        answer = await web.send(RIS, spoil(body))
+        assert before in body
+        answer = await web.send(RIS, body.replace(before, after))
         assert answer.status_code == 500
         assert "<faultcode>soapenv:Client</faultcode>" in answer.text
 
@@ -793,6 +796,29 @@ def test_a_rate_fault_can_come_without_a_limit_being_reached() -> None:
         web = Web(more=fault("rate limited", "selectCmDeviceExt"))
         assert "Server.RateControl</faultcode>" in (await web.ris(PHONE)).text
         assert (await web.ris(PHONE)).status_code == 200
+
+    told(story)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "done"),
+    [
+        ("throttled", ReplyKind.REFUSED, 0),
+        ("out of memory", ReplyKind.REFUSED, 0),
+        ("html", ReplyKind.LOST, 2),
+        ("truncated", ReplyKind.LOST, 2),
+    ],
+)
+def test_in_memory_a_bad_answer_is_a_no_or_a_lost_reply(
+    kind: str, reply: ReplyKind, done: int
+) -> None:
+    async def story() -> None:
+        clock = VirtualClock()
+        cluster = LabCluster(scenario(more=fault(kind, "doDeviceReset")), clock)
+        transport = MemoryTransport(cluster, clock)
+        names = (PHONE, "SEP001122330002")
+        assert (await transport.perform(ResetPhones("pub", names))).kind is reply
+        assert len(cluster.log) == done
 
     told(story)
 

@@ -21,6 +21,8 @@ from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.axl import AxlClient
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.budget import Budgets
+from cucm_certflow.transports.controlcenter_client import ControlAction, ControlCenterClient
+from cucm_certflow.transports.perfmon_client import CounterPath, PerfmonClient
 from cucm_certflow.transports.pins import Pins
 from cucm_certflow.transports.ris import RisClient
 from tests.lab.small import PHONE, scenario
@@ -34,15 +36,18 @@ PATHS: Final = {
     "PerfmonService": "/perfmonservice2/services/PerfmonService",
     "RISService70": "/realtimeservice2/services/RISService70",
 }
-DESCRIBED_ONLY: Final = {("RISService70", "selectCtiItem")}
-"""In the WSDL, because a client may look for it there; nothing of ours asks, the lab says no."""
-
 LIST = "<searchCriteria><name>%</name></searchCriteria><returnedTags>{}</returnedTags>"
 CRITERIA = (
     "<StateInfo/><CmSelectionCriteria><MaxReturnedDevices>1000</MaxReturnedDevices>"
     "<DeviceClass>Phone</DeviceClass><Model>255</Model><Status>Any</Status><NodeName/>"
     "<SelectBy>Name</SelectBy><SelectItems><item><Item>{}</Item></item></SelectItems>"
     "<Protocol>Any</Protocol><DownloadStatus>Any</DownloadStatus></CmSelectionCriteria>"
+)
+CTI = (
+    "<StateInfo/><CtiSelectionCriteria><MaxReturnedItems>1000</MaxReturnedItems>"
+    "<CtiMgrClass>Line</CtiMgrClass><Status>Any</Status><NodeName/>"
+    "<SelectAppBy>AppId</SelectAppBy><AppItems><item><AppItem/></item></AppItems><DevNames/>"
+    "<DirNumbers/></CtiSelectionCriteria>"
 )
 CONTROL = (
     "<ControlServiceRequest><NodeName>pub</NodeName><ControlType>Restart</ControlType>"
@@ -80,6 +85,7 @@ BY_HAND: Final = {
     ("AXLAPI", "doDeviceReset"): f"<deviceName>{PHONE}</deviceName><isHardReset>t</isHardReset>",
     ("RISService70", "selectCmDevice"): CRITERIA.format("*"),
     ("RISService70", "selectCmDeviceExt"): CRITERIA.format(PHONE),
+    ("RISService70", "selectCtiItem"): CTI,
     ("ControlCenterServices", "soapGetServiceStatus"): "<ServiceStatus/>",
     ("ControlCenterServices", "soapDoControlServices"): CONTROL,
     ("ControlCenterServices", "soapDoServiceDeployment"): DEPLOY,
@@ -207,27 +213,109 @@ class Ours:
     call: Callable[[Node], Awaitable[object]]
 
 
-async def axl(node: Node, call: Callable[[AxlClient], Awaitable[object]]) -> None:
-    client = AxlClient(node.entry, node.access, version=node.version)
-    await call(client)
-    await client.aclose()
+def axl(call: Callable[[AxlClient], Awaitable[object]]) -> Callable[[Node], Awaitable[object]]:
+    async def called(node: Node) -> None:
+        client = AxlClient(node.entry, node.access, version=node.version)
+        await call(client)
+        await client.aclose()
+
+    return called
 
 
-async def ris(node: Node, call: Callable[[RisClient], Awaitable[object]]) -> None:
-    client = RisClient(node.entry, node.access)
-    await call(client)
-    await client.aclose()
+def ris(call: Callable[[RisClient], Awaitable[object]]) -> Callable[[Node], Awaitable[object]]:
+    async def called(node: Node) -> None:
+        client = RisClient(node.entry, node.access)
+        await call(client)
+        await client.aclose()
 
+    return called
+
+
+def ccs(
+    call: Callable[[ControlCenterClient], Awaitable[object]],
+) -> Callable[[Node], Awaitable[object]]:
+    async def called(node: Node) -> None:
+        client = ControlCenterClient(node.entry, node.access)
+        await call(client)
+        await client.aclose()
+
+    return called
+
+
+def perfmon(
+    call: Callable[[PerfmonClient], Awaitable[object]],
+) -> Callable[[Node], Awaitable[object]]:
+    async def called(node: Node) -> None:
+        client = PerfmonClient(node.entry, node.access)
+        await call(client)
+        await client.aclose()
+
+    return called
+
+
+async def in_a_session(client: PerfmonClient) -> None:
+    """All that can be done in one."""
+    async with client.session([COUNTER]) as session:
+        assert [each.path for each in await session.collect()] == [COUNTER]
+        await client.remove_counters(session.handle, [COUNTER])
+
+
+AXL, RIS, CCS = "AXLAPI", "RISService70", "ControlCenterServices"
+CCS_EX, PERFMON = "ControlCenterServicesEx", "PerfmonService"
+COUNTER: Final = CounterPath("pub", "Cisco CallManager", "RegisteredHardwarePhones")
+TFTP: Final = ("Cisco Tftp",)
+RESTART: Final = ControlAction.RESTART
 
 OURS: Final = (
-    Ours("AXLAPI", "executeSQLQuery", lambda n: axl(n, lambda c: c.sql("select * from device"))),
-    Ours("AXLAPI", "getCCMVersion", lambda n: axl(n, lambda c: c.version())),
-    Ours("AXLAPI", "getCCMVersion", lambda n: axl(n, lambda c: c.version("sub"))),
-    Ours("AXLAPI", "listProcessNode", lambda n: axl(n, lambda c: c.members())),
-    Ours("AXLAPI", "listDevicePool", lambda n: axl(n, lambda c: c.device_pools())),
-    Ours("AXLAPI", "listCallManagerGroup", lambda n: axl(n, lambda c: c.callmanager_groups())),
-    Ours("AXLAPI", "getCallManagerGroup", lambda n: axl(n, lambda c: c.callmanager_group("CMG_1"))),
-    Ours("AXLAPI", "doDeviceReset", lambda n: axl(n, lambda c: c.reset_phone(PHONE))),
-    Ours("RISService70", "selectCmDevice", lambda n: ris(n, lambda c: c.listed())),
-    Ours("RISService70", "selectCmDeviceExt", lambda n: ris(n, lambda c: c.registrations([PHONE]))),
+    Ours(AXL, "executeSQLQuery", axl(lambda c: c.sql("select * from device"))),
+    Ours(AXL, "getCCMVersion", axl(lambda c: c.version())),
+    Ours(AXL, "getCCMVersion", axl(lambda c: c.version("sub"))),
+    Ours(AXL, "listProcessNode", axl(lambda c: c.members())),
+    Ours(AXL, "listDevicePool", axl(lambda c: c.device_pools())),
+    Ours(AXL, "listCallManagerGroup", axl(lambda c: c.callmanager_groups())),
+    Ours(AXL, "getCallManagerGroup", axl(lambda c: c.callmanager_group("CMG_1"))),
+    Ours(AXL, "doDeviceReset", axl(lambda c: c.reset_phone(PHONE))),
+    Ours(AXL, "doDeviceReset", axl(lambda c: c.reset_phone(PHONE, hard=False))),
+    Ours(RIS, "selectCmDevice", ris(lambda c: c.listed())),
+    Ours(RIS, "selectCmDeviceExt", ris(lambda c: c.registrations([PHONE]))),
+    Ours(CCS, "soapGetServiceStatus", ccs(lambda c: c.status())),
+    Ours(CCS, "soapGetServiceStatus", ccs(lambda c: c.status(["Cisco Tftp", "Cisco CTIManager"]))),
+    Ours(CCS, "soapDoControlServices", ccs(lambda c: c.control(RESTART, TFTP))),
+    Ours(CCS, "soapGetStaticServiceList", ccs(lambda c: c.static_services())),
+    Ours(CCS, "getProductInformationList", ccs(lambda c: c.products())),
+    Ours(
+        CCS_EX,
+        "soapDoControlServicesEx",
+        ccs(lambda c: c.control_extended(RESTART, TFTP, product_id="CallManager")),
+    ),
+    Ours(CCS_EX, "getStaticServiceListExtended", ccs(lambda c: c.static_services_extended())),
+    Ours(CCS_EX, "getFileDirectoryList", ccs(lambda c: c.file_directory_list("/var/log/active"))),
+    Ours(
+        PERFMON,
+        "perfmonCollectCounterData",
+        perfmon(lambda c: c.collect_counter_data("pub", "Cisco CallManager")),
+    ),
+    Ours(PERFMON, "perfmonListCounter", perfmon(lambda c: c.list_counters("pub"))),
+    Ours(
+        PERFMON,
+        "perfmonListInstance",
+        perfmon(lambda c: c.list_instances("pub", "Cisco CallManager")),
+    ),
+    Ours(
+        PERFMON,
+        "perfmonQueryCounterDescription",
+        perfmon(lambda c: c.counter_description(COUNTER)),
+    ),
+    Ours(PERFMON, "perfmonOpenSession", perfmon(in_a_session)),
+    Ours(PERFMON, "perfmonAddCounter", perfmon(in_a_session)),
+    Ours(PERFMON, "perfmonRemoveCounter", perfmon(in_a_session)),
+    Ours(PERFMON, "perfmonCollectSessionData", perfmon(in_a_session)),
+    Ours(PERFMON, "perfmonCloseSession", perfmon(in_a_session)),
 )
+NOT_SENT_BY_US: Final = {
+    (AXL, "listPhone"),  # phones come by SQL, which gives more of them for one answer's bytes
+    (RIS, "selectCtiItem"),
+    (CCS, "soapDoServiceDeployment"),  # services are never activated, nor deactivated
+    (CCS_EX, "soapDoServiceDeploymentNoDbUpdate"),
+}
+"""What the lab answers and no client of ours asks."""

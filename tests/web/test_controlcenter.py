@@ -363,8 +363,9 @@ async def test_404_on_both_paths_is_forgotten() -> None:
 
     wire = Wire(answer)
     client = client_over(wire)
-    with pytest.raises(NodeFault, match="404"):
+    with pytest.raises(NodeFault, match="404") as caught:
         await client.status()
+    assert NEW in caught.value.report.headline
     up = True
     await client.status()
     await client.aclose()

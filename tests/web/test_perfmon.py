@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import Awaitable, Callable
 
@@ -333,6 +334,26 @@ async def test_session_that_cannot_be_closed_raises_nothing(answer: httpx.Respon
         values = await session.collect()
     await client.aclose()
     assert len(values) == 3
+    assert operation_of(wire.requests[-1]) == "perfmonCloseSession"
+
+
+@pytest.mark.asyncio
+async def test_session_is_closed_when_its_task_is_cancelled() -> None:
+    wire = session_node()
+    client = client_over(wire)
+    inside = asyncio.Event()
+
+    async def story() -> None:
+        async with client.session([CALLS]):
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(story())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await client.aclose()
     assert operation_of(wire.requests[-1]) == "perfmonCloseSession"
 
 

@@ -20,7 +20,7 @@ PHONES = tuple(f"SEP{number:012X}" for number in range(50))
 class Site:
     """Fifty phones on two nodes; remembers which names each question was about."""
 
-    def __init__(self, *, whole_up_to: int = 0, page: int = 10) -> None:
+    def __init__(self, *, whole_up_to: int = 0, page: int = 10, count_every_s: float = 0) -> None:
         self.clock = ManualClock()
         self.where = {name: ("a" if number < 30 else "b") for number, name in enumerate(PHONES)}
         self.since = dict.fromkeys(PHONES, BEGIN)
@@ -30,7 +30,12 @@ class Site:
         self.others = 0
         self.silent: set[str] = set()
         self.watch = RegistrationWatch(
-            self.read, self.count, self.clock, page=page, whole_up_to=whole_up_to
+            self.read,
+            self.count,
+            self.clock,
+            page=page,
+            whole_up_to=whole_up_to,
+            count_every_s=count_every_s,
         )
         self.watch.names = PHONES
 
@@ -86,7 +91,7 @@ async def test_missing_phones_are_asked_for_each_time_by_name() -> None:
     site.move(PHONES[3], "")
     await site.look()
     table, requests, names = await site.look()
-    assert (requests, names) == (1, 10)  # the rest of the page goes to the oldest
+    assert (requests, names) == (1, 2)  # and the oldest one, for which there is room
     assert PHONES[3] in site.asked[0]
     assert not table[PHONES[3]].registered
     site.move(PHONES[3], "b")
@@ -164,7 +169,20 @@ async def test_a_node_that_does_not_count_has_its_phones_read() -> None:
     site = Site()
     await site.look()
     site.silent = {"b"}
-    assert (await site.look())[1:] == (2, 20)
+    assert (await site.look())[1:] == (2, 20)  # which fill their pages
+
+
+async def test_counters_are_read_no_more_often_than_they_may_be() -> None:
+    site = Site(count_every_s=60)
+    await site.look()
+    assert site.counted == 2  # before and after the phones
+    for _ in range(3):
+        site.clock.instant += timedelta(seconds=19)
+        await site.look()
+    assert site.counted == 2
+    site.clock.instant += timedelta(seconds=4)
+    await site.look()
+    assert site.counted == 3  # no phone was read: there is no after
 
 
 async def test_phones_by_name_are_always_read_now() -> None:

@@ -174,8 +174,8 @@ class AxlService:
         limit = self._desk.limits.axl_answer_bytes
         if (size := len(found.text.encode())) > limit:
             words = (
-                f"Query request too large. Total rows matched: {found.count} rows. "
-                f"Suggestive Row Fetch: less than {found.count * limit // size} rows"
+                f"Query request too large. Total rows matched: {found.rows} rows. "
+                f"Suggestive Row Fetch: less than {found.rows * limit // size} rows"
             )
             return _fault(-1, words, name)
         return self._said(name, version, found.text)

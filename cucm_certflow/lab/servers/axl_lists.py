@@ -26,10 +26,10 @@ class NoSuchItem(Exception):
 
 
 class Found(NamedTuple):
-    """What is within ``<return>``, and of how many items it consists."""
+    """What is within ``<return>``, and of how many rows it is made."""
 
     text: str
-    count: int
+    rows: int
 
 
 class _Tag(NamedTuple):

@@ -42,9 +42,12 @@ create table securityprofile (pkid, name, tkmodel, tkdevicesecuritymode, tksecur
 create table typedevicesecuritymode (enum, name, moniker);
 create table processnodeservice (pkid, servername, fkprocessnode, tkservice, enable, isactive);
 create table typeservice (enum, name, moniker);
-create view systables as select name as tabname, 't' as tabtype from sqlite_master
-    where type = 'table';
+create view systables as select name as tabname, 't' as tabtype, rowid + 99 as tabid
+    from sqlite_master where type = 'table';
+create view syscolumns as select c.name as colname, 13 as coltype, 255 as collength,
+    c.cid + 1 as colno, t.tabid as tabid from systables t, pragma_table_info(t.tabname) c;
 """
+"""Tables of users have a tabid of 100 or more; that every column is a VARCHAR(255) is ours."""
 _MODES: Final = {
     PhoneSecurity.NON_SECURE: 1,
     PhoneSecurity.AUTHENTICATED: 2,

@@ -109,7 +109,9 @@ class HttpsDoor:
         try:
             await self._app(scope, receive, pass_on)
         except _Cut:
-            return
+            # Only then does uvicorn know that there is nobody left to whom it could answer 500.
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
     def _cut(self, client: tuple[str, int] | None) -> None:
         for protocol in tuple(self._state.connections):

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from cucm_certflow.clock import Clock, ScaledClock
 from cucm_certflow.lab.cluster import LabCluster
@@ -16,10 +16,11 @@ from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers.database import Database
-from cucm_certflow.lab.servers.https import HttpsDoor
+from cucm_certflow.lab.servers.https import WEB_PORT, HttpsDoor
 from cucm_certflow.lab.servers.papers import Papers
 from cucm_certflow.lab.servers.ssh import SshDoor, make_host_key
 from cucm_certflow.lab.servers.tftp import TftpDoor
+from cucm_certflow.lab.servers.tls_ports import doors_of
 from cucm_certflow.lab.servers.vos_cli import Desk
 from cucm_certflow.lab.servers.web import web_app
 
@@ -31,12 +32,21 @@ _QUIET_S: Final = 0.3
 _LEAST_QUIET_S: Final = 0.02
 
 
+class _Door(Protocol):
+    """A port that goes with a service."""
+
+    async def follow(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class LabServers:
     """The servers of *scenario*: an asynchronous context manager.
 
-    Every node has its own address: SSH on a port of its own, HTTPS on 8443 and, where Cisco Tftp is
-    activated, HTTP on 6970. Entering it starts everything, and writes ``inventory.toml`` and
-    ``known_hosts`` into *folder*; the story begins then. Leaving it ends everything.
+    Every node has its own address: SSH on a port of its own, HTTPS on 8443, and where the service
+    is activated HTTP on 6970 (Cisco Tftp), TLS on 2445 (TVS), 5061 (CallManager) and 3804 (CAPF).
+    Entering it starts everything, and writes ``inventory.toml`` and ``known_hosts`` into *folder*;
+    the story begins then. Leaving it ends everything.
 
     Args:
         scenario: What to bring to life.
@@ -130,14 +140,14 @@ class LabServers:
             for node in self.scenario.nodes
         ]
         tftp = [TftpDoor(self._desk, node) for node in layout.tftp_nodes]
-        doors: tuple[HttpsDoor | TftpDoor, ...] = (*web, *tftp)
+        doors: tuple[_Door, ...] = (*web, *tftp, *doors_of(self._desk))
         for each in doors:
             stack.push_async_callback(each.close)
             await each.follow()
         await stack.enter_async_context(_tasks(self._watch(doors), self._spares(first.gen)))
         self._write_files()
 
-    async def _watch(self, doors: tuple[HttpsDoor | TftpDoor, ...]) -> None:
+    async def _watch(self, doors: tuple[_Door, ...]) -> None:
         while True:
             await self.clock.sleep(_WATCH_S)
             for door in doors:
@@ -177,6 +187,7 @@ class LabServers:
             lines += ["", "[[nodes]]", f"name = {_toml(node.name)}"]
             lines.append(f"address = {_toml(node.address)}")
             lines.append(f"ssh_port = {self.ssh[node.name].port}")
+            lines.append(f"rest_port = {WEB_PORT}")
         return "\n".join(lines) + "\n"
 
 

@@ -53,6 +53,7 @@ _OPERATIONS: Final[Mapping[str, str]] = {
 }
 _READERS: Final = (Role.SERVER_MONITORING, Role.SUPER_USERS)
 _PAGE: Final = 1000
+_NO_DEVICES: Final = '<ns1:CmDevices xsi:nil="true"/>'
 _ANY_MODEL: Final = "255"
 _ANY: Final = ("", "Any")
 _RESET: Final = 8  # DeviceInitiatedReset
@@ -189,9 +190,12 @@ class RisService:
         """The phones that the items name, each once, without looking at all the others."""
         by = soap.text(criteria, "SelectBy") or "Name"
         items = soap.child(criteria, "SelectItems")
-        wanted = dict.fromkeys(
-            soap.text(item, "Item").casefold() for item in (() if items is None else items)
-        )
+        asked = [soap.text(item, "Item").casefold() for item in (() if items is None else items)]
+        if by == "Name":
+            # Two clients that are used against real nodes put all names into one item; that a node
+            # takes it is known from them alone.
+            asked = [name.strip() for each in asked for name in each.split(",")]
+        wanted = dict.fromkeys(asked)
         phones = self._index()
         patterns = [] if is_ext else [item for item in wanted if "*" in item]
         if by == "Name" and not patterns:
@@ -240,11 +244,13 @@ class RisService:
         return [name for name in nodes if asked in (*_ANY, name)]
 
     def _node_xml(self, name: str, records: list[_Record]) -> str:
+        """One node. Without devices they are nil: clients that loop over the rest count on it."""
         code = "Ok" if records else "NotFound"
-        devices = "".join(self._device_xml(record) for record in records)
+        within = "".join(self._device_xml(record) for record in records)
+        devices = f"<ns1:CmDevices>{within}</ns1:CmDevices>" if within else _NO_DEVICES
         return (
             f"<ns1:item><ns1:ReturnCode>{code}</ns1:ReturnCode><ns1:Name>{escape(name)}</ns1:Name>"
-            f"<ns1:NoChange>false</ns1:NoChange><ns1:CmDevices>{devices}</ns1:CmDevices></ns1:item>"
+            f"<ns1:NoChange>false</ns1:NoChange>{devices}</ns1:item>"
         )
 
     def _device_xml(self, record: _Record) -> str:

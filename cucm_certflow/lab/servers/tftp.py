@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
-from cucm_certflow.lab.servers.vos_cli import Desk
+from cucm_certflow.lab.scenario import FaultKind
+from cucm_certflow.lab.servers.bad_answers import HUGE_BYTES
+from cucm_certflow.lab.servers.vos_cli import GARBAGE, Desk
 from cucm_certflow.names import ListKind, Service
 
 __all__ = ["TFTP_PORT", "TftpDoor"]
@@ -15,10 +18,7 @@ __all__ = ["TFTP_PORT", "TftpDoor"]
 TFTP_PORT: Final = 6970
 _FILE: Final = re.compile(r"/(ITL|CTL)(?:File|SEP[0-9A-F]{12})\.tlv")
 _MAX_HEAD: Final = 8192
-_BUSY_FOR: Final = timedelta(seconds=5)
-"""For how long it answers 503 after a start: the lab's invention."""
-
-_PHRASES: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+_HALF: Final = 2
 
 
 class TftpDoor:
@@ -72,9 +72,13 @@ class TftpDoor:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, body = await self._answer(head)
+                answer = await self._answer(head)
+                if answer is None:  # a fault: nothing comes back
+                    writer.transport.abort()
+                    return
+                status, body = answer
                 lines = (
-                    f"HTTP/1.1 {status} {_PHRASES[status]}",
+                    f"HTTP/1.1 {status.value} {status.phrase}",
                     f"Content-length: {len(body)}",
                     "Cache-Control: no-store",
                     "Content-type: */*",
@@ -89,18 +93,48 @@ class TftpDoor:
             self._talks.discard(task)
             writer.close()
 
-    async def _answer(self, head: bytes) -> tuple[int, bytes]:
+    async def _answer(self, head: bytes) -> tuple[HTTPStatus, bytes] | None:
+        """What is asked for, unless a fault strikes ``http 6970``, or that and the file's name."""
         words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
         if len(words) < 2 or words[0] != "GET":  # noqa: PLR2004 - method and path
-            return 400, b""
-        cluster, clock = self._desk.cluster, self._desk.clock
-        state = cluster.service_state(self._node, Service.TFTP)
-        if state.started_at is not None and clock.now() - state.started_at < _BUSY_FOR:
-            return 503, b""
-        found = _FILE.fullmatch(words[1])
-        if found is None:
-            return 404, b""
-        served = cluster.served(self._node, ListKind(found[1]))
+            return HTTPStatus.BAD_REQUEST, b""
+        path, cluster = words[1], self._desk.cluster
+        fault = cluster.faults.strike(self._node, f"http {TFTP_PORT} {path.lstrip('/')}")
+        answer = await self._spoilt(path, None if fault is None else fault.kind)
+        if answer is not None:
+            cluster.tftp_counters(self._node).answered(answer[0])
+        return answer
+
+    async def _spoilt(self, path: str, kind: FaultKind | None) -> tuple[HTTPStatus, bytes] | None:
+        match kind:
+            case None:
+                return await self._file(path)
+            case FaultKind.THROTTLED:
+                return HTTPStatus.SERVICE_UNAVAILABLE, b""
+            case FaultKind.REFUSED:
+                return HTTPStatus.NOT_FOUND, b""
+            case FaultKind.UNKNOWN_LAYOUT | FaultKind.HTML:
+                return HTTPStatus.OK, f"<html><body>{GARBAGE}</body></html>".encode()
+            case FaultKind.HUGE:
+                return HTTPStatus.OK, b" " * HUGE_BYTES
+            case FaultKind.TRUNCATED:
+                status, body = await self._file(path)
+                return status, body[: len(body) // _HALF]
+            case _:
+                return None
+
+    async def _file(self, path: str) -> tuple[HTTPStatus, bytes]:
+        """The trust lists, by their own names and by those that phones ask for.
+
+        There are no configuration files: 404, as for everything that is not there.
+        """
+        cluster, now = self._desk.cluster, self._desk.clock.now()
+        started_at = cluster.service_state(self._node, Service.TFTP).started_at
+        busy_for = timedelta(seconds=cluster.scenario.timing.tftp_busy_s)
+        if started_at is not None and now - started_at < busy_for:
+            return HTTPStatus.SERVICE_UNAVAILABLE, b""
+        found = _FILE.fullmatch(path)
+        served = None if found is None else cluster.served(self._node, ListKind(found[1]))
         if served is None:
-            return 404, b""
-        return 200, await self._desk.papers.trust_list(served)
+            return HTTPStatus.NOT_FOUND, b""
+        return HTTPStatus.OK, await self._desk.papers.trust_list(served)

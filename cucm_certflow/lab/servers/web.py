@@ -15,6 +15,7 @@ from cucm_certflow.lab.servers.access import SessionCookies
 from cucm_certflow.lab.servers.axl import AxlService, axl_versions
 from cucm_certflow.lab.servers.controlcenter import ControlCenterExService, ControlCenterService
 from cucm_certflow.lab.servers.perfmon import PerfmonService
+from cucm_certflow.lab.servers.platform_rest import PlatformRest
 from cucm_certflow.lab.servers.ris import RIS_PATH, RisService
 from cucm_certflow.lab.servers.vos_cli import Desk
 from cucm_certflow.lab.servers.wsdl_files import is_for_wsdl, wsdl_response
@@ -43,6 +44,7 @@ _OFFERS: Final = (
     _Offer(PerfmonService, (Product.CALLMANAGER,)),
     _Offer(ControlCenterService, _EVERYWHERE),
     _Offer(ControlCenterExService, _EVERYWHERE),
+    _Offer(PlatformRest, _EVERYWHERE),
 )
 _DESCRIPTIONS: Final = {
     "/axl/": "AXLAPI",
@@ -55,7 +57,7 @@ _DESCRIPTIONS: Final = {
 
 
 def web_app(desk: Desk, node: str) -> Starlette:
-    """The application of *node*; an IM and Presence node has Control Center only.
+    """The application of *node*; an IM and Presence node has Control Center and REST only.
 
     Args:
         desk: The lab.
@@ -64,6 +66,13 @@ def web_app(desk: Desk, node: str) -> Starlette:
     product = desk.cluster.scenario.node(node).product
     services = [offer.make(desk, node) for offer in _OFFERS if product in offer.products]
     routes = [route for service in services for route in service.routes()]
+    # A client that is used against real nodes ends PerfMon's path with a slash; that its neighbours
+    # take one as well is the lab's invention. AXL's own slash matters, and stays as it is.
+    routes += [
+        Route(f"{route.path}/", route.endpoint, methods=route.methods)
+        for route in routes
+        if isinstance(route, Route) and "/services/" in route.path
+    ]
     paths = {route.path for route in routes if isinstance(route, Route)}
     shown = {path: name for path, name in _DESCRIPTIONS.items() if path in paths}
     newest = axl_versions(desk.cluster.layout.release)[-1]

@@ -17,9 +17,7 @@ crash leaves, and is dropped; anything else that does not read is an error.
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import importlib.metadata
 import json
 import logging
 import os
@@ -32,7 +30,6 @@ from typing import Any, Final, Self
 import attrs
 from cattrs.preconf.json import make_converter
 
-from cucm_certflow.clock import Clock
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -48,7 +45,6 @@ from cucm_certflow.errors import (
 )
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.secret import Secret
-from cucm_certflow.transports.record.scrub import Scrubber
 
 __all__ = [
     "FORMAT",
@@ -58,10 +54,11 @@ __all__ = [
     "Layer",
     "Recording",
     "Tag",
-    "Writer",
     "bytes_to_json",
     "error_from_json",
     "error_to_json",
+    "header_to_json",
+    "unusable",
 ]
 
 FORMAT: Final = 1
@@ -154,7 +151,7 @@ class Entry:
 
     def wrong(self, what: str) -> RecordingError:
         """The error that says that *what* is not as it should be here."""
-        return _unusable("the recording", f"entry {self.number} has no readable {what!r}")
+        return unusable("the recording", f"entry {self.number} has no readable {what!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -203,7 +200,7 @@ class Recording:
         try:
             data = target.read_bytes()
         except OSError as error:
-            raise _unusable(target.name, error.strerror or type(error).__name__) from error
+            raise unusable(target.name, error.strerror or type(error).__name__) from error
         return cls.loads(data, name=target.name)
 
     @classmethod
@@ -213,14 +210,14 @@ class Recording:
         if torn:
             _log.info("%s: the last line is torn; it is dropped", name)
         if not lines:
-            raise _unusable(name, "it has no readable first line")
+            raise unusable(name, "it has no readable first line")
         header = _header(lines[0], name)
         entries: list[Entry] = []
         for number, line in enumerate(lines[1:], 2):
             try:
                 entries.append(_entry(line))
             except (ValueError, KeyError, TypeError) as error:
-                raise _unusable(name, f"line {number} does not read") from error
+                raise unusable(name, f"line {number} does not read") from error
         # What was held back comes later; of one number the order is that of the file.
         return cls(header=header, entries=tuple(sorted(entries, key=lambda entry: entry.number)))
 
@@ -245,15 +242,15 @@ def _header(line: bytes, name: str) -> Header:
         value = json.loads(line)
         version = value["certflow_recording"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _unusable(name, "its first line is not that of a recording") from error
+        raise unusable(name, "its first line is not that of a recording") from error
     if version != FORMAT:
-        raise _unusable(name, f"it is of format {version!r}, this version reads {FORMAT}")
+        raise unusable(name, f"it is of format {version!r}, this version reads {FORMAT}")
     try:
         header = _CONVERTER.structure(value, Header)
         if not header.nodes or any(set(node) != {"name", "address"} for node in header.nodes):
             raise ValueError(name)
     except Exception as error:
-        raise _unusable(name, "its first line does not read") from error
+        raise unusable(name, "its first line does not read") from error
     return header
 
 
@@ -279,105 +276,10 @@ def _entry(line: bytes) -> Entry:
     )
 
 
-# ── writing ───────────────────────────────────────────────────────────────────────────────
-
-
-class Writer:
-    """Writes a recording as it happens. It belongs to one event loop.
-
-    What is given to it has been scrubbed. A line that cannot be written must not harm what is being
-    recorded: it is logged once, nothing more is written, and :attr:`problem` says why.
-
-    Args:
-        path: A new file; only its owner may read it.
-        inventory: Its nodes go into the header, as *scrubber* names them.
-        clock: Gives the instant at which the recording begins.
-        scrubber: What every layer is scrubbed with.
-
-    Raises:
-        RecordingError: The file exists, or cannot be made. Nothing was sent.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        inventory: Inventory,
-        clock: Clock,
-        scrubber: Scrubber,
-    ) -> None:
-        self.scrubber = scrubber
-        self.problem: str | None = None
-        self._path = Path(path)
-        self._number = 0
-        self._began_s: float | None = None
-        header = Header(
-            certflow_recording=FORMAT,
-            version=importlib.metadata.version("cucm-certflow"),
-            at=clock.now(),
-            layers=tuple(Layer),
-            pseudonyms=scrubber.pseudonyms is not None,
-            nodes=tuple(
-                {"name": scrubber.text(node.name), "address": scrubber.text(node.address)}
-                for node in inventory.nodes
-            ),
-        )
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            self._descriptor: int | None = os.open(self._path, flags, 0o600)
-        except FileExistsError:
-            raise RecordingError(
-                Report(
-                    headline=f"the recording {self._path.name} exists",
-                    expected="a new file for a new recording",
-                    left="nothing was sent",
-                    next="choose another name",
-                )
-            ) from None
-        except OSError as error:
-            raise _unusable(self._path.name, error.strerror or type(error).__name__) from error
-        self._line(_CONVERTER.unstructure(header))
-
-    def tag(self) -> Tag:
-        """The next number, at this moment; only while a loop runs."""
-        now = asyncio.get_running_loop().time()
-        if self._began_s is None:
-            self._began_s = now
-        self._number += 1
-        return Tag(self._number, round(now - self._began_s, 6))
-
-    def write(
-        self, tag: Tag, layer: Layer, way: str, direction: Direction, content: Mapping[str, object]
-    ) -> None:
-        """Add what happened at *tag*; nothing if the recording is closed."""
-        self._line(
-            {
-                "n": tag.number,
-                "at_s": tag.at_s,
-                "layer": layer.value,
-                "way": way,
-                "direction": direction.value,
-                "content": content,
-            }
-        )
-
-    def close(self) -> None:
-        """Let go of the file; idempotent."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _line(self, value: object) -> None:
-        if self._descriptor is None:
-            return
-        # ASCII only: a line is then the same in every editor, and no half of a surrogate breaks it.
-        line = json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
-        try:
-            while line:
-                line = line[os.write(self._descriptor, line) :]
-        except OSError as error:
-            self.problem = error.strerror or type(error).__name__
-            _log.warning("%s: not recorded any further: %s", self._path.name, self.problem)
-            self.close()
+def header_to_json(header: Header) -> dict[str, Any]:
+    """*header* as the first line."""
+    written: dict[str, Any] = _CONVERTER.unstructure(header)
+    return written
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────
@@ -419,7 +321,9 @@ def error_from_json(entry: Entry, name: str = "error") -> NodeError:
     """
     value = entry.content.get(name)
     try:
-        body = dict(value)  # type: ignore[call-overload]  # - what is no mapping raises
+        if not isinstance(value, dict):
+            raise entry.wrong(name)
+        body: dict[str, Any] = value
         report = _CONVERTER.structure(body["report"], Report)
         if body["code"] == RoleMissing.code:
             return RoleMissing(report, str(body["role"]))
@@ -428,7 +332,8 @@ def error_from_json(entry: Entry, name: str = "error") -> NodeError:
         raise entry.wrong(name) from error
 
 
-def _unusable(name: str, why: str) -> RecordingError:
+def unusable(name: str, why: str) -> RecordingError:
+    """The error that says why the recording *name* cannot be used."""
     return RecordingError(
         Report(
             headline=f"the recording {name} cannot be used" if name != "the recording" else name,

@@ -23,12 +23,12 @@ from cucm_certflow.transports.record.document import (
     Layer,
     Recording,
     Tag,
-    Writer,
     bytes_to_json,
     error_from_json,
     error_to_json,
 )
 from cucm_certflow.transports.record.scrub import Scrubber
+from cucm_certflow.transports.record.writer import Writer
 
 __all__ = ["RecordingWire", "ReplayWire"]
 
@@ -86,8 +86,13 @@ class _RecordingHttp(httpx.AsyncBaseTransport):
             self.broke(tag.number, error)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _RecordingStream(self, tag.number, response, response.stream)
-        return response
+        # A new one, because a response that has been read already would not ask its stream again.
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=_RecordingStream(self, tag.number, response, response.stream),
+            extensions=response.extensions,
+        )
 
     def broke(self, exchange: int, error: BaseException) -> None:
         """There is no response."""

@@ -60,7 +60,8 @@ _UNTOUCHED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - they name no ma
 class Pseudonyms:
     """Replaces names, each by the same one wherever it occurs in one recording.
 
-    Numbers are given in order of appearance, so that a list in order stays in order. What is
+    Numbers are given in order of appearance, so that a list in order stays in order. Hosts keep
+    their length where that is possible, and spaces after a name give way. What is
     recognised: phone names with twelve hexadecimal digits anywhere; IP addresses anywhere; the
     inventory's nodes and users anywhere, with the domain that follows a node's name; users,
     descriptions and the names of soft phones where an XML or JSON name says what they are, and
@@ -97,7 +98,7 @@ class Pseudonyms:
         if _is_address(name):
             return
         label, _, domain = name.casefold().partition(".")
-        self._hosts.setdefault(label, f"node-{len(self._hosts) + 1}")
+        self._hosts.setdefault(label, _host_named(len(self._hosts) + 1, len(label)))
         if domain:
             self._name("domain", domain)
         self._pattern = None
@@ -121,7 +122,7 @@ class Pseudonyms:
         if self._pattern is None:
             known = b"|".join(re.escape(each) for each in sorted(self._learnt, key=len)[::-1])
             hosts = "|".join(re.escape(each) for each in sorted(self._hosts, key=len)[::-1])
-            parts = [*_TAGGED]
+            parts: list[bytes] = []
             if known:
                 # Not before a colon: `admin:` is the prompt, and a user may be called so.
                 parts.append(rb"(?P<learnt>(?<![\w])(?:%b)(?![\w:]))" % known)
@@ -134,7 +135,8 @@ class Pseudonyms:
             if domains:
                 listed = "|".join(re.escape(each) for each in sorted(domains, key=len)[::-1])
                 parts.append(rf"(?P<alone>(?i:(?<![0-9A-Za-z])(?:{listed})(?![\w-])))".encode())
-            self._pattern = re.compile(b"|".join((*parts, *_FLAT)))
+            flat = rb"(?:%b)(?P<pad> *)" % b"|".join((*parts, *_FLAT))
+            self._pattern = re.compile(b"|".join((*_TAGGED, flat)))
         return self._pattern
 
     # ── replacing ─────────────────────────────────────────────────────────────────────────
@@ -150,9 +152,17 @@ class Pseudonyms:
                         other = self._compiled().sub(self._other, value)
                     start, end = (at - match.start() for at in match.span(f"{kind}_{form}"))
                     return match[0][:start] + other + match[0][end:]
-        text = match[0].decode("utf-8", "replace")
+        # Tables of the platform CLI are read by columns: what follows stays where it was.
+        found = match[0][: len(match[0]) - len(match["pad"])]
+        other = self._flat(match, found)
+        pad = len(match[0]) - len(other)
+        return other + b" " * (max(1, pad) if match["pad"] else 0)
+
+    def _flat(self, match: re.Match[bytes], found: bytes) -> bytes:
+        groups = match.groupdict()
+        text = found.decode("utf-8", "replace")
         if groups.get("learnt") is not None:
-            return self._learnt[match[0]]
+            return self._learnt[found]
         if groups.get("host") is not None:
             return self._host(match)
         if groups.get("alone") is not None:
@@ -162,7 +172,7 @@ class Pseudonyms:
             return (prefix + self._mac(text[len(prefix) :])).encode()
         if groups.get("mac") is not None:
             is_known = ("mac", text.upper()) in self._given
-            return self._mac(text).encode() if is_known else match[0]
+            return self._mac(text).encode() if is_known else found
         return self._address(text).encode()
 
     def _tag_value(self, kind: str, value: bytes) -> bytes | None:
@@ -208,6 +218,12 @@ class Pseudonyms:
             if kind == "domain":
                 self._pattern = None
         return self._given[key]
+
+
+def _host_named(number: int, length: int) -> str:
+    """The name of a host, of *length* characters if these are enough for *number*."""
+    prefix = "node-" if length > len("node-") else "n"
+    return f"{prefix}{number:0{max(1, length - len(prefix))}d}"
 
 
 def _made(kind: str, number: int) -> str:

@@ -7,11 +7,11 @@ import os
 from cucm_certflow.clock import Clock
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.transports.base import Transport
-from cucm_certflow.transports.record.document import Writer
 from cucm_certflow.transports.record.http import RecordingWire
 from cucm_certflow.transports.record.scrub import Scrubber
 from cucm_certflow.transports.record.seam import RecordingTransport
 from cucm_certflow.transports.record.shell import RecordingShells
+from cucm_certflow.transports.record.writer import Writer
 from cucm_certflow.transports.vos.session import ShellHook
 
 __all__ = ["Recorder", "open_recording"]

@@ -37,9 +37,9 @@ _LONGEST_MARK: Final = 64
 _LONGEST_KEY: Final = 64 << 10
 """Bytes after which a private key without an end is taken for something else."""
 
-_WORD: Final = re.compile(rb"[\w.:@+-]+\Z")
+_WORD: Final = re.compile(rb"[\w.:@+-]+ *\Z")
 _LONGEST_WORD: Final = 255
-"""Bytes of a name; longer ones are none."""
+"""Bytes of a name and the spaces after it; longer ones are none."""
 
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization"})
 _COOKIE_HEADERS: Final = frozenset({"cookie", "set-cookie"})
@@ -84,10 +84,17 @@ class Scrubber:
     # ── whole content ─────────────────────────────────────────────────────────────────────
 
     def data(self, data: bytes) -> bytes:
-        """*data* without secrets; all of it, not a piece of a stream."""
+        """*data* without secrets; all of it, not a piece of a stream.
+
+        What is not text keeps its names: a trust list with others would be none any more.
+        """
         done = bytearray()
         at = 0
-        for start, end, other in self.edits(data, len(data)):
+        spans = self._secrets(data, len(data))
+        edits = [(start, end, _REDACTED) for start, end in spans]
+        if self.pseudonyms is not None and _is_text(data):
+            edits = self.edits(data, len(data))
+        for start, end, other in edits:
             done += data[at:start] + other
             at = end
         return bytes(done + data[at:])
@@ -236,6 +243,14 @@ def _edited(data: bytes, begin: int, end: int, edits: list[tuple[int, int, bytes
             done += data[at:start] + other
         at = min(stop, end)
     return bytes(done + data[at:end])
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
 
 
 def _accounts(inventory: Inventory) -> list[Account]:

@@ -32,10 +32,10 @@ from cucm_certflow.transports.record.document import (
     Layer,
     Recording,
     Tag,
-    Writer,
     error_from_json,
     error_to_json,
 )
+from cucm_certflow.transports.record.writer import Writer
 
 __all__ = ["RecordedClock", "RecordingTransport", "ReplayTransport"]
 

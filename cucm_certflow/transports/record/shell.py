@@ -22,12 +22,12 @@ from cucm_certflow.transports.record.document import (
     Layer,
     Recording,
     Tag,
-    Writer,
     bytes_to_json,
     error_from_json,
     error_to_json,
 )
 from cucm_certflow.transports.record.scrub import Stream
+from cucm_certflow.transports.record.writer import Writer
 from cucm_certflow.transports.vos.session import Ear, Network, Shell
 
 __all__ = ["RecordingShells", "ReplayShells"]
@@ -147,7 +147,6 @@ class _Tape:
 
 # ── replaying ─────────────────────────────────────────────────────────────────────────────
 
-_RECORDING_ENDS: Final = "the recording ends here"
 _ASTRAY: Final = "what is typed does not come next in the recording"
 
 
@@ -156,7 +155,8 @@ class ReplayShells:
 
     The first shell that is opened is the first of the recording, and so on. What is typed must be
     what was typed, in that order; what was printed then comes after it. Anything else ends the
-    session, and no further one is opened: from there on the recording tells nothing.
+    session, and no further one is opened: from there on the recording tells nothing. Where the
+    recording was cut off, nothing more is printed.
 
     A caller that asks the same in another order, because its pauses are others, can be answered
     with *in_order* False: a command line is then looked for in all of the recording, from its
@@ -267,11 +267,10 @@ class _Script:
         """The script of one session; RecordingError if an entry does not read."""
         opened_s = next((e.at_s for e in entries if e.kind == "opened"), entries[0].at_s)
         script = cls([_Turn(b"", opened_s)])
-        last_s, is_over, typed = opened_s, False, 0
+        typed = 0
         for entry in entries:
-            last_s = max(last_s, entry.at_s)
             match entry.kind:
-                case "opened":
+                case "opened" | "released":
                     pass
                 case "failed":
                     error_from_json(entry)
@@ -285,13 +284,8 @@ class _Script:
                     script.turns[-1].printed.append((entry.at_s, entry.data("data")))
                 case "ended":
                     script.turns[-1].end = (entry.at_s, entry.text("why"))
-                    is_over = True
-                case "released":
-                    is_over = True
                 case _:
                     raise entry.wrong("kind")
-        if not is_over:
-            script.turns[-1].end = (last_s, _RECORDING_ENDS)
         return script
 
     def take_commands(self) -> list[list[_Turn]]:
