@@ -73,7 +73,7 @@ def cluster_over(
     def found(nodes: Iterable[NodeFacts], phones: Iterable[Phone]) -> None:
         _tell(route, tuple(nodes), phones)
 
-    transport: Transport = route if recorder is None else recorder.seam(route)
+    transport: Transport = route if recorder is None else recorder.seam(route, closes=True)
 
     async def read() -> ClusterFacts:
         return await discover(transport, names, clock, found=found)
@@ -204,7 +204,7 @@ def _shells(access: Access, recorder: Recorder | None) -> Transport:
             quiet_s=inventory.quiet_s,
             budgets=access.budgets,
             node_name=access.node_called,
-            hook=None if recorder is None else recorder.shell(entry),
+            hook=None if recorder is None else recorder.shell(entry.name),
         )
         for entry in inventory.nodes
     }

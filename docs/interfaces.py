@@ -68,7 +68,7 @@ def _order() -> Iterator[str]:
     yield ""
     yield "The first way that can answer is taken; the next one if it does not answer, lacks a role, or is not allowed by the site."
     yield "A command goes by another way only if not a byte of it was sent by the first."
-    yield "`Interfaces` is answered by the route itself, from what was tried."
+    yield "`Interfaces` is answered by the route itself, from what was tried; `ReplyTo` is about a run, and asked of nobody."
     yield ""
     for title, union in (("Questions", get_args(Query)), ("Commands", get_args(Command))):
         yield f"### {title}"
@@ -133,7 +133,7 @@ def _tried(of: Mapping[Release, OfRelease]) -> Iterator[str]:
             for subject, interface in keys
         ),
     )
-    yield "`Interfaces` asks every interface of every node a small question, once; its cost is [below](#the-first-question)."
+    yield "`Interfaces` puts a small question to what was not tried yet; its cost is [below](#the-first-question)."
     yield ""
     yield "### In the node's words"
     yield ""
@@ -200,7 +200,7 @@ def _first_question(of: Mapping[Release, OfRelease]) -> Iterator[str]:
             for interface, query in OPENING.items()
         ),
     )
-    yield "What `Interfaces` costs when nothing was asked before, for two nodes. The platform CLI's share are the pins as well."
+    yield "What `Interfaces` costs when nothing was asked before, for two nodes. The pins are among what is asked over the platform CLI."
     yield "RISPort70 and HTTP 6970 are not asked for its sake: they are known as soon as discovery has used them."
     yield ""
     yield from _table(
@@ -219,7 +219,6 @@ def _many() -> Iterator[str]:
     yield "A cluster of up to 2,000 phones is read whole at each look."
     yield "A larger one is read whole once; after that PerfMon's counters, one request a node, tell on which nodes something moves, and RISPort70 is asked for phones that are missing, that were told to go, or of whose node the counters do not agree."
     yield "No record grows older than 10 minutes: one page of the oldest is read again at each look."
-    yield ""
     yield "A look when nothing else is to be asked, and the counters are not a minute old, costs nothing."
     yield ""
     yield "Requests to RISPort70 + PerfMon, counted for looks that follow each other:"

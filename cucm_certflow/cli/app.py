@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -101,8 +102,14 @@ def _with_cluster(
     async def main() -> Exit:
         if speed <= 0:
             raise UsageError(Report(headline="--lab-speed must be over 0", left="nothing was sent"))
-        clock: Clock = SystemClock() if speed == 1 else ScaledClock(speed)
         loaded = Inventory.load(inventory)
+        clock: Clock = SystemClock()
+        if speed != 1:
+            # The lab wrote the file when its story began: all who read it share that instant, so
+            # that a run that is resumed does not find itself before its own journal.
+            written = inventory.stat().st_mtime  # noqa: ASYNC240 - nothing else runs yet
+            began = datetime.fromtimestamp(written, UTC)
+            clock = ScaledClock(speed, epoch=began)
         recorder = None
         if record is not None:
             from cucm_certflow.transports.record import open_recording

@@ -209,7 +209,7 @@ class AxlClient:
         envelope(self._request("doDeviceReset", fields))  # ValueError before anything is sent
         if not self._agreed:
             try:
-                await self.version()
+                await self._version_element("", _WRITE)
             except (NodeUnreachable, UnknownLayout) as error:
                 # Only a question was lost: of the reset nothing was sent.
                 raise NotSent(error.report) from error
@@ -222,13 +222,16 @@ class AxlClient:
         Args:
             node: As the cluster calls it (``processNodeName``); the publisher if not given.
         """
-        fields = [("processNodeName", node)] if node else []
-        answer = await self._ask("getCCMVersion", fields, "getCCMVersion")
-        returned = self._returned(answer, "getCCMVersion")
+        returned = await self._version_element(node, _READ)
         version = text_of(child(returned, "componentVersion"), "version")
         if not version:
             self._unreadable("return/componentVersion/version", ET.tostring(returned))
         return version
+
+    async def _version_element(self, node: str, role: str) -> ET.Element:
+        fields = [("processNodeName", node)] if node else []
+        answer = await self._ask("getCCMVersion", fields, "getCCMVersion", role)
+        return self._returned(answer, "getCCMVersion")
 
     # ── asking ────────────────────────────────────────────────────────────────────────────
 
@@ -273,17 +276,18 @@ class AxlClient:
         operation: str,
         fields: Sequence[tuple[str, str]] | Sequence[ET.Element],
         did: str,
+        role: str = "",
     ) -> ET.Element:
         """Send a question; once more if the node is busy, or speaks another version."""
         try:
-            return await self._send(operation, fields, did)
+            return await self._send(operation, fields, did, role)
         except RateLimited:
             await self._clock.sleep(self._retry_pause_s)
         except WrongVersion as error:
             if not error.speaks:
                 raise
             self.schema_version = max(error.speaks, key=_in_order)
-        return await self._send(operation, fields, did)
+        return await self._send(operation, fields, did, role)
 
     def _returned(self, answer: ET.Element, operation: str) -> ET.Element:
         returned = child(answer, "return")

@@ -41,7 +41,7 @@ from cucm_certflow.transports.controlcenter_answers import (
     ServiceStatusRecord,
 )
 from cucm_certflow.transports.controlcenter_client import ControlAction, ControlCenterClient
-from cucm_certflow.transports.http import NotSent
+from cucm_certflow.transports.http import NotSent, NotThere
 from cucm_certflow.transports.reason_codes import (
     COMMANDED_OUT_OF_SERVICE,
     NOT_ACTIVATED,
@@ -49,7 +49,6 @@ from cucm_certflow.transports.reason_codes import (
     reason_words,
     verdict,
 )
-from cucm_certflow.transports.serviceability import is_absent
 from cucm_certflow.transports.soap import SoapFault
 
 __all__ = ["NOT_BY_SOAP", "SERVICE_SPELLINGS", "ControlCenterClient", "ControlCenterTransport"]
@@ -215,7 +214,7 @@ class ControlCenterTransport:
         try:
             listed = await node.client.static_services_extended()
         except NodeFault as error:
-            if not (isinstance(error, RoleMissing | SoapFault) or is_absent(error)):
+            if not isinstance(error, RoleMissing | SoapFault | NotThere):
                 raise
             node.without_restrictions = short(error)
         else:

@@ -25,9 +25,9 @@ from cucm_certflow.transports.controlcenter_answers import (
     read_static,
     read_status,
 )
-from cucm_certflow.transports.http import HttpChannel, Login
+from cucm_certflow.transports.http import HttpChannel, Login, NotThere
 from cucm_certflow.transports.reason_codes import reason_words
-from cucm_certflow.transports.serviceability import add, is_absent, request
+from cucm_certflow.transports.serviceability import add, request
 from cucm_certflow.transports.soap import SoapChannel, SoapFault
 
 __all__ = ["ControlAction", "ControlCenterClient", "DependencyType"]
@@ -244,13 +244,13 @@ class ControlCenterClient:
         try:
             return await self._first_call(_PATH, body, operation, did, role)
         except NodeFault as error:
-            if not is_absent(error):
+            if not isinstance(error, NotThere):
                 raise
             newer = error
         try:
             return await self._first_call(_OLD_PATH, body, operation, did, role)
         except NodeFault as error:
-            if is_absent(error):
+            if isinstance(error, NotThere):
                 raise newer from error
             raise
 

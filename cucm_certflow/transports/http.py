@@ -28,7 +28,7 @@ from cucm_certflow.transports.access import Access, host_of
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import WEB_PORT, tls_context
 
-__all__ = ["MAX_BYTES", "Answer", "HttpChannel", "Login", "NotSent", "shown"]
+__all__ = ["MAX_BYTES", "Answer", "HttpChannel", "Login", "NotSent", "NotThere", "shown"]
 
 MAX_BYTES: Final = 24 << 20
 """AXL itself refuses answers over 8 MB; a thousand RIS records are about 3 MB."""
@@ -40,6 +40,10 @@ _SESSION: Final = "JSESSIONIDSSO"
 
 class NotSent(NodeUnreachable):
     """There was no connection at all: of this request nothing was sent."""
+
+
+class NotThere(NodeFault):
+    """There is no such interface at that path (404), or not yet; nothing was done."""
 
 
 class Login:
@@ -275,7 +279,8 @@ class HttpChannel:
                     method, url, content=content, headers=headers, auth=auth
                 ) as response,
             ):
-                return Answer(response.status_code, response.headers, await self._body(response))
+                body = await self._body(response, did)
+                return Answer(response.status_code, response.headers, body)
         except (
             httpx.ConnectError,
             httpx.ConnectTimeout,
@@ -288,14 +293,14 @@ class HttpChannel:
             report = self._broken("stopped answering", did, error, "it may have arrived")
             raise NodeUnreachable(report) from error
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx.Response, did: str) -> bytes:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            self._unreadable("a compressed answer that nobody asked for")
+            self._unreadable(did, "a compressed answer that nobody asked for")
         data = bytearray()
         async for chunk in response.aiter_bytes():
             data += chunk
             if len(data) > MAX_BYTES:
-                self._unreadable(f"more than {MAX_BYTES} bytes")
+                self._unreadable(did, f"more than {MAX_BYTES} bytes")
         return bytes(data)
 
     def _keep_session(self, answer: Answer) -> None:
@@ -322,7 +327,14 @@ class HttpChannel:
             case HTTPStatus.FORBIDDEN:
                 self.login.missing(self.where, did, role)
             case HTTPStatus.NOT_FOUND:
-                self.fault(did, "HTTP 404: the interface is not activated, or not up yet")
+                raise NotThere(
+                    Report(
+                        headline=f"{self.where} answered with an error",
+                        did=did,
+                        saw="HTTP 404: the interface is not activated, or not up yet",
+                        left="nothing was done",
+                    )
+                )
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 raise RateLimited(
                     Report(headline=f"{self.where} is busy", did=did, saw=f"HTTP {status}")
@@ -341,9 +353,14 @@ class HttpChannel:
                 pass
         return answer
 
-    def _unreadable(self, saw: str) -> NoReturn:
+    def _unreadable(self, did: str, saw: str) -> NoReturn:
         raise UnknownLayout(
-            Report(headline=f"{self.where} answered in a form that we cannot read", saw=saw)
+            Report(
+                headline=f"{self.where} answered in a form that we cannot read",
+                did=did,
+                saw=saw,
+                left="it arrived, and may have been done",
+            )
         )
 
     def _broken(self, how: str, did: str, error: Exception, left: str) -> Report:

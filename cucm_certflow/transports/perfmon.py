@@ -13,8 +13,8 @@ from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface
 from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.base import look
+from cucm_certflow.transports.http import NotThere
 from cucm_certflow.transports.perfmon_client import CounterPath, CounterValue, PerfmonClient
-from cucm_certflow.transports.serviceability import is_absent
 from cucm_certflow.transports.soap import SoapFault
 
 __all__ = ["CALLMANAGER_OBJECT", "TFTP_OBJECT", "PerfmonClient", "PerfmonTransport"]
@@ -86,7 +86,7 @@ class PerfmonTransport:
         try:
             values = await self._collect(first, entry, object_name)
         except (NodeUnreachable, NodeFault) as error:
-            if not others or (isinstance(error, NodeFault) and not is_absent(error)):
+            if not others or (isinstance(error, NodeFault) and not isinstance(error, NotThere)):
                 raise
             values = await self._collect(others[0], entry, object_name)
         return self._counted(values, object_name, node)

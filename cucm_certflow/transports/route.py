@@ -306,7 +306,7 @@ class Route:
         for query in probes:
             for interface in self._in_order(query):
                 if (self._asked(query, interface), interface) not in self._states:
-                    await self._look(interface, query)
+                    self._learn(query, await self._look(interface, query))
         states = sorted(
             self._states.values(),
             key=lambda each: (self._nodes.index(each.node), list(Interface).index(each.interface)),

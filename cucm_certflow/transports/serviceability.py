@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from cucm_certflow.errors import NodeFault, Report, UnknownLayout
+from cucm_certflow.errors import Report, UnknownLayout
 from cucm_certflow.transports.soap import children, local_name
 
-__all__ = ["NAMESPACE", "Reader", "add", "is_absent", "request"]
+__all__ = ["NAMESPACE", "Reader", "add", "request"]
 
 NAMESPACE: Final = "http://schemas.cisco.com/ast/soap"
 """Of all elements of a request, the children as well (elementFormDefault qualified)."""
@@ -31,11 +31,6 @@ def add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
     element = ET.SubElement(parent, f"{{{NAMESPACE}}}{name}")
     element.text = text
     return element
-
-
-def is_absent(error: NodeFault) -> bool:
-    """Whether there is nothing at that path (404), as opposed to a fault of what is there."""
-    return type(error) is NodeFault and error.report.saw.startswith("HTTP 404")
 
 
 class Reader:

@@ -50,11 +50,15 @@ def pytest_terminal_summary(
     if not judged.rows:
         return
     terminalreporter.section("what the clients of others did")
-    for row in sorted(judged.rows):
-        terminalreporter.write_line(f"{row.client:<16} {row.lab:<5} {row.called}: {row.result}")
-    if exitstatus == pytest.ExitCode.OK and config.getoption(_WRITE):
+    for line in judged.lines():
+        terminalreporter.write_line(line)
+    if exitstatus != pytest.ExitCode.OK or terminalreporter.stats.get("deselected"):
+        return  # not the whole of it
+    if config.getoption(_WRITE):
         PAGE.write_text(judged.page(), encoding="utf-8")
         terminalreporter.write_line(f"written: {PAGE}")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != judged.page():
+        terminalreporter.write_line(f"{PAGE} says something else: write it with {_WRITE}")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conformance import node_clients
@@ -55,7 +57,7 @@ def test_cisco_axl(lab: RunningLab, judged: Judged) -> None:
     assert done == "true"
     assert unknown["error"]["detail"]["axlError"]["axlcode"] == "5007"
     for operation, result in (
-        ("getCCMVersion", said),
+        ("getCCMVersion", "the release"),
         ("executeSQLQuery", "6 rows"),
         ("listProcessNode", "all nodes"),
         ("listPhone", "6 phones"),
@@ -96,7 +98,7 @@ def test_cisco_risport(lab: RunningLab, judged: Judged) -> None:
 
 
 def test_cisco_perfmon(lab: RunningLab, judged: Judged) -> None:
-    made_with = (lab.address(), lab.user, lab.password, {}, False)
+    made_with: tuple[object, ...] = (lab.address(), lab.user, lab.password, {}, False)
     once, known, description, opened = node_clients.call(
         "cisco-perfmon",
         made_with,
@@ -128,7 +130,7 @@ def test_cisco_perfmon(lab: RunningLab, judged: Judged) -> None:
         judged.note("cisco-perfmon", lab.axl, called, result)
 
 
-def phones_in(nodes: list[dict[str, dict[str, object]]]) -> dict[str, str]:
+def phones_in(nodes: list[dict[str, Any]]) -> dict[str, str]:
     """The Status of each device, by name; one device is no list there."""
     found: dict[str, str] = {}
     for node in nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -89,6 +90,13 @@ def test_axl(lab: RunningLab, judged: Judged) -> None:
     nodes = {node["name"]: node["nodeUsage"] for node in found["return"]["processNode"]}
     assert nodes["pub"] == "Publisher"
     assert nodes["sub"] == "Subscriber"
+    found = call(
+        "listCallManager",
+        searchCriteria={"name": "%"},
+        returnedTags={"name": "", "processNodeName": ""},
+    )
+    managers = found["return"]["callManager"]
+    assert {each["processNodeName"]["_value_1"] for each in managers} == {"pub", "sub"}
     groups = call("listCallManagerGroup", searchCriteria={"name": "%"}, returnedTags={"name": ""})[
         "return"
     ]["callManagerGroup"]
@@ -113,6 +121,7 @@ def test_axl(lab: RunningLab, judged: Judged) -> None:
     assert len(phones["phone"]) == 6
     done = call("doDeviceReset", deviceName=PHONE, isHardReset="true")
     assert done["return"] == "true"
+    assert re.fullmatch(r"\{[0-9A-F-]{36}\}", call("resetPhone", name=PHONE)["return"])
     assert not call.left
 
 

@@ -273,6 +273,17 @@ def test_a_node_in_an_unknown_layout_refuses_the_plan(tmp_path: Path) -> None:
         call = ["plan", *where, *UNITS]
         await _fails(lab, call, Exit.REFUSED, "facts_known", "sub1", "never read as yes or no")
 
+    fault = FAULT.format(command="show cert own CallManager", node="sub1")
+    _in_lab(tmp_path, story, scenario=SMALL + fault)
+
+
+def test_what_one_interface_garbles_another_one_answers(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        status, out, err = await _certflow("plan", *where, *UNITS)
+        assert status == Exit.DONE, out + err
+        assert "ServiceOn              Control Center, else platform CLI" in out
+        assert executed(lab) == []
+
     fault = FAULT.format(command="utils service list", node="sub1")
     _in_lab(tmp_path, story, scenario=SMALL + fault)
 

@@ -78,11 +78,13 @@ BY_HAND: Final = {
     ("AXLAPI", "getCCMVersion"): "",
     ("AXLAPI", "executeSQLQuery"): "<sql>select name, description from processnode</sql>",
     ("AXLAPI", "listProcessNode"): LIST.format("<name/><nodeUsage/><processNodeRole/>"),
+    ("AXLAPI", "listCallManager"): LIST.format("<name/><processNodeName/>"),
     ("AXLAPI", "listCallManagerGroup"): LIST.format("<name/>"),
     ("AXLAPI", "getCallManagerGroup"): "<name>CMG_1</name>",
     ("AXLAPI", "listDevicePool"): LIST.format("<name/><callManagerGroupName/>"),
     ("AXLAPI", "listPhone"): LIST.format("<name/><model/><protocol/><devicePoolName/>"),
     ("AXLAPI", "doDeviceReset"): f"<deviceName>{PHONE}</deviceName><isHardReset>t</isHardReset>",
+    ("AXLAPI", "resetPhone"): f"<name>{PHONE}</name>",
     ("RISService70", "selectCmDevice"): CRITERIA.format("*"),
     ("RISService70", "selectCmDeviceExt"): CRITERIA.format(PHONE),
     ("RISService70", "selectCtiItem"): CTI,
@@ -313,6 +315,8 @@ OURS: Final = (
     Ours(PERFMON, "perfmonCloseSession", perfmon(in_a_session)),
 )
 NOT_SENT_BY_US: Final = {
+    (AXL, "listCallManager"),
+    (AXL, "resetPhone"),  # doDeviceReset is what Cisco's samples send
     (AXL, "listPhone"),  # phones come by SQL, which gives more of them for one answer's bytes
     (RIS, "selectCtiItem"),
     (CCS, "soapDoServiceDeployment"),  # services are never activated, nor deactivated

@@ -61,4 +61,4 @@ def objections(name: str, element: etree._Element, version: str = AXL_VERSION) -
     judge = schema(name, version)
     # A document of its own: the schema is about the root.
     judge.validate(etree.ElementTree(etree.fromstring(etree.tostring(element))))
-    return [f"line {entry.line}: {entry.message}" for entry in judge.error_log]
+    return str(judge.error_log).splitlines()

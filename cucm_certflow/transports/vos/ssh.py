@@ -427,7 +427,7 @@ class VosTransport:
         failure = results.says_failure(result.text)
         if failure:
             raise self._error(NodeFault, f"{text!r} failed: {failure}", result.text)
-        return result.text
+        return self._account.password.redact(result.text)  # parsers put it into their errors
 
     def _error(self, kind: type[NodeError], what: str, saw: str) -> NodeError:
         return kind(
