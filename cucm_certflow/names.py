@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 __all__ = [
+    "PORTS",
+    "SERVED_BY",
     "CertUnit",
     "Interface",
     "KeyAlgorithm",
@@ -36,6 +40,17 @@ class CertUnit(StrEnum):
     CUP_XMPP_ECDSA = "cup-xmpp-ECDSA"
     CUP_XMPP_S2S = "cup-xmpp-s2s"
     CUP_XMPP_S2S_ECDSA = "cup-xmpp-s2s-ECDSA"
+
+
+PORTS: Final[Mapping[CertUnit, int]] = MappingProxyType(
+    {
+        CertUnit.TOMCAT: 8443,
+        CertUnit.TVS: 2445,
+        CertUnit.CALLMANAGER: 5061,
+        CertUnit.CAPF: 3804,
+    }
+)
+"""The TCP port on which a certificate in service is presented (procedures §8, trust lists §4)."""
 
 
 class Service(StrEnum):
@@ -70,6 +85,17 @@ class KeyAlgorithm(Enum):
 
     RSA = "RSA"
     EC = "EC"
+
+
+SERVED_BY: Final[Mapping[CertUnit, Service]] = MappingProxyType(
+    {
+        CertUnit.TOMCAT: Service.TOMCAT,
+        CertUnit.TVS: Service.TVS,
+        CertUnit.CALLMANAGER: Service.CALLMANAGER,
+        CertUnit.CAPF: Service.CAPF,
+    }
+)
+"""The service that presents a certificate on its port."""
 
 
 class ListKind(Enum):

@@ -13,7 +13,7 @@ from cucm_certflow.facts import (
     PresentedCertificate,
     ServedList,
 )
-from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.names import PORTS, SERVED_BY, CertUnit, ListKind
 from cucm_certflow.transports.base import Transport
 
 __all__ = ["Check", "VerifyReport", "verify_plan"]
@@ -73,12 +73,14 @@ async def verify_plan(
         )
         ok = None if after is None or before is None else before.fingerprint != after.fingerprint
         checks.append(Check(what=f"{key} is new", ok=ok, saw=saw))
-        if key.unit is CertUnit.TOMCAT and after is not None:
-            fact = await transport.observe(PresentedCertificate(key.node))
+        served_by = SERVED_BY.get(key.unit)
+        if after is not None and served_by is not None and new[key.node].runs(served_by):
+            port = PORTS[key.unit]
+            fact = await transport.observe(PresentedCertificate(key.node, port))
             presented = isinstance(fact, Known) and fact.value == after.fingerprint
             checks.append(
                 Check(
-                    what=f"{key.node} presents it on port 8443",
+                    what=f"{key.node} presents it on port {port}",
                     ok=presented if isinstance(fact, Known) else None,
                     saw=str(fact.value)[:16] if isinstance(fact, Known) else fact.reason,
                 )

@@ -54,7 +54,7 @@ from cucm_certflow.facts import (
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
-from cucm_certflow.names import CertUnit, Interface, ListKind, Service
+from cucm_certflow.names import PORTS, CertUnit, Interface, ListKind, Service
 
 __all__ = ["MemoryTransport"]
 
@@ -245,12 +245,8 @@ class MemoryTransport:
             raise _Unseen(message)
 
     def _presented(self, node: str, port: int) -> str:
-        cluster, unit = self._cluster, _BEHIND.get(port)
-        presented = None
-        if unit is CertUnit.TOMCAT:
-            presented = cluster.presented_tomcat(node)
-        elif unit is not None and cluster.is_up(node, _SERVED_BY[unit]):
-            presented = cluster.world.presents(unit, node)
+        unit = _BEHIND.get(port)
+        presented = None if unit is None else self._cluster.presented(node, unit)
         if presented is None:
             message = f"nobody answers on port {port} of {node}"
             raise _Unseen(message)
@@ -439,18 +435,9 @@ class MemoryTransport:
             await self._clock.sleep(left)
 
 
-_TOMCAT_PORT: Final = 8443
-_BEHIND: Final[Mapping[int, CertUnit]] = {
-    _TOMCAT_PORT: CertUnit.TOMCAT,
-    2445: CertUnit.TVS,
-    5061: CertUnit.CALLMANAGER,
-}
+_TOMCAT_PORT: Final = PORTS[CertUnit.TOMCAT]
+_BEHIND: Final[Mapping[int, CertUnit]] = {port: unit for unit, port in PORTS.items()}
 """Whose certificate a port presents."""
-
-_SERVED_BY: Final[Mapping[CertUnit, Service]] = {
-    CertUnit.TVS: Service.TVS,
-    CertUnit.CALLMANAGER: Service.CALLMANAGER,
-}
 
 
 def _units(cluster: LabCluster, node: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ __all__ = [
 
 _UNITS = (
     CertUnit.TOMCAT,
+    CertUnit.TOMCAT_ECDSA,
     CertUnit.CALLMANAGER,
     CertUnit.TVS,
     CertUnit.ITLRECOVERY,
@@ -63,8 +64,10 @@ def initial(layout: Layout, kinds: tuple[PhoneKind, ...]) -> World:
         presented=tuple(
             Cert(unit, node.name, 1)
             for node in layout.nodes
-            for service, unit in PRESENTED_BY.items()
+            for service, units in PRESENTED_BY.items()
             if layout.runs(service, node.name)
+            for unit in units
+            if layout.has(unit, node.name)
         ),
         signing=tuple(Cert(CertUnit.CALLMANAGER, name, 1) for name in layout.tftp_nodes),
         itl=(),
@@ -128,7 +131,7 @@ def restart(
 ) -> World:
     """The process takes up the certificates of now; a stopped service runs afterwards.
 
-    TVS, CallManager and Tomcat present the current certificate; TFTP rebuilds its ITL and signs
+    TVS, CallManager and Tomcat present their current certificates; TFTP rebuilds its ITL and signs
     with the current CallManager certificate. Phones that are registered with a restarted
     CallManager register anew, without loading any list: a secure one that cannot accept the
     certificate stays unregistered until it boots by itself.
@@ -367,10 +370,13 @@ def _load(layout: Layout, world: World, kind: PhoneKind, phone: Phone, node: str
 def _run(layout: Layout, world: World, service: Service, node: str) -> World:
     if (node, service) in world.down:
         world = world._replace(down=world.down - {(node, service)})
-    unit = PRESENTED_BY.get(service)
-    if unit is not None:
-        return world._replace(presented=_swap(world.presented, world.current(unit, node)))
-    return _load_tftp(layout, world, node)
+    units = PRESENTED_BY.get(service)
+    if units is None:
+        return _load_tftp(layout, world, node)
+    for unit in units:
+        if layout.has(unit, node):
+            world = world._replace(presented=_swap(world.presented, world.current(unit, node)))
+    return world
 
 
 def _load_tftp(layout: Layout, world: World, node: str) -> World:

@@ -119,7 +119,7 @@ def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: i
     phone = world.phones[index]._replace(on=True, registered=True)
     ctl = world.ctl_of(kind.tftp[0])
     gen = tuple(
-        cert._replace(generation=1) if cert.unit is CertUnit.TOMCAT else cert for cert in world.gen
+        cert._replace(generation=1) if cert.unit in _OF_TOMCAT else cert for cert in world.gen
     )
     world = world._replace(
         gen=gen,

@@ -22,12 +22,15 @@ __all__ = [
     "World",
 ]
 
-PRESENTED_BY: dict[Service, CertUnit] = {
-    Service.TOMCAT: CertUnit.TOMCAT,
-    Service.CALLMANAGER: CertUnit.CALLMANAGER,
-    Service.TVS: CertUnit.TVS,
+PRESENTED_BY: dict[Service, tuple[CertUnit, ...]] = {
+    Service.TOMCAT: (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA),
+    Service.CALLMANAGER: (CertUnit.CALLMANAGER,),
+    Service.TVS: (CertUnit.TVS,),
 }
-"""Which certificate a process shows on its port; it goes on showing the one it started with."""
+"""Which certificates a process shows on its port, as far as its node owns them.
+
+It goes on showing those that it started with. Of Tomcat's two the agreed cipher chooses one.
+"""
 
 NO_CERTS: frozenset[Cert] = frozenset()
 
@@ -105,6 +108,8 @@ class Layout(NamedTuple):
     release: tuple[int, int]
     mixed: bool = False
     variant: Variant = Variant()
+    ecdsa: bool = False
+    """Every node owns a tomcat-ECDSA certificate as well."""
 
     @property
     def publisher(self) -> str:
@@ -161,6 +166,8 @@ class Layout(NamedTuple):
         match unit:
             case CertUnit.TOMCAT:
                 return True
+            case CertUnit.TOMCAT_ECDSA:
+                return self.ecdsa
             case CertUnit.CALLMANAGER:
                 return found.calls
             case CertUnit.TVS:
