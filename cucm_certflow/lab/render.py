@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -40,10 +40,22 @@ class RenderedCertificate:
 
     der: bytes = attrs.field(repr=False)
     pem: str = attrs.field(repr=False)
-    private_key: rsa.RSAPrivateKey = attrs.field(repr=False)
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = attrs.field(repr=False)
     key_pem: str = attrs.field(repr=False)
     certificate: x509.Certificate
     fingerprint: str
+
+    @property
+    def private_key(self) -> rsa.RSAPrivateKey:
+        """The key, as it is needed to sign a trust list.
+
+        Raises:
+            TypeError: It is an EC key, with which no trust list is signed.
+        """
+        if not isinstance(self.key, rsa.RSAPrivateKey):
+            message = f"{self.certificate.subject.rfc4514_string()} has no RSA key"
+            raise TypeError(message)
+        return self.key
 
 
 class _ListKey(NamedTuple):
@@ -77,6 +89,7 @@ class Renderer:
         self._not_before = not_before
         self._seed = seed
         self._keys = pool.draw()
+        self._ec_keys = pool.draw_ec()
         self._certificates: dict[Cert, RenderedCertificate] = {}
         self._lists: dict[_ListKey, bytes] = {}
 
@@ -85,12 +98,18 @@ class Renderer:
         return node if "." in node else f"{node}.{self._domain}"
 
     def common_name(self, cert: Cert) -> str:
-        """The CN that CUCM gives a certificate of this unit."""
+        """The CN that CUCM gives a certificate of this unit.
+
+        That of an ECDSA unit is read off the file names of trust stores: ``cucm14-pub-EC….pem``.
+        """
         match cert.unit:
             case CertUnit.CAPF:
                 return f"CAPF-{hashlib.sha256(cert.node.encode()).hexdigest()[:8]}"
             case CertUnit.ITLRECOVERY:
                 return f"ITLRECOVERY_{self.fqdn(cert.node)}"
+            case unit if _is_ecdsa(unit):
+                host, dot, domain = self.fqdn(cert.node).partition(".")
+                return f"{host}-EC{dot}{domain}"
             case _:
                 return self.fqdn(cert.node)
 
@@ -113,7 +132,8 @@ class Renderer:
         return int.from_bytes(digest[:16]) | 1 << 120  # so that it never has fewer bytes
 
     def _render(self, cert: Cert) -> RenderedCertificate:
-        key = next(self._keys)
+        is_ecdsa = _is_ecdsa(cert.unit)
+        key = next(self._ec_keys if is_ecdsa else self._keys)
         # CAPF and ITLRecovery have their subject the other way round (trust lists §1.2).
         parts = [
             (NameOID.COMMON_NAME, self.common_name(cert)),
@@ -143,17 +163,18 @@ class Renderer:
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
         )
-        if cert.unit is CertUnit.TOMCAT:
+        if cert.unit in (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA):
             names = dict.fromkeys((self.fqdn(cert.node), cert.node))
             alternatives = x509.SubjectAlternativeName([x509.DNSName(dns) for dns in names])
             builder = builder.add_extension(alternatives, critical=False)
-        made = builder.sign(key, hashes.SHA256())
+        # That the digest of an EC key's signature is as long as the key is the lab's choice.
+        made = builder.sign(key, hashes.SHA384() if is_ecdsa else hashes.SHA256())
         der = made.public_bytes(Encoding.DER)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return RenderedCertificate(
             der=der,
             pem=made.public_bytes(Encoding.PEM).decode(),
-            private_key=key,
+            key=key,
             key_pem=private.decode(),
             certificate=made,
             fingerprint=fingerprint_of(der),
@@ -198,6 +219,10 @@ class Renderer:
             dns_name=cert.node,
             ip_address=_address(addresses.get(cert.node, "")),
         )
+
+
+def _is_ecdsa(unit: CertUnit) -> bool:
+    return unit.value.endswith("-ECDSA")
 
 
 def _address(text: str) -> str | None:

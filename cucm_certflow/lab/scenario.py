@@ -61,6 +61,7 @@ __all__ = [
     "VariantSpec",
 ]
 
+_FIRST_TOMCAT_ECDSA: Final = (11, 5)
 _SHORT: Final[Mapping[str, Service]] = {
     "callmanager": Service.CALLMANAGER,
     "tftp": Service.TFTP,
@@ -93,6 +94,8 @@ class Scenario:
         domain: Of the nodes' full names.
         mode: ``non-secure`` or ``mixed``.
         seed: Of everything that chance decides.
+        ecdsa: Whether every node has a tomcat-ECDSA certificate beside tomcat's, and port 8443
+            shows one or the other, as the client wants; 11.5 or later.
     """
 
     release: Release
@@ -101,6 +104,7 @@ class Scenario:
     domain: str = "lab.example"
     mode: SecurityMode = SecurityMode.NON_SECURE
     seed: int = 1
+    ecdsa: bool = False
     accounts: Accounts = attrs.field(factory=Accounts)
     limits: LimitsSpec = attrs.field(factory=LimitsSpec)
     timing: Timing = attrs.field(factory=Timing)
@@ -171,6 +175,7 @@ class Scenario:
             ),
             release=self.release.short,
             mixed=self.is_mixed,
+            ecdsa=self.ecdsa,
             variant=Variant(
                 tvs_restarts_itself=self.release >= (14, 0) if by_itself is None else by_itself,
                 itl_rebuilt_at_once=given.itl_rebuilt_at_once,
@@ -212,6 +217,8 @@ class Scenario:
     def _wrong_nodes(self) -> Iterator[Wrong]:
         if self.release < (8, 0):
             yield Wrong("release", f"expected 8.0 or later, saw {self.release}")
+        if self.ecdsa and self.release.short < _FIRST_TOMCAT_ECDSA:
+            yield Wrong("ecdsa", f"tomcat-ECDSA came with 11.5, this cluster runs {self.release}")
         if not self.nodes:
             yield Wrong("nodes", "expected one [[nodes]] or more")
         for index, node in enumerate(self.nodes):

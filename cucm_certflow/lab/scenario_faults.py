@@ -14,7 +14,7 @@ __all__ = ["FaultKind", "FaultSpec"]
 
 
 class FaultKind(Enum):
-    """What goes wrong with a command, or with a look; the last twelve with web operations only."""
+    """What goes wrong with a command, or with a look; the last twelve over HTTP only."""
 
     LOST_REPLY = "lost reply"
     """It was done, and nothing came back."""
@@ -93,15 +93,16 @@ _NOT_DONE: Final = frozenset(
 _AST: Final = (Interface.RISPORT, Interface.PERFMON, Interface.CONTROL_CENTER)
 _SOAP: Final = (Interface.AXL, *_AST)
 _WEB: Final = (*_SOAP, Interface.PLATFORM_REST)
+_HTTP: Final = (*_WEB, Interface.TFTP_HTTP)
 _WHERE: Final = {
     FaultKind.MISSING_SESSION: _WEB,
-    FaultKind.THROTTLED: _WEB,
+    FaultKind.THROTTLED: _HTTP,
     FaultKind.RATE_LIMITED: (Interface.RISPORT, Interface.PERFMON),
     FaultKind.OUT_OF_MEMORY: (Interface.AXL,),
     FaultKind.REDIRECT_ELSEWHERE: _WEB,
-    FaultKind.HTML: _WEB,
-    FaultKind.TRUNCATED: _WEB,
-    FaultKind.HUGE: _WEB,
+    FaultKind.HTML: _HTTP,
+    FaultKind.TRUNCATED: _HTTP,
+    FaultKind.HUGE: _HTTP,
     FaultKind.NIL_NODE_NAME: _SOAP,
     FaultKind.MISSING_NO_CHANGE: (Interface.RISPORT,),
     FaultKind.UNQUALIFIED_CHILDREN: _AST,  # AXL's are unqualified anyway
@@ -121,6 +122,8 @@ def _interface(command: str) -> Interface:
         return Interface.SSH
     if word == "https":
         return Interface.TLS
+    if word == "http":
+        return Interface.TFTP_HTTP
     if word in _METHODS:
         return Interface.PLATFORM_REST
     if word.startswith("perfmon"):
@@ -142,8 +145,8 @@ class FaultSpec:
             whole words. For web operations their name: ``doDeviceReset`` (or with the phone:
             ``doDeviceReset SEP001122330001``), ``executeSQLQuery``, ``selectCmDeviceExt``, and
             method and path for the platform REST. For looks ``show cert own``, ``show itl``,
-            ``show ctl``, ``utils service list`` and ``https 8443``. ``axl`` is the redirect from
-            ``/axl`` to ``/axl/``.
+            ``show ctl``, ``utils service list``, ``https 8443``, and ``http 6970`` (or with the
+            file: ``http 6970 ITLFile.tlv``). ``axl`` is the redirect from ``/axl`` to ``/axl/``.
         node: On which node; not given: on any.
         nth: On the first such command (1), the second (2), and so on.
         times: On how many such commands, one after the other.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import httpx
@@ -15,7 +15,7 @@ from cucm_certflow.transports.pins import WEB_PORT, Pins
 
 __all__ = ["TFTP_PORT", "Access", "Wire", "host_of"]
 
-TFTP_PORT = 6970
+TFTP_PORT: Final = 6970
 """Where every TFTP node serves trust lists over HTTP."""
 
 
@@ -23,7 +23,7 @@ class Wire(Protocol):
     """Makes the HTTP transport for a node instead of the network; or wraps the network's own."""
 
     def __call__(
-        self, node: NodeEntry, network: httpx.AsyncBaseTransport
+        self, node: NodeEntry, network: httpx.AsyncBaseTransport, /
     ) -> httpx.AsyncBaseTransport:
         """The transport to use towards *node*; *network* is what would be used otherwise."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
 import attrs
@@ -40,7 +40,6 @@ from cucm_certflow.transports.soap import (
     SoapFault,
     WrongVersion,
     child,
-    children,
     envelope,
     local_name,
     sequence,
@@ -59,6 +58,7 @@ _PRODUCTS: Final = {
     "CUCM IM and Presence": Product.IM_PRESENCE.value,
 }
 """AXL's words for what ``show network cluster`` calls callmanager and cups."""
+_NO: Final = frozenset({"false", "f", "0"})
 _NO_NODE: Final = "EnterpriseWideData"
 """A row of the table of nodes that is no node."""
 
@@ -125,10 +125,10 @@ class AxlClient:
                     raise
                 rows = int(found[1]) if found[1] else None
                 raise AnswerTooLarge(error.report, rows) from error
-        rows_element = self._returned(answer, "executeSQLQuery")
+        returned = self._returned(answer, "executeSQLQuery")
         return [
-            {local_name(column): (column.text or "").strip() for column in row}
-            for row in children(rows_element, "row")
+            {local_name(column): self._text(column) for column in row}
+            for row in self._each(returned, "row")
         ]
 
     async def members(self) -> tuple[ClusterMember, ...]:
@@ -146,7 +146,7 @@ class AxlClient:
             if name == _NO_NODE:
                 continue
             if not name or usage not in {"Publisher", "Subscriber"} or role not in _PRODUCTS:
-                self._unreadable("a node with name, nodeUsage, processNodeRole", ET.tostring(node))
+                self._unreadable("a node with name, nodeUsage, processNodeRole", node)
             is_publisher = usage == "Publisher"
             calls = _PRODUCTS[role] == Product.CALLMANAGER.value
             found.append(
@@ -158,6 +158,8 @@ class AxlClient:
                     is_database_publisher=is_publisher,
                 )
             )
+        if not any(member.is_publisher for member in found):
+            self._not_read("nodes, a publisher among them", f"{len(found)} nodes without one")
         return tuple(found)
 
     async def device_pools(self) -> dict[str, str]:
@@ -167,7 +169,7 @@ class AxlClient:
         """
         tags = ("name", "callManagerGroupName")
         pools = await self._list("listDevicePool", tags, "devicePool")
-        return {text_of(pool, "name"): text_of(pool, "callManagerGroupName") for pool in pools}
+        return {self._named(pool): text_of(pool, "callManagerGroupName") for pool in pools}
 
     async def callmanager_groups(self) -> tuple[str, ...]:
         """The names of all CallManager groups (``listCallManagerGroup``).
@@ -176,7 +178,7 @@ class AxlClient:
             NodeError: As :meth:`sql`.
         """
         groups = await self._list("listCallManagerGroup", ("name",), "callManagerGroup")
-        return tuple(text_of(group, "name") for group in groups)
+        return tuple(self._named(group) for group in groups)
 
     async def callmanager_group(self, name: str) -> tuple[str, ...]:
         """The CallManagers of the group called *name* in order of priority.
@@ -186,12 +188,15 @@ class AxlClient:
         """
         did = f"getCallManagerGroup {name}"
         answer = await self._ask("getCallManagerGroup", [("name", name)], did)
-        group = child(self._returned(answer, "getCallManagerGroup"), "callManagerGroup")
+        returned = self._returned(answer, "getCallManagerGroup")
+        members = child(child(returned, "callManagerGroup"), "members")
+        if members is None:
+            self._unreadable("a callManagerGroup with members", returned)
         ranked: list[tuple[int, str]] = []
-        for member in children(child(group, "members"), "member"):
+        for member in self._each(members, "member"):
             called, priority = text_of(member, "callManagerName"), text_of(member, "priority")
-            if not called or not priority.isdecimal():
-                self._unreadable("members with callManagerName and priority", ET.tostring(member))
+            if not called or re.fullmatch(r"[0-9]{1,9}", priority) is None:
+                self._unreadable("members with callManagerName and priority", member)
             ranked.append((int(priority), called))
         return tuple(called for _, called in sorted(ranked))
 
@@ -214,7 +219,10 @@ class AxlClient:
                 # Only a question was lost: of the reset nothing was sent.
                 raise NotSent(error.report) from error
         answer = await self._send("doDeviceReset", fields, f"reset {name}", role=_WRITE)
-        self._returned(answer, "doDeviceReset")
+        returned = self._returned(answer, "doDeviceReset")
+        if (returned.text or "").strip() in _NO:
+            # Nodes answer "true". Whether something was done after a no, nobody says.
+            self._unreadable("a return that does not say no", returned)
 
     async def version(self, node: str = "") -> str:
         """A node's own version, for example ``11.5.1.12900(21)``; NodeError as :meth:`sql`.
@@ -225,7 +233,7 @@ class AxlClient:
         returned = await self._version_element(node, _READ)
         version = text_of(child(returned, "componentVersion"), "version")
         if not version:
-            self._unreadable("return/componentVersion/version", ET.tostring(returned))
+            self._unreadable("return/componentVersion/version", returned)
         return version
 
     async def _version_element(self, node: str, role: str) -> ET.Element:
@@ -243,7 +251,7 @@ class AxlClient:
         sequence(ET.SubElement(request, "returnedTags"), [(tag, "") for tag in tags])
         async with self._budgets.axl_large:
             answer = await self._ask(operation, list(request), operation)
-        return tuple(children(self._returned(answer, operation), element))
+        return tuple(self._each(self._returned(answer, operation), element))
 
     def _request(
         self, operation: str, fields: Sequence[tuple[str, str]] | Sequence[ET.Element]
@@ -292,15 +300,36 @@ class AxlClient:
     def _returned(self, answer: ET.Element, operation: str) -> ET.Element:
         returned = child(answer, "return")
         if local_name(answer) != f"{operation}Response" or returned is None:
-            self._unreadable(f"{operation}Response with a return", local_name(answer).encode())
+            self._unreadable(f"{operation}Response with a return", answer)
         return returned
 
-    def _unreadable(self, expected: str, saw: bytes) -> NoReturn:
+    def _each(self, parent: ET.Element, name: str) -> Iterator[ET.Element]:
+        """The children of *parent*; all have to be called *name*."""
+        for each in parent:
+            if local_name(each) != name:
+                self._unreadable(f"nothing but {name} in {local_name(parent)}", parent)
+            yield each
+
+    def _named(self, element: ET.Element) -> str:
+        name = text_of(element, "name")
+        if not name:
+            self._unreadable(f"a {local_name(element)} with a name", element)
+        return name
+
+    def _text(self, element: ET.Element) -> str:
+        if len(element):
+            self._unreadable(f"a text in {local_name(element)}", element)
+        return (element.text or "").strip()
+
+    def _unreadable(self, expected: str, saw: ET.Element) -> NoReturn:
+        self._not_read(expected, shown(ET.tostring(saw), self._channel.redact))
+
+    def _not_read(self, expected: str, saw: str) -> NoReturn:
         raise UnknownLayout(
             Report(
                 headline=f"{self._channel.where} answered in a form that we cannot read",
                 expected=expected,
-                saw=shown(saw),
+                saw=saw,
             )
         )
 

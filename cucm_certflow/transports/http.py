@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.cookies import CookieError, SimpleCookie
 from typing import Final, NamedTuple, NoReturn
 
+import attrs
 import httpx
 
 from cucm_certflow.errors import (
     AuthenticationFailed,
+    CertflowError,
     NodeFault,
     NodeUnreachable,
     RateLimited,
@@ -36,6 +39,8 @@ MAX_BYTES: Final = 24 << 20
 _SHOWN: Final = 240
 _SESSION: Final = "JSESSIONIDSSO"
 """The cookie that stands for a login (AXL developer guide)."""
+_COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{0,4096}")
+"""What RFC 6265 allows as a value."""
 
 
 class NotSent(NodeUnreachable):
@@ -112,8 +117,25 @@ class Login:
         )
 
     def redact(self, text: str) -> str:
-        """*text* without the password."""
+        """*text* without the password, and without it as Basic sends it."""
+        pair = f"{self._account.user}:{self._account.password.reveal()}"
+        text = text.replace(b64encode(pair.encode()).decode("ascii"), "<redacted>")
         return self._account.password.redact(text)
+
+    @contextmanager
+    def redacting(self) -> Iterator[None]:
+        """Hold this while reading what a node said: its errors do not show the password.
+
+        Raises:
+            CertflowError: As raised within, and of the same kind.
+        """
+        try:
+            yield
+        except CertflowError as error:
+            parts = attrs.asdict(error.report)
+            error.report = Report(**{name: self.redact(text) for name, text in parts.items()})
+            error.args = (error.report,)
+            raise
 
 
 class Answer(NamedTuple):
@@ -245,7 +267,7 @@ class HttpChannel:
 
     def words(self, data: bytes) -> str:
         """The beginning of *data* as words: without tags, and without the password."""
-        return self.login.redact(shown(re.sub(rb"<[^>]{0,400}>", b" ", data[: 1 << 16])))
+        return shown(re.sub(rb"<[^<>]{0,400}>", b" ", data[: 1 << 16]), self.login.redact)
 
     def fault(self, did: str, saw: str) -> NoReturn:
         """The node has answered with an error.
@@ -313,7 +335,8 @@ class HttpChannel:
             except CookieError:
                 continue
             found |= {name: morsel.value for name, morsel in morsels.items()}
-        if _SESSION in found:
+        # What no header can carry back is no session: then each request logs in by itself.
+        if _SESSION in found and all(map(_COOKIE.fullmatch, found.values())):
             self._cookies = found
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
@@ -321,7 +344,7 @@ class HttpChannel:
     def _checked(self, answer: Answer, did: str, role: str) -> Answer:
         status = answer.status
         if status in range(300, 400):
-            target = answer.headers.get("Location", "nowhere")
+            target = self.login.redact(answer.headers.get("Location", "nowhere"))
             self.fault(did, f"HTTP {status}, a redirect to {target[:_SHOWN]}; it is not followed")
         match status:
             case HTTPStatus.FORBIDDEN:
@@ -368,8 +391,13 @@ class HttpChannel:
         return Report(headline=f"{self.where} {how}", did=did, saw=saw[:_SHOWN], left=left)
 
 
-def shown(data: bytes) -> str:
-    """The beginning of *data*, as one line of printable text."""
-    text = data[: 4 * _SHOWN].decode("utf-8", "replace")
+def shown(data: bytes, redact: Callable[[str], str] = str) -> str:
+    """The beginning of *data*, as one line of printable text.
+
+    Args:
+        data: What is shown.
+        redact: Takes secrets out of it, before it is cut: half a password is one, too.
+    """
+    text = redact(data[: 8 * _SHOWN].decode("utf-8", "replace"))[: 4 * _SHOWN]
     text = " ".join(re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", text).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

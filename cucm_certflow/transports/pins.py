@@ -102,6 +102,10 @@ class Pins:
             if known[-1] == fingerprint and not self.is_changing(node, unit, port):
                 self._allowed[node, port][unit] = (fingerprint,)
 
+    def knows(self, node: str, unit: CertUnit = CertUnit.TOMCAT, port: int = WEB_PORT) -> bool:
+        """Whether a certificate of *unit* was learnt for *node*."""
+        return unit in self._allowed.get((node, port), {})
+
     def allowed(self, node: str, port: int = WEB_PORT) -> frozenset[str]:
         """The fingerprints that *node* may present; empty if none was learnt."""
         pinned = self._allowed.get((node, port), {})

@@ -303,10 +303,11 @@ class DatabaseReader:
             NodeError: As *sql*.
         """
         rows: list[Mapping[str, str]] = []
-        page = self._page
+        names: set[str] = set()
+        page, last = self._page, ""
         while True:
             try:
-                found = await self._sql(phones_page(rows[-1]["name"] if rows else "", page))
+                found = await self._sql(phones_page(last, page))
             except AnswerTooLarge as error:
                 smaller = min(page // 2, (error.rows or page + 1) - 1)
                 if smaller < 1:
@@ -316,6 +317,11 @@ class DatabaseReader:
             rows += found
             if len(found) < page:
                 break
+            new = {_column(row, "name") for row in found} - names
+            if not new:
+                _unknown(f"phones whose names come after {last!r}", "only phones from before")
+            names |= new
+            last = _column(found[-1], "name")
         groups = await self._sql(GROUP_MEMBERS)
         return phones_from_rows(rows, groups, node_name=self._node_name)
 

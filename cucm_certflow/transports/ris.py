@@ -109,7 +109,8 @@ class RisClient:
             page = unique[start : start + self.page]
             request = request_for(page)
             answer = await self._ask(request, f"{_EXT} of {len(page)} names")
-            found |= read_answer(answer, page, self._channel.where)
+            with self._channel.redacting():
+                found |= read_answer(answer, page, self._channel.where)
         return found
 
     async def listed(self, pattern: str = "*", *, status: str = "Any") -> dict[str, Registration]:
@@ -130,23 +131,27 @@ class RisClient:
             message = "expected a name or a pattern, saw an empty text"
             raise ValueError(message)
         best: dict[str, _Record] = {}
-        state, seen = "", 0
+        listed: set[tuple[str, str]] = set()
+        states, seen = [""], 0
         while True:
             request = request_for(
-                (pattern,), operation=_PLAIN, state=state, status=status, most=self.page
+                (pattern,), operation=_PLAIN, state=states[-1], status=status, most=self.page
             )
             answer = await self._ask(request, f"{_PLAIN} of {pattern}")
-            result, next_state = _result(answer, self._channel.where)
-            records = list(_records(result, self._channel.where))
+            with self._channel.redacting():
+                result, state = _result(answer, self._channel.where)
+                records = list(_records(result, self._channel.where))
+                total = _total(result, self._channel.where)
             for name, record in records:
                 best[name] = max(best.get(name, record), record)
             seen += len(records)
-            total = _total(result, self._channel.where)
             if seen >= total:
                 return {name: _registration(name, record) for name, record in best.items()}
-            if not records or not next_state or next_state == state:
+            new = {(name, record.node) for name, record in records} - listed
+            if not new or not state or state in states:
                 _incomplete(self._channel.where, f"{seen} of {total} devices, and no way on")
-            state = next_state
+            listed |= new
+            states.append(state)
 
     async def _ask(self, request: ET.Element, did: str) -> ET.Element:
         for attempt in range(1, self._attempts + 1):
@@ -248,7 +253,8 @@ def _result(answer: ET.Element, where: str) -> tuple[ET.Element, str]:
     result = child(outer, "SelectCmDeviceResult")
     if result is None or child(result, "CmNodes") is None:
         _unknown(where, "no SelectCmDeviceResult with CmNodes")
-    return result, text_of(outer, "StateInfo")
+    state = child(outer, "StateInfo")
+    return result, "" if state is None else state.text or ""
 
 
 def _total(result: ET.Element, where: str) -> int:

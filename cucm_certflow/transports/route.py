@@ -324,8 +324,14 @@ class Route:
                 await self._look_for_pins(node)
 
     async def _moved(self, node: str) -> bool:
-        """Whether *node*'s certificate is one that a command of ours has made; looks over SSH."""
-        if not any(self.pins.is_changing(node, unit) for unit in _PINNED):
+        """Whether SSH shows another certificate of *node* that it may present; it looks there.
+
+        That is one that a command of ours has made, or that of the unit which nobody has looked at
+        yet: whoever has asked for tomcat's alone is shown tomcat-ECDSA's, if the ciphers say so.
+        """
+        if not any(
+            self.pins.is_changing(node, unit) or not self.pins.knows(node, unit) for unit in _PINNED
+        ):
             return False
         before = self.pins.allowed(node)
         async with self._pinning:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Final, NoReturn
 
@@ -38,6 +39,8 @@ ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 
 _MAX_DEPTH: Final = 64
 _MAX_ELEMENTS: Final = 1_000_000
+_MAX_ATTRIBUTES: Final = 500_000
+"""Counted as equals signs: 8 MB of AXL with a nil in every element stay below it."""
 _SHOWN: Final = 240
 
 # What XML 1.0 cannot carry at all, escaped or not.
@@ -135,10 +138,19 @@ class _Bounded(ET.TreeBuilder):
 
 
 _PLAIN: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]{0,60}?(?:encoding=[\"'](?:utf-8|us-ascii)[\"'])?\s*\?>\s*<)?\w",
+    rb"(?:\xef\xbb\xbf)?\s*"
+    rb"(?:<\?xml\s+version\s*=\s*[\"']1\.0[\"']"
+    rb"(?:\s+encoding\s*=\s*[\"'](?:utf-8|us-ascii)[\"'])?"
+    rb"(?:\s+standalone\s*=\s*[\"'](?:yes|no)[\"'])?\s*\?>\s*)?<\w",
     re.IGNORECASE,
 )
-"""The beginning of a document whose markup is ASCII, as that of every answer we know."""
+"""The beginning of a document whose markup is ASCII, as that of every answer we know.
+
+One that declares another encoding does not match, whatever comes after it.
+"""
+
+_PROLOG: Final = 256
+"""Bytes within which it must end: looking for it in megabytes of spaces would take seconds."""
 
 
 def _quickly(data: bytes) -> ET.Element:
@@ -169,12 +181,13 @@ def _carefully(data: bytes) -> ET.Element:
     return root
 
 
-def parse_body(data: bytes, where: str) -> ET.Element:
+def parse_body(data: bytes, where: str, *, redact: Callable[[str], str] = str) -> ET.Element:
     """The one element inside the Body of the SOAP message *data*; it may be a Fault.
 
     Args:
         data: What came over the wire.
         where: Whose words they are, for the error.
+        redact: Takes secrets out of what the error shows.
 
     Raises:
         UnknownLayout: It is no well-formed SOAP message, or one that could do harm.
@@ -182,18 +195,24 @@ def parse_body(data: bytes, where: str) -> ET.Element:
     if len(data) > MAX_BYTES:
         _unknown(where, f"{len(data)} bytes, over the limit of {MAX_BYTES}")
     if data.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-        _unknown(where, f"an HTML page: {shown(data)}")
+        _unknown(where, f"an HTML page: {shown(data, redact)}")
     try:
-        root = _quickly(data) if _PLAIN.match(data) and b"<!" not in data else _carefully(data)
+        if data.count(b"=") > _MAX_ATTRIBUTES:
+            raise _TooMuchError
+        plain = _PLAIN.match(data, 0, _PROLOG) is not None and b"<!" not in data
+        root = _quickly(data) if plain else _carefully(data)
     except _TooMuchError:
-        _unknown(where, f"over {_MAX_DEPTH} levels or {_MAX_ELEMENTS} elements")
+        _unknown(
+            where,
+            f"over {_MAX_DEPTH} levels, {_MAX_ELEMENTS} elements or {_MAX_ATTRIBUTES} attributes",
+        )
     except defusedxml.DefusedXmlException as error:
         _unknown(where, f"XML that declares entities or a DTD ({type(error).__name__})")
     except (ET.ParseError, ValueError, LookupError) as error:
-        _unknown(where, f"no well-formed XML ({error}): {shown(data)}")
+        _unknown(where, f"no well-formed XML ({redact(str(error))}): {shown(data, redact)}")
     body = child(root, "Body")
     if local_name(root) != "Envelope" or body is None or len(body) == 0:
-        _unknown(where, f"no SOAP envelope with a body: {shown(data)}")
+        _unknown(where, f"no SOAP envelope with a body: {shown(data, redact)}")
     return body[0]
 
 
@@ -210,8 +229,10 @@ def _unknown(where: str, saw: str) -> NoReturn:
 _RATE_WORDS: Final = ("exceeded allowed rate", "maximum axl memory allocation consumed")
 
 
-def raise_fault(fault: ET.Element, where: str, did: str) -> NoReturn:
-    """Raise what the SOAP *fault* says.
+def raise_fault(
+    fault: ET.Element, where: str, did: str, *, redact: Callable[[str], str] = str
+) -> NoReturn:
+    """Raise what the SOAP *fault* says; *redact* takes secrets out of what the error shows.
 
     Raises:
         RateLimited: It was too much, or too often (``Server.RateControl``).
@@ -222,6 +243,7 @@ def raise_fault(fault: ET.Element, where: str, did: str) -> NoReturn:
     numbers = [(each.text or "").strip() for each in fault.iter() if local_name(each) == "axlcode"]
     number = int(numbers[0]) if numbers and re.fullmatch(r"-?\d{1,9}", numbers[0]) else None
     saw = f"{code}: {words}" if number is None else f"{code}: {words} (axlcode {number})"
+    saw = redact(saw)
     saw = saw if len(saw) <= 2 * _SHOWN else f"{saw[: 2 * _SHOWN]}…"
     if code.endswith("RateControl") or any(word in words.lower() for word in _RATE_WORDS):
         raise RateLimited(Report(headline=f"{where} was asked too often", did=did, saw=saw))
@@ -245,6 +267,14 @@ class SoapChannel:
     async def aclose(self) -> None:
         """Let go of connections; idempotent."""
         await self._http.aclose()
+
+    def redact(self, text: str) -> str:
+        """*text* without the password."""
+        return self._http.login.redact(text)
+
+    def redacting(self) -> AbstractContextManager[None]:
+        """Hold this while reading: no error that leaves it shows the password."""
+        return self._http.login.redacting()
 
     async def call(
         self, action: str, body: ET.Element, *, did: str = "", role: str = ""
@@ -284,18 +314,19 @@ class SoapChannel:
             case status:
                 self._http.fault(did, f"HTTP {status}: {self._http.words(answer.data)}")
         try:
-            element = parse_body(answer.data, self.where)
+            element = parse_body(answer.data, self.where, redact=self._http.login.redact)
         except UnknownLayout as error:
             report = error.report
-            saw = self._http.login.redact(f"HTTP {answer.status}, {report.saw}")
+            saw = f"HTTP {answer.status}, {report.saw}"
             raise UnknownLayout(
                 Report(headline=report.headline, did=did, expected=report.expected, saw=saw)
             ) from None
         self._http.login.accepted()
         if local_name(element) == "Fault":
-            raise_fault(element, self.where, did)
+            raise_fault(element, self.where, did, redact=self._http.login.redact)
         if answer.status != HTTPStatus.OK:
-            self._http.fault(did, f"HTTP {answer.status} with {local_name(element)}")
+            name = self._http.login.redact(local_name(element))
+            self._http.fault(did, f"HTTP {answer.status} with {name}")
         return element
 
     def _wrong_version(self, did: str, words: str) -> NoReturn:

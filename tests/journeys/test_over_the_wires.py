@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,14 +17,16 @@ from typing import Any
 import pytest
 
 from cucm_certflow.cli.output import Exit
-from cucm_certflow.clock import ScaledClock
+from cucm_certflow.clock import ScaledClock, SystemClock
 from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, Record
+from cucm_certflow.discovery import discover
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers import LabServers
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
+from cucm_certflow.transports.record import RecordedClock, Recording, ReplayTransport
 from tests.journeys.main_job import executed, run_to_the_end, start
 
 ROOT = Path(__file__).parents[2]
@@ -301,6 +305,36 @@ def test_an_unknown_answer_to_a_change_is_in_doubt_and_looked_after(tmp_path: Pa
 
     fault = FAULT.format(command="set cert regen tomcat", node="sub1")
     _in_lab(tmp_path, story, scenario=SMALL + fault)
+
+
+def test_a_recorded_discovery_can_be_sent_to_us_and_replayed(tmp_path: Path) -> None:
+    recording = tmp_path / "cluster.jsonl"
+
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        status, out, err = await _certflow("discover", *where, "--json", "--record", str(recording))
+        assert status == Exit.DONE, out + err
+        facts = json.loads(out)
+        text = recording.read_text()
+        token = base64.b64encode(b"certflow:lab-application").decode()
+        for secret in ("lab-platform", "lab-application", token):
+            assert secret not in text
+        assert "Basic <redacted>" in text
+        assert not re.search(r"JSESSIONIDSSO=[0-9A-F]", text)
+        loaded = Recording.load(recording)
+        clock = RecordedClock(loaded, SystemClock())
+        names = [node.name for node in loaded.inventory().nodes]
+        again = await discover(ReplayTransport(loaded, clock), names, clock)
+        assert [node.name for node in again.nodes] == [node["name"] for node in facts["nodes"]]
+        for node, told in zip(again.nodes, facts["nodes"], strict=True):
+            serials = {unit: each.serial for unit, each in node.certificates.items()}
+            assert serials == {u: each["serial"] for u, each in told["certificates"].items()}
+        assert len(again.phones) == len(facts["phones"]) == 4
+        assert again.unknown == ()
+        status, _, err = await _certflow("discover", *where, "--record", str(recording))
+        assert status == Exit.USAGE  # a recording is never overwritten
+        assert "cluster.jsonl" in err
+
+    _in_lab(tmp_path, story)
 
 
 @pytest.mark.parametrize(

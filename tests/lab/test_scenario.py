@@ -111,6 +111,12 @@ def test_phone_names_count_on_until_a_table_names_its_first() -> None:
         ('"mixed"', '"non-secure"', "phones[1].security: phones are secure in mixed mode only"),
         ('"11.5.1.12900-21"', "11.5", "release: expected a text such as '11.5'"),
         ("seed = 7", "seed = 7\nphone = 3", "phone: unknown key; did you mean 'phones'?"),
+        ("seed = 7", "seed = 7\necdsa = 1", "ecdsa: expected true or false"),
+        (
+            '"11.5.1.12900-21"',
+            '"11.0"\necdsa = true',
+            "ecdsa: tomcat-ECDSA came with 11.5, this cluster runs 11.0",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_its_path(before: str, after: str, saw: str) -> None:
@@ -152,8 +158,8 @@ def test_a_mistake_is_named_by_its_path(before: str, after: str, saw: str) -> No
         ("[limits]\nris = 3", "limits.ris: unknown key"),
         (
             "[[faults]]\nkind = 'html'\ncommand = 'set cert regen'",
-            "faults[0].kind: 'html' strikes AXL, RISPort70, PerfMon, Control Center, platform REST "
-            "only; 'set cert regen' is platform CLI",
+            "faults[0].kind: 'html' strikes AXL, RISPort70, PerfMon, Control Center, platform "
+            "REST, HTTP 6970 only; 'set cert regen' is platform CLI",
         ),
         (
             "[[faults]]\nkind = 'rate limited'\ncommand = 'executeSQLQuery'",
@@ -162,6 +168,15 @@ def test_a_mistake_is_named_by_its_path(before: str, after: str, saw: str) -> No
         (
             "[[faults]]\nkind = 'missing no change'\ncommand = 'perfmonCollectCounterData'",
             "faults[0].kind: 'missing no change' strikes RISPort70 only",
+        ),
+        (
+            "[[faults]]\nkind = 'missing session'\ncommand = 'http 6970'",
+            "faults[0].kind: 'missing session' strikes AXL, RISPort70, PerfMon, Control Center, "
+            "platform REST only; 'http 6970' is HTTP 6970",
+        ),
+        (
+            "[[faults]]\nkind = 'out of memory'\ncommand = 'http 6970 ITLFile.tlv'",
+            "faults[0].kind: 'out of memory' strikes AXL only; 'http 6970 ITLFile.tlv' is HTTP",
         ),
         (
             "[[faults]]\nkind = 'unqualified children'\ncommand = 'doDeviceReset'",

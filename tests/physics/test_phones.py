@@ -81,6 +81,33 @@ def test_an_im_and_presence_node_has_only_a_tomcat_of_all_these() -> None:
         restart(layout, world, Service.TFTP, "imp")
 
 
+def test_tomcat_presents_both_of_its_certificates_as_of_its_start() -> None:
+    layout = cluster(R11_5)._replace(ecdsa=True)
+    world = initial(layout, ())
+    both = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA)
+    assert all(world.presents(unit, "sub").generation == 1 for unit in both)
+    world = regenerate(layout, world, CertUnit.TOMCAT_ECDSA, "sub")
+    assert world.current(CertUnit.TOMCAT_ECDSA, "sub").generation == 2
+    assert world.presents(CertUnit.TOMCAT_ECDSA, "sub").generation == 1
+    world = restart(layout, world, Service.TOMCAT, "sub")
+    assert [world.presents(unit, "sub").generation for unit in both] == [1, 2]
+    assert world.presents(CertUnit.TOMCAT_ECDSA, "pub").generation == 1
+
+
+def test_tomcats_other_certificate_is_in_no_list_and_no_phone_asks_for_it() -> None:
+    with_it, without = cluster(R11_5, mixed=True)._replace(ecdsa=True), cluster(R11_5, mixed=True)
+    worlds = [initial(layout, (phone(),)) for layout in (with_it, without)]
+    assert worlds[0].itl == worlds[1].itl
+    assert worlds[0].ctl == worlds[1].ctl
+    for layout, world in zip((with_it, without), worlds, strict=True):
+        after = regenerate(layout, world, CertUnit.TOMCAT, "pub")
+        assert health(layout, (phone(),), after, 0) is OK
+    after = regenerate(with_it, worlds[0], CertUnit.TOMCAT_ECDSA, "pub")
+    assert project(with_it, (phone(),), after, 0) == project(with_it, (phone(),), worlds[0], 0)
+    with pytest.raises(ValueError, match="pub owns no tomcat-ECDSA certificate"):
+        regenerate(without, worlds[1], CertUnit.TOMCAT_ECDSA, "pub")
+
+
 def test_the_single_itlrecovery_of_12_5_is_the_publishers() -> None:
     with pytest.raises(ValueError, match=r"sub owns no ITLRecovery certificate on 12\.5"):
         regenerate(cluster(R12_5), initial(cluster(R12_5), ()), ITLR, "sub")

@@ -19,6 +19,7 @@ from cucm_certflow.lab.physics.actions import (
 )
 from cucm_certflow.lab.physics.phones import synced
 from cucm_certflow.lab.physics.world import (
+    PRESENTED_BY,
     Cert,
     Layout,
     PhoneKind,
@@ -33,6 +34,8 @@ __all__ = [
     "health",
     "project",
 ]
+
+_TOMCATS = PRESENTED_BY[Service.TOMCAT]
 
 
 class Health(Enum):
@@ -119,7 +122,7 @@ def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: i
     phone = world.phones[index]._replace(on=True, registered=True)
     ctl = world.ctl_of(kind.tftp[0])
     gen = tuple(
-        cert._replace(generation=1) if cert.unit in _OF_TOMCAT else cert for cert in world.gen
+        cert._replace(generation=1) if cert.unit in _TOMCATS else cert for cert in world.gen
     )
     world = world._replace(
         gen=gen,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from cucm_certflow.lab.physics.world import Cert
+from cucm_certflow.lab.render import RenderedCertificate
 from cucm_certflow.lab.servers.soap import NO_ANSWER
 from cucm_certflow.lab.servers.vos_cli import Desk
 
@@ -25,7 +27,9 @@ WEB_PORT: Final = 8443
 class HttpsDoor:
     """Port 8443 of one node.
 
-    :meth:`follow` opens, shuts and changes the certificate as the physics has it; call it often.
+    :meth:`follow` opens, shuts and changes the certificates as the physics has it; call it often.
+    Where there is tomcat-ECDSA, a client that can do both is shown that. Whether real nodes have
+    EC ciphers on is up to their enterprise parameter HTTPS Ciphers; the lab's always do.
 
     Args:
         desk: The lab.
@@ -52,7 +56,7 @@ class HttpsDoor:
         self._config.load()
         self._state = ServerState()
         self._server: asyncio.Server | None = None
-        self._shown: Cert | None = None
+        self._shown: tuple[Cert, ...] = ()
 
     async def follow(self) -> None:
         """Make the door as it must be now.
@@ -60,14 +64,13 @@ class HttpsDoor:
         Raises:
             OSError: The port is taken by somebody else.
         """
-        cert = self._desk.cluster.presented_tomcat(self._node)
-        if cert == self._shown:
+        certs = self._desk.cluster.presented_on_web(self._node)
+        if certs == self._shown:
             return
         self.shut()
-        if cert is None:
+        if not certs:
             return
-        rendered = await self._desk.papers.certificate(cert)
-        context = _context(rendered.pem, rendered.key_pem)
+        context = _context([await self._desk.papers.certificate(cert) for cert in certs])
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: H11Protocol(self._config, self._state, {}, _loop=loop),
@@ -76,11 +79,11 @@ class HttpsDoor:
             ssl=context,
             reuse_address=True,
         )
-        self._shown = cert
+        self._shown = certs
 
     def shut(self) -> None:
         """Refuse connections, and cut those that there are; idempotent."""
-        self._shown = None
+        self._shown = ()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -125,13 +128,15 @@ class _Cut(Exception):
     """The connection is gone; there is nobody to answer."""
 
 
-def _context(pem: str, key_pem: str) -> ssl.SSLContext:
+def _context(shown: Iterable[RenderedCertificate]) -> ssl.SSLContext:
+    """A server with all of *shown*, at most one of each kind of key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # The ssl module reads keys from files only.
     with tempfile.TemporaryDirectory(prefix="certflow-lab-") as folder:
         path = Path(folder) / "tomcat.pem"
         path.touch(0o600)
-        path.write_text(key_pem + pem, encoding="ascii")
-        context.load_cert_chain(path)
+        for each in shown:
+            path.write_text(each.key_pem + each.pem, encoding="ascii")
+            context.load_cert_chain(path)
     return context

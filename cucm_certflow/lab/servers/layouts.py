@@ -6,12 +6,13 @@ Layouts are those of captures from real nodes, except what a comment calls the l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from cucm_certflow.facts import ServiceState, ServiceStatus
@@ -102,8 +103,17 @@ def network_cluster(scenario: Scenario, node: str, since: datetime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def service_list(states: Mapping[Service, ServiceState], *, is_publisher: bool) -> str:
-    """``utils service list``: the system's block, the noise, and the services."""
+def service_list(
+    states: Mapping[Service, ServiceState],
+    *,
+    is_publisher: bool,
+    commanded_out: Collection[Service] = (),
+) -> str:
+    """``utils service list``: the system's block, the noise, and the services.
+
+    That a service which somebody has stopped is "Commanded Out of Service" is known from Control
+    Center's reason codes; that the command line says the same is an inference.
+    """
     lines = ["Requesting service status, please wait..."]
     lines += [f"{name} [STARTED]" for name in _SYSTEM]
     lines.insert(3, "Password Reset [STOPPED] Service Activated")
@@ -116,6 +126,8 @@ def service_list(states: Mapping[Service, ServiceState], *, is_publisher: bool) 
     for service, state in states.items():
         if not state.activated:
             off.append((service.value, "[STOPPED]  Service Not Activated"))
+        elif service in commanded_out:
+            rows.append((service.value, "[STOPPED]  Commanded Out of Service"))
         elif state.status is ServiceStatus.STOPPED:
             rows.append((service.value, "[STOPPED]  Component is not running"))
         else:
@@ -158,25 +170,34 @@ def regen_warning(unit: CertUnit) -> str:
 
 
 def certificate(der: bytes, pem: str) -> str:
-    """``show cert own``: nested brackets, and the PEM on the line of the last one."""
+    """``show cert own``: nested brackets, and the PEM on the line of the last one.
+
+    Captures are of RSA keys. What is printed of an EC key is the lab's invention, by analogy.
+    """
     cert = x509.load_der_x509_certificate(der)
     key = cert.public_key()
-    key_der = b""
+    kind, signed_by, key_value = "RSA (1.2.840.113549.1.1.1)", "RSA", b""
     if isinstance(key, RSAPublicKey):
-        key_der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+        key_value = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    elif isinstance(key, EllipticCurvePublicKey):
+        kind, signed_by = "EC (1.2.840.10045.2.1)", "ECDSA"
+        key_value = key.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
     algorithm = cert.signature_hash_algorithm
     digest = "NONE" if algorithm is None else algorithm.name.upper()
     lines = [
         "[",
         "  Version: V3",
         f"  Serial Number: {cert.serial_number:X}",
-        f"  SignatureAlgorithm: {digest}withRSA ({cert.signature_algorithm_oid.dotted_string})",
+        f"  SignatureAlgorithm: {digest}with{signed_by} "
+        f"({cert.signature_algorithm_oid.dotted_string})",
         f"  Issuer Name: {_name(cert.issuer, ', ')}",
         f"  Validity From: {_date(cert.not_valid_before_utc)}",
         f"           To:   {_date(cert.not_valid_after_utc)}",
         f"  Subject Name: {_name(cert.subject, ', ')}",
-        "  Key: RSA (1.2.840.113549.1.1.1)",
-        f"    Key value: {key_der.hex()}",
+        f"  Key: {kind}",
+        f"    Key value: {key_value.hex()}",
         f"  Extensions: {len(cert.extensions)} present",
     ]
     for extension in cert.extensions:

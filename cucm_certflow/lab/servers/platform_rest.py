@@ -32,6 +32,7 @@ _FIRST_RELEASE: Final = (14, 0)
 _READ_AND_WRITE: Final = 1
 _ORDER: Final = (
     CertUnit.TOMCAT,
+    CertUnit.TOMCAT_ECDSA,
     CertUnit.ITLRECOVERY,
     CertUnit.CALLMANAGER,
     CertUnit.CAPF,

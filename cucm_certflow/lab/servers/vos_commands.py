@@ -15,8 +15,8 @@ from cucm_certflow.names import CertUnit, ListKind, Service
 __all__ = ["COMMANDS"]
 
 # As `show cert list own` of a CUCM 15 orders them; the lab has none of the others.
-_ORDER: Final = (CertUnit.TOMCAT, CertUnit.ITLRECOVERY, CertUnit.CALLMANAGER, CertUnit.CAPF,
-                 CertUnit.TVS)  # fmt: skip
+_ORDER: Final = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA, CertUnit.ITLRECOVERY,
+                 CertUnit.CALLMANAGER, CertUnit.CAPF, CertUnit.TVS)  # fmt: skip
 _POLL_S: Final = 5.0
 _NEW_CTL_WORDS: Final = (12, 0)
 _NEW_ITL_WORDS: Final = (15, 0)
@@ -48,7 +48,11 @@ async def _service_list(cli: VosCli, _: str) -> None:
         cluster = cli.cluster
         listed = (*cluster.activated(cli.node), *_dormant(cli))
         states = {service: cluster.service_state(cli.node, service) for service in listed}
-        return layouts.service_list(states, is_publisher=cli.node == cluster.layout.publisher)
+        return layouts.service_list(
+            states,
+            is_publisher=cli.node == cluster.layout.publisher,
+            commanded_out={each for each in listed if cluster.is_commanded_out(cli.node, each)},
+        )
 
     await cli.look("utils service list", make)
 

@@ -485,7 +485,11 @@ class VosTransport:
             raise self._error(
                 RateLimited, "every session allowed by the budget is open", ""
             ) from None
-        self._has_place = True
+        if self._closed:
+            self._budgets.ssh(self._node.name).release()
+        else:
+            self._has_place = True
+        self._check_open()
 
     def _check_open(self) -> None:
         if self._closed:
