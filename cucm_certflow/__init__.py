@@ -17,15 +17,17 @@ from cucm_certflow.errors import (
     NodeFault,
     NodeUnreachable,
     RateLimited,
+    RecordingError,
     RefusedError,
     Report,
+    RoleMissing,
     ScenarioError,
     UnknownLayout,
     UsageError,
 )
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
-from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.names import CertUnit, Interface, Service
 from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
 from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
 from cucm_certflow.runner import Run
@@ -44,6 +46,7 @@ __all__ = [
     "Held",
     "HeldError",
     "IdentityNotTrusted",
+    "Interface",
     "Inventory",
     "InventoryError",
     "JournalError",
@@ -58,8 +61,10 @@ __all__ = [
     "Plan",
     "Policy",
     "RateLimited",
+    "RecordingError",
     "RefusedError",
     "Report",
+    "RoleMissing",
     "Run",
     "ScenarioError",
     "Secret",

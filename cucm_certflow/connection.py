@@ -17,6 +17,7 @@ from cucm_certflow.names import CertUnit, Interface, Service
 if TYPE_CHECKING:
     from cucm_certflow.transports.access import Access
     from cucm_certflow.transports.base import Transport
+    from cucm_certflow.transports.breaker import Breaker
     from cucm_certflow.transports.budget import Budgets
     from cucm_certflow.transports.record import Recorder
     from cucm_certflow.transports.ris import RisClient
@@ -30,6 +31,7 @@ def connect(
     *,
     clock: Clock | None = None,
     budgets: Budgets | None = None,
+    breaker: Breaker | None = None,
     interfaces: Collection[Interface] | None = None,
     confirm: Collection[type[Query]] = (),
     recorder: Recorder | None = None,
@@ -44,6 +46,7 @@ def connect(
             seconds whatever it says.
         budgets: The limits of the cluster. Give the same object to all connections to one cluster
             on one event loop; made anew if not given.
+        breaker: Remembers accounts that were refused; shared in the same way.
         interfaces: The interfaces that the site allows; those of the inventory if not given.
         confirm: Classes of questions, for example ``{ServiceOn}``, that are asked by two ways. A
             contradiction, and a second way that does not answer, make the answer unknown.
@@ -54,6 +57,7 @@ def connect(
         inventory,
         clock,
         budgets=budgets,
+        breaker=breaker,
         interfaces=interfaces,
         confirm=confirm,
         recorder=recorder,
@@ -104,6 +108,7 @@ def route_to(
     clock: Clock,
     *,
     budgets: Budgets | None = None,
+    breaker: Breaker | None = None,
     interfaces: Collection[Interface] | None = None,
     confirm: Collection[type[Query]] = (),
     recorder: Recorder | None = None,
@@ -118,7 +123,7 @@ def route_to(
         inventory=inventory,
         clock=clock,
         pins=Pins(),
-        breaker=Breaker(),
+        breaker=breaker or Breaker(),
         budgets=budgets or Budgets(clock),
         wire=None if recorder is None else recorder.wire,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from cucm_certflow.core.describe import ways_of
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.errors import (
     CertflowError,
@@ -114,6 +115,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
         "refusals": plan.refusals,
         "phones": plan.outlooks,
         "waived": plan.waived,
+        "interfaces": plan.facts.interfaces,
         "windows": [
             {
                 "number": window.number + 1,
@@ -124,6 +126,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
                         "id": step.id,
                         "node": step.command.node,
                         "command": str(step.command),
+                        "by": ways_of(plan, step),
                         "proof": step.row.proof,
                         "within_s": step.row.within_s,
                         "source": str(step.row.source),

@@ -19,7 +19,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.names import Interface
 
-__all__ = ["describe_plan"]
+__all__ = ["describe_plan", "ways_of"]
 
 _NAMED: Final = 50
 
@@ -40,7 +40,8 @@ def describe_plan(plan: Plan) -> str:
         for step in plan.steps:
             if step.window == window.number:
                 source = str(step.row.source)
-                row = (_what(step), _by(plan, step), step.row.proof.value, source)
+                by = ", else ".join(ways_of(plan, step)) or "no way"
+                row = (_what(step), by, step.row.proof.value, source)
                 rows.setdefault(row, []).append(step.command.node)
         for (what, by, proof, source), nodes in rows.items():
             lines.append(f"  {what}")
@@ -81,11 +82,11 @@ def _what(step: Step) -> str:
     return str(step.command)
 
 
-def _by(plan: Plan, step: Step) -> str:
-    """The ways that the step's command will take, in order."""
+def ways_of(plan: Plan, step: Step) -> tuple[Interface, ...]:
+    """The interfaces that the step's command may go over, in order; none if none can be used."""
     facts = plan.facts
     ways, _ = route_of(step.command, step.command.node, facts.release, facts.interfaces)
-    return ", else ".join(way.interface for way in ways) or "no way"
+    return tuple(way.interface for way in ways)
 
 
 _ASKED: Final = (

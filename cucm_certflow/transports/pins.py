@@ -59,6 +59,12 @@ class Pins:
         """A run regenerates the certificate: the next other one that is seen is the new one."""
         self._changing.add((node, port, unit))
 
+    def expect_no_change(
+        self, node: str, unit: CertUnit = CertUnit.TOMCAT, port: int = WEB_PORT
+    ) -> None:
+        """The node said that it did not regenerate it: the pin stays where it is."""
+        self._changing.discard((node, port, unit))
+
     def is_changing(
         self, node: str, unit: CertUnit = CertUnit.TOMCAT, port: int = WEB_PORT
     ) -> bool:

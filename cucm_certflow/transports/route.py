@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.commands import (
@@ -42,6 +42,8 @@ from cucm_certflow.transports.registrations import Counts, RegistrationWatch
 from cucm_certflow.transports.ris import RisClient
 
 __all__ = ["Route"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -136,7 +138,9 @@ class Route:
         for interface in self._in_order(command):
             reply = await self._through(interface, command)
             if reply.sent:
-                return reply
+                break
+        if reply.kind is ReplyKind.REFUSED and isinstance(command, Regenerate):
+            self.pins.expect_no_change(command.node, command.unit)
         return reply
 
     async def aclose(self) -> None:
@@ -236,35 +240,36 @@ class Route:
         node: str = getattr(what, "node", self._nodes[0])
         return node
 
-    async def _look(self, interface: Interface, query: Query) -> Fact:
+    async def _known_to(
+        self, node: str, interface: Interface, ask: Callable[[], Awaitable[T]]
+    ) -> T:
         """Ask one way; if the node is another than was pinned, look over SSH who it is, once.
 
         An identity that is not trusted means that nothing was sent, so asking again is safe.
         """
+        if interface not in _OVER_TOMCAT:
+            return await ask()
+        await self._ensure_pinned(node)
+        before = self.pins.allowed(node)
+        try:
+            return await ask()
+        except IdentityNotTrusted:
+            if not await self._has_moved(node, before):
+                raise
+            return await ask()
+
+    async def _look(self, interface: Interface, query: Query) -> Fact:
+        """Ask one way, and remember how it did."""
         node = self._asked(query, interface)
         way = self.ways[interface]
-        if interface in _OVER_TOMCAT:
-            await self._ensure_pinned(node)
-        try:
-            fact = await way.observe(query)
-        except IdentityNotTrusted:
-            if interface not in _OVER_TOMCAT or not await self._moved(node):
-                raise
-            fact = await way.observe(query)
+        fact = await self._known_to(node, interface, lambda: way.observe(query))
         self._note(node, interface, fact)
         return fact
 
     async def _through(self, interface: Interface, command: Command) -> Reply:
         way = self.ways[interface]
         node = self._asked(command, interface)
-        if interface in _OVER_TOMCAT:
-            await self._ensure_pinned(node)
-        try:
-            return await way.perform(command)
-        except IdentityNotTrusted:
-            if interface not in _OVER_TOMCAT or not await self._moved(node):
-                raise
-            return await way.perform(command)
+        return await self._known_to(node, interface, lambda: way.perform(command))
 
     def _note(self, node: str, interface: Interface, fact: Fact) -> None:
         """Remember how the way did: what it lacks, and whether it answered."""
@@ -323,19 +328,15 @@ class Route:
             if not self.pins.allowed(node):
                 await self._look_for_pins(node)
 
-    async def _moved(self, node: str) -> bool:
-        """Whether SSH shows another certificate of *node* that it may present; it looks there.
+    async def _has_moved(self, node: str, before: frozenset[str]) -> bool:
+        """Whether *node*'s pins are others than *before*, looking over SSH if a change is due.
 
-        That is one that a command of ours has made, or that of the unit which nobody has looked at
-        yet: whoever has asked for tomcat's alone is shown tomcat-ECDSA's, if the ciphers say so.
+        Several questions may meet the new certificate at the same moment; one of them looks.
         """
-        if not any(
-            self.pins.is_changing(node, unit) or not self.pins.knows(node, unit) for unit in _PINNED
-        ):
-            return False
-        before = self.pins.allowed(node)
         async with self._pinning:
-            await self._look_for_pins(node)
+            unmoved = self.pins.allowed(node) == before
+            if unmoved and any(self.pins.is_changing(node, unit) for unit in _PINNED):
+                await self._look_for_pins(node)
         return self.pins.allowed(node) != before
 
     async def _look_for_pins(self, node: str) -> None:
@@ -382,15 +383,9 @@ class Route:
         publisher = self._nodes[0]
         if self._ris is None:
             return Unknown("RISPort70 is not allowed here", self._clock.now(), by)
-        await self._ensure_pinned(publisher)
 
         async def read() -> Mapping[str, Registration]:
-            try:
-                return await self._read(query)
-            except IdentityNotTrusted:
-                if not await self._moved(publisher):
-                    raise
-                return await self._read(query)
+            return await self._known_to(publisher, Interface.RISPORT, lambda: self._read(query))
 
         fact = await look(self._clock, by, read)
         self._note(publisher, Interface.RISPORT, fact)

@@ -16,7 +16,7 @@ from cucm_certflow.procedures.policies import Evidence, Policy
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 
 PHONES, OFF, NODES = 1200, 5, 3
-POLICY = Policy(reset_batch=400, fresh_s=300.0, barrier_within_s=600.0)
+POLICY = Policy(reset_batch=400, barrier_within_s=600.0)
 
 
 @pytest.mark.slow

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from cryptography import x509
 
+from cucm_certflow.facts import ServiceState, ServiceStatus
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.servers.database import Database, SqlError
 from cucm_certflow.lab.servers.papers import Papers
 from cucm_certflow.lab.servers.terminal import Terminal
 from cucm_certflow.lab.servers.vos_cli import GARBAGE, IDLE_S, Desk, VosCli
 from cucm_certflow.lab.servers.vos_commands import COMMANDS
-from cucm_certflow.names import CertUnit
+from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.transports.queries import (
     CLUSTER_SECURITY_MODE,
@@ -25,6 +26,7 @@ from cucm_certflow.transports.queries import (
     phones_from_rows,
     phones_page,
 )
+from cucm_certflow.transports.vos import parsers
 from tests.lab.small import cluster, scenario
 
 PROMPT = "admin:"
@@ -151,6 +153,59 @@ def test_a_certificate_is_printed_with_its_pem_on_the_line_of_the_bracket() -> N
         assert "is not in the list of" in await at.say("show cert own cup\n")
 
     told(story)
+
+
+def test_tomcat_ecdsa_is_listed_printed_and_regenerated_as_a_unit_of_its_own() -> None:
+    async def story(at: Session) -> None:
+        await at.say(f"{OFF}\n")
+        text = await at.say("show cert list own\n")
+        assert re.findall(r"^(\S+)/\1\.pem: Self-signed", text, re.MULTILINE) == [
+            "tomcat",
+            "tomcat-ECDSA",
+        ]
+        for argument in ("tomcat-ECDSA", "tomcat-ECDSA/tomcat-ECDSA.pem"):
+            text = await at.say(f"show cert own {argument}\n")
+            assert "  SignatureAlgorithm: SHA384withECDSA (1.2.840.10045.4.3.3)\n" in text
+            assert "  Key: EC (1.2.840.10045.2.1)\n    Key value: 04" in text
+            pem = parsers.own_certificate_pem(text.removesuffix(PROMPT))
+            serial = x509.load_pem_x509_certificate(pem.encode()).serial_number
+            assert f"Serial Number: {serial:X}\n" in text
+        text = await at.say("set cert regen tomcat-ECDSA\n", "(yes|no)? ")
+        assert "for  tomcat-ECDSA\n" in text
+        text = await at.say("yes\n")
+        assert "Successfully Regenerated Certificate for tomcat-ECDSA.\n" in text
+        assert at.cluster.certificate("imp", CertUnit.TOMCAT_ECDSA).generation == 2
+        assert at.cluster.certificate("imp", CertUnit.TOMCAT).generation == 1
+
+    told(story, "imp", seed="7\necdsa = true")
+
+
+def test_without_the_switch_tomcat_ecdsa_is_in_no_list() -> None:
+    async def story(at: Session) -> None:
+        assert "ECDSA" not in await at.say("show cert list own\n")
+        for command in ("show cert own", "set cert regen"):
+            assert "is not in the list of" in await at.say(f"{command} tomcat-ECDSA\n")
+
+    told(story)
+
+
+def test_a_service_that_somebody_stopped_is_commanded_out_of_service() -> None:
+    async def story(at: Session) -> None:
+        await at.say(f"{OFF}\n")
+        at.cluster.begin_restart("pub", Service.TVS)
+        at.cluster.begin_stop("pub", Service.TFTP)
+        await at.clock.sleep(10.5)
+        text = await at.say("utils service list\n")
+        assert "\nCisco Tftp[STOPPED]  Commanded Out of Service\n" in text
+        assert "\nCisco Trust Verification Service[STOPPED]  Component is not running\n" in text
+        states = parsers.service_list(text.partition("\n")[2].removesuffix(PROMPT))
+        assert states[Service.TFTP] == ServiceState(ServiceStatus.STOPPED, activated=False)
+        assert states[Service.TVS] == ServiceState(ServiceStatus.STOPPED)
+        at.cluster.begin_start("pub", Service.TFTP)
+        await at.clock.sleep(60)
+        assert "\nCisco Tftp[STARTED]\n" in await at.say("utils service list\n")
+
+    told(story, more="\n[timing]\njitter = 0\nrestart_s = { tvs = 40, tftp = 20 }\n")
 
 
 def test_regenerating_asks_and_then_reports() -> None:

@@ -18,6 +18,7 @@ from cucm_certflow.lab.physics.actions import (
     stop,
     update_ctl,
 )
+from cucm_certflow.lab.physics.judge import health, project
 from cucm_certflow.lab.physics.phones import (
     accepts,
     can_register,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable
 
@@ -320,6 +321,26 @@ async def test_our_own_regeneration_moves_the_pin_without_anybodys_help() -> Non
     site.tls.answers[PresentedCertificate("pub")] = NEW
     await site.known(PresentedCertificate("pub"))
     assert site.pins.allowed("pub") == {NEW}
+
+
+async def test_several_questions_may_meet_the_new_certificate_at_the_same_moment() -> None:
+    site = Site()
+    site.ssh.answers[TOMCAT] = certificate(NEW)
+    for name in "XYZ":
+        site.axl.answers[Parameter(name)] = strict(site, lambda: NEW)
+    site.ssh.replies = [Reply(ReplyKind.LOST)]
+    await site.route.perform(Regenerate("pub", CertUnit.TOMCAT))
+    facts = await asyncio.gather(*(site.route.observe(Parameter(name)) for name in "XYZ"))
+    assert all(isinstance(fact, Known) for fact in facts)
+
+
+async def test_a_regeneration_that_the_node_refused_moves_no_pin() -> None:
+    site = Site()
+    site.ssh.replies = [Reply(ReplyKind.REFUSED, "no")]
+    await site.route.perform(Regenerate("pub", CertUnit.TOMCAT))
+    site.ssh.answers[TOMCAT] = certificate(NEW)
+    await site.known(TOMCAT)
+    assert site.pins.allowed("pub") == {OLD}
 
 
 async def test_a_swapped_certificate_that_we_did_not_make_is_not_learnt_over_any_way() -> None:
