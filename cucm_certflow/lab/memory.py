@@ -262,7 +262,9 @@ class MemoryTransport:
         state = self._cluster.service_state(node, service)
         runs = state.status is ServiceStatus.STARTED
         watched = self._watched.get((node, service)) if runs else None
-        return attrs.evolve(state, started_at=watched)
+        # As the wires have it: what somebody has stopped for good is not activated there.
+        is_here = state.activated and not self._cluster.is_commanded_out(node, service)
+        return attrs.evolve(state, started_at=watched, activated=is_here)
 
     async def discover(self) -> ClusterFacts:
         """Read everything that a plan is made from; ``unknown`` names what does not answer."""

@@ -23,6 +23,8 @@ from cucm_certflow.trust.x509 import fingerprint_of
 
 __all__ = ["RenderedCertificate", "Renderer", "digest_of_release"]
 
+_Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
 _NOT_BEFORE: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _YEARS: Final = timedelta(days=5 * 365)
 _RECOVERY_YEARS: Final = timedelta(days=20 * 365)
@@ -40,7 +42,7 @@ class RenderedCertificate:
 
     der: bytes = attrs.field(repr=False)
     pem: str = attrs.field(repr=False)
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = attrs.field(repr=False)
+    key: _Key = attrs.field(repr=False)
     key_pem: str = attrs.field(repr=False)
     certificate: x509.Certificate
     fingerprint: str
@@ -133,7 +135,7 @@ class Renderer:
 
     def _render(self, cert: Cert) -> RenderedCertificate:
         is_ecdsa = _is_ecdsa(cert.unit)
-        key = next(self._ec_keys if is_ecdsa else self._keys)
+        key: _Key = next(self._ec_keys) if is_ecdsa else next(self._keys)
         # CAPF and ITLRecovery have their subject the other way round (trust lists §1.2).
         parts = [
             (NameOID.COMMON_NAME, self.common_name(cert)),

@@ -6,6 +6,7 @@ question. A check raises AssertionError with what was broken.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -251,6 +252,20 @@ async def check_tomcat_presents_the_new_certificate_only_after_its_restart(
     assert table
 
 
+async def check_services_are_known_while_tomcat_restarts(subject: Subject) -> None:
+    """The web interfaces go with Tomcat; there is a way that does not."""
+    name = subject.subscriber
+    restart = asyncio.ensure_future(subject.done(RestartService(name, Service.TOMCAT)))
+    looks = 0
+    while not restart.done():
+        state = await subject.known(ServiceOn(name, Service.TVS))
+        assert state.status is ServiceStatus.STARTED
+        looks += 1
+        await subject.clock.sleep(5)
+    await restart
+    assert looks > 1
+
+
 async def check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node(
     subject: Subject,
 ) -> None:
@@ -296,6 +311,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_regenerating_changes_one_certificate_and_nothing_else,
     check_a_watched_restart_has_its_instant_and_rebuilds_the_list,
     check_tomcat_presents_the_new_certificate_only_after_its_restart,
+    check_services_are_known_while_tomcat_restarts,
     check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node,
     check_a_reset_phone_registers_anew,
     check_closing_twice_is_harmless,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from cucm_certflow.clock import Clock
+from cucm_certflow.errors import RateLimited
 from cucm_certflow.names import Interface
 
 __all__ = ["Budgets", "RateBudget"]
+
+T = TypeVar("T")
 
 _MINUTE_S: Final = 60.0
 
@@ -41,6 +45,31 @@ class RateBudget:
             while (wait_s := self._next() - self._clock.monotonic()) > 0:
                 await self._clock.sleep(wait_s)
             self._taken.append(self._clock.monotonic())
+
+    async def ask(self, send: Callable[[], Awaitable[T]], *, attempts: int, back_off_s: float) -> T:
+        """What *send* returns; it is called within the budget, and again after a rate fault.
+
+        Only for questions: what changes something is never sent again by itself.
+
+        Args:
+            send: Sends one question.
+            attempts: How often, in all; 1 or more.
+            back_off_s: Seconds to let nothing through after the first rate fault, doubled for each
+                more.
+
+        Raises:
+            RateLimited: The last attempt was too often as well.
+        """
+        for attempt in range(1, attempts + 1):
+            await self.take()
+            try:
+                return await send()
+            except RateLimited:
+                self.hold_off(back_off_s * 2 ** (attempt - 1))
+                if attempt >= attempts:
+                    raise
+        message = f"attempts must be 1 or more, saw {attempts}"
+        raise ValueError(message)
 
     def hold_off(self, seconds: float) -> None:
         """Let nothing through for *seconds* from now: the node said that it was too much."""

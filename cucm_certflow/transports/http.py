@@ -124,7 +124,7 @@ class Login:
 
     @contextmanager
     def redacting(self) -> Iterator[None]:
-        """Hold this while reading what a node said: its errors do not show the password.
+        """Hold this while reading what a node said: its errors show neither password nor novels.
 
         Raises:
             CertflowError: As raised within, and of the same kind.
@@ -133,7 +133,8 @@ class Login:
             yield
         except CertflowError as error:
             parts = attrs.asdict(error.report)
-            error.report = Report(**{name: self.redact(text) for name, text in parts.items()})
+            texts = {name: self.redact(text)[: 2 * _SHOWN] for name, text in parts.items()}
+            error.report = Report(**texts)
             error.args = (error.report,)
             raise
 

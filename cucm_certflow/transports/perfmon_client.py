@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import attrs
 
-from cucm_certflow.errors import CertflowError, RateLimited
+from cucm_certflow.errors import CertflowError
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface
 from cucm_certflow.transports.access import Access
@@ -251,15 +251,11 @@ class PerfmonClient:
     # ── asking and reading ────────────────────────────────────────────────────────────────
 
     async def _ask(self, body: ET.Element, did: str) -> ET.Element:
-        for attempt in range(1, self._attempts + 1):
-            await self._budget.take()
-            try:
-                return await self._channel.call(local_name(body), body, did=did)
-            except RateLimited:
-                self._budget.hold_off(self._back_off_s * 2 ** (attempt - 1))
-                if attempt >= self._attempts:
-                    raise
-        raise AssertionError
+        return await self._budget.ask(
+            lambda: self._channel.call(local_name(body), body, did=did),
+            attempts=self._attempts,
+            back_off_s=self._back_off_s,
+        )
 
     def _reader(self, operation: str) -> Reader:
         return Reader(self._channel.where, operation)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, NoReturn
 
-from cucm_certflow.errors import NodeFault, RateLimited, Report, UnknownLayout
+from cucm_certflow.errors import NodeFault, Report, UnknownLayout
 from cucm_certflow.facts import Registration
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface
@@ -144,25 +144,22 @@ class RisClient:
                 total = _total(result, self._channel.where)
             for name, record in records:
                 best[name] = max(best.get(name, record), record)
-            seen += len(records)
+            # What an earlier page listed does not count again, as if the page were another one.
+            new = [pair for name, record in records if (pair := (name, record.node)) not in listed]
+            seen += len(new)
             if seen >= total:
                 return {name: _registration(name, record) for name, record in best.items()}
-            new = {(name, record.node) for name, record in records} - listed
             if not new or not state or state in states:
                 _incomplete(self._channel.where, f"{seen} of {total} devices, and no way on")
-            listed |= new
+            listed.update(new)
             states.append(state)
 
     async def _ask(self, request: ET.Element, did: str) -> ET.Element:
-        for attempt in range(1, self._attempts + 1):
-            await self._budget.take()
-            try:
-                return await self._channel.call(local_name(request), request, did=did)
-            except RateLimited:
-                self._budget.hold_off(self._back_off_s * 2 ** (attempt - 1))
-                if attempt >= self._attempts:
-                    raise
-        raise AssertionError
+        return await self._budget.ask(
+            lambda: self._channel.call(local_name(request), request, did=did),
+            attempts=self._attempts,
+            back_off_s=self._back_off_s,
+        )
 
 
 def request_for(
@@ -225,7 +222,8 @@ def read_answer(answer: ET.Element, names: Sequence[str], where: str) -> dict[st
         if known is not None:
             best[known] = max(best.get(known, record), record)
     total = _total(result, where)
-    if listed < total and len(best) < len(asked):
+    # A record that is left out may be of a phone that another node lists as gone.
+    if listed < total and not all(name in best and best[name].registered for name in names):
         _incomplete(where, f"{listed} of {total} devices in the answer")
     return {
         name: _registration(name, best[name])

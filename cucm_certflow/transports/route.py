@@ -329,13 +329,20 @@ class Route:
                 await self._look_for_pins(node)
 
     async def _has_moved(self, node: str, before: frozenset[str]) -> bool:
-        """Whether *node*'s pins are others than *before*, looking over SSH if a change is due.
+        """Whether *node*'s pins are others than *before*, looking over SSH if one may be.
+
+        One may be if a change is due, or if nobody has looked yet at the certificate of a unit.
 
         Several questions may meet the new certificate at the same moment; one of them looks.
         """
         async with self._pinning:
             unmoved = self.pins.allowed(node) == before
-            if unmoved and any(self.pins.is_changing(node, unit) for unit in _PINNED):
+            # Whoever has looked at tomcat's alone is shown tomcat-ECDSA's, if the ciphers say so.
+            is_due = any(
+                self.pins.is_changing(node, unit) or not self.pins.knows(node, unit)
+                for unit in _PINNED
+            )
+            if unmoved and is_due:
                 await self._look_for_pins(node)
         return self.pins.allowed(node) != before
 

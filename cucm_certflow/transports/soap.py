@@ -153,6 +153,22 @@ _PROLOG: Final = 256
 """Bytes within which it must end: looking for it in megabytes of spaces would take seconds."""
 
 
+_ENCODINGS: Final = frozenset(
+    {b"utf-8", b"utf-16", b"utf-16le", b"utf-16be", b"iso-8859-1", b"us-ascii"}
+)
+"""Those that the parser reads by itself. For any other it would ask Python, which has a hundred."""
+
+
+def _has_known_encoding(data: bytes) -> bool:
+    """Whether the XML declaration of *data* ends, and names an encoding of ours or none."""
+    head = data[: 2 * _PROLOG].replace(b"\0", b"")
+    if re.match(rb"[^<]{0,4}<\?xml\s", head) is None:
+        return True
+    declaration, end, _ = head.partition(b"?>")
+    named = re.findall(rb"encoding\s*=\s*[\"']([^\"']*)", declaration)
+    return bool(end) and all(name.lower() in _ENCODINGS for name in named)
+
+
 def _quickly(data: bytes) -> ET.Element:
     """A document without any declaration: nothing in it can define an entity.
 
@@ -194,6 +210,8 @@ def parse_body(data: bytes, where: str, *, redact: Callable[[str], str] = str) -
     """
     if len(data) > MAX_BYTES:
         _unknown(where, f"{len(data)} bytes, over the limit of {MAX_BYTES}")
+    if not _has_known_encoding(data):
+        _unknown(where, f"a declaration of an encoding that we do not read: {shown(data, redact)}")
     if data.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         _unknown(where, f"an HTML page: {shown(data, redact)}")
     try:

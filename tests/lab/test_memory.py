@@ -409,3 +409,22 @@ def test_time_of_the_lab_is_the_clocks() -> None:
         assert lab.now - lab.began == timedelta(seconds=12)
 
     tell(story)
+
+
+def test_a_service_that_somebody_has_stopped_is_not_activated_as_the_wires_have_it() -> None:
+    async def story(lab: LabCluster, transport: MemoryTransport, clock: VirtualClock) -> None:
+        end = lab.begin_stop("sub", Service.TVS)
+        await clock.sleep((end - clock.now()).total_seconds() + 1)
+        stopped = ServiceState(ServiceStatus.STOPPED, activated=False)
+        fact = await transport.observe(TVS_ON_SUB)
+        assert isinstance(fact, Known)
+        assert fact.value == stopped
+        nodes = {node.name: node for node in (await transport.discover()).nodes}
+        assert nodes["sub"].services[Service.TVS] == stopped
+        lab.begin_start("sub", Service.TVS)
+        await clock.sleep(60)
+        fact = await transport.observe(TVS_ON_SUB)
+        assert isinstance(fact, Known)
+        assert fact.value == ServiceState(ServiceStatus.STARTED)
+
+    tell(story)

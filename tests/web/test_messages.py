@@ -52,7 +52,8 @@ def genuine(name: str, version: str = "") -> ET.Element:
 
 
 async def sent_by_axl(operation: str) -> httpx.Request:
-    body = axl(operation, "<componentVersion><version>x</version></componentVersion>")
+    version = "<componentVersion><version>x</version></componentVersion>"
+    body = axl(operation, version if operation == "getCCMVersion" else "")
     wire = Wire(lambda _: httpx.Response(200, content=body), versions=operation == "doDeviceReset")
     client = axl_client(wire)
     match operation:
