@@ -17,6 +17,7 @@
      |   +- UnknownLayout        the node answered in a form that we cannot read
      |   +- NodeFault            the node answered with an error of its own
      |   |   +- RoleMissing      the account lacks a role; the report names it
+     |   |   +- NotServed        the interface is not activated there, or not up yet
      |   +- RateLimited          the node asks us to come back later
      +- HeldError                a person must decide; the run stands and can be resumed
 """
@@ -38,6 +39,7 @@ __all__ = [
     "NodeError",
     "NodeFault",
     "NodeUnreachable",
+    "NotServed",
     "RateLimited",
     "RecordingError",
     "RefusedError",
@@ -169,6 +171,12 @@ class RoleMissing(NodeFault):
     def __init__(self, report: Report, role: str = "") -> None:
         super().__init__(report)
         self.role = role
+
+
+class NotServed(NodeFault):
+    """The node serves no such interface (404): not activated, or not up yet; nothing was done."""
+
+    code = "CF308"
 
 
 class RateLimited(NodeError):

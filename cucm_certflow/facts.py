@@ -372,7 +372,7 @@ class Why(Enum):
     """Nobody was asked, or nobody can be."""
 
     UNREACHABLE = "unreachable"
-    """There was no connection, or it broke."""
+    """There was no connection, it broke, or nothing is served there."""
 
     NOT_PERMITTED = "not permitted"
     """The account lacks a role."""

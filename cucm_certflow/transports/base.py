@@ -14,6 +14,7 @@ from cucm_certflow.errors import (
     IdentityNotTrusted,
     NodeFault,
     NodeUnreachable,
+    NotServed,
     RateLimited,
     RoleMissing,
     UnknownLayout,
@@ -62,6 +63,7 @@ class Transport(Protocol):
 
 _WHY: tuple[tuple[type[Exception], Why], ...] = (
     (NodeUnreachable, Why.UNREACHABLE),
+    (NotServed, Why.UNREACHABLE),
     (RoleMissing, Why.NOT_PERMITTED),
     (RateLimited, Why.BUSY),
     (UnknownLayout, Why.UNREADABLE),

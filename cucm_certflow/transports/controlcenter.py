@@ -18,6 +18,7 @@ from cucm_certflow.errors import (
     NodeError,
     NodeFault,
     NodeUnreachable,
+    NotServed,
     Report,
     RoleMissing,
     UnknownLayout,
@@ -41,7 +42,7 @@ from cucm_certflow.transports.controlcenter_answers import (
     ServiceStatusRecord,
 )
 from cucm_certflow.transports.controlcenter_client import ControlAction, ControlCenterClient
-from cucm_certflow.transports.http import NotSent, NotThere
+from cucm_certflow.transports.http import NotSent
 from cucm_certflow.transports.reason_codes import (
     COMMANDED_OUT_OF_SERVICE,
     NOT_ACTIVATED,
@@ -214,7 +215,7 @@ class ControlCenterTransport:
         try:
             listed = await node.client.static_services_extended()
         except NodeFault as error:
-            if not isinstance(error, RoleMissing | SoapFault | NotThere):
+            if not isinstance(error, RoleMissing | SoapFault | NotServed):
                 raise
             node.without_restrictions = short(error)
         else:

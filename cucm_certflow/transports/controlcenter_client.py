@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from cucm_certflow.errors import NodeFault, Report, UnknownLayout
+from cucm_certflow.errors import NodeFault, NotServed, Report, UnknownLayout
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface
 from cucm_certflow.transports.access import Access
@@ -25,7 +25,7 @@ from cucm_certflow.transports.controlcenter_answers import (
     read_static,
     read_status,
 )
-from cucm_certflow.transports.http import HttpChannel, Login, NotThere
+from cucm_certflow.transports.http import HttpChannel, Login
 from cucm_certflow.transports.reason_codes import reason_words
 from cucm_certflow.transports.serviceability import add, request
 from cucm_certflow.transports.soap import SoapChannel, SoapFault
@@ -80,8 +80,8 @@ class ControlCenterClient:
     def __init__(self, node: NodeEntry, access: Access) -> None:
         self._node = node
         self._access = access
-        self._login = Login(access.inventory.application, access.breaker)
         self._channels: dict[str, SoapChannel] = {}
+        self._login = Login(access.inventory.application, access.breaker)
         self._path = ""
         """The one that has answered."""
 
@@ -134,7 +134,8 @@ class ControlCenterClient:
         _list_services(inner, services)
         did = f"{action.value} {', '.join(services)}"
         answer = await self._call(body, operation, did, _CONTROL)
-        return read_control(answer, operation, self._where)
+        with self._login.redacting():
+            return read_control(answer, operation, self._where)
 
     async def control_extended(
         self,
@@ -161,14 +162,16 @@ class ControlCenterClient:
         _list_services(inner, services)
         did = f"{action.value} {', '.join(services)}"
         answer = await self._channel(_EX_PATH).call(operation, body, did=did, role=_EXTENDED)
-        return read_control(answer, operation, self._where)
+        with self._login.redacting():
+            return read_control(answer, operation, self._where)
 
     async def static_services(self) -> tuple[StaticService, ...]:
         """The services that this node has (``soapGetStaticServiceList``); NodeError otherwise."""
         operation = "soapGetStaticServiceList"
         body = request(operation)
         add(body, "ServiceInformationResponse")  # so it is called, in the request
-        return read_static(await self._call(body, operation, operation, _READ), self._where)
+        with self._login.redacting():
+            return read_static(await self._call(body, operation, operation, _READ), self._where)
 
     async def products(self) -> ProductInformation:
         """What is installed here (``getProductInformationList``); NodeError otherwise.
@@ -178,7 +181,8 @@ class ControlCenterClient:
         operation = "getProductInformationList"
         body = request(operation)
         add(body, "ServiceInfo")
-        return read_products(await self._call(body, operation, operation, _READ), self._where)
+        with self._login.redacting():
+            return read_products(await self._call(body, operation, operation, _READ), self._where)
 
     async def static_services_extended(self) -> ExtendedServiceList:
         """The services of this node, and what may not be done with them; NodeError otherwise.
@@ -189,7 +193,8 @@ class ControlCenterClient:
         body = request(operation)
         add(body, "ServiceInformationResponse")
         answer = await self._channel(_EX_PATH).call(operation, body, role=_EXTENDED)
-        return read_extended(answer, self._where)
+        with self._login.redacting():
+            return read_extended(answer, self._where)
 
     async def file_directory_list(self, path: str) -> tuple[str, ...]:
         """The files under *path* on this node, over the Ex interface; NodeError otherwise."""
@@ -197,7 +202,8 @@ class ControlCenterClient:
         body = request(operation)
         add(body, "DirectoryPath", path)
         answer = await self._channel(_EX_PATH).call(operation, body, role=_EXTENDED)
-        return read_files(answer, self._where)
+        with self._login.redacting():
+            return read_files(answer, self._where)
 
     # ── asking ────────────────────────────────────────────────────────────────────────────
 
@@ -210,7 +216,9 @@ class ControlCenterClient:
         body = request(operation)
         for name in names or ("",):
             add(body, "ServiceStatus", name)
-        result = read_status(await self._call(body, operation, operation, _READ), self._where)
+        answer = await self._call(body, operation, operation, _READ)
+        with self._login.redacting():
+            result = read_status(answer, self._where)
         if result.return_code not in {"0", ""}:
             words = reason_words(result.reason_code, result.reason)
             saw = f"ReturnCode {result.return_code[:20]} {words}".strip()
@@ -244,13 +252,13 @@ class ControlCenterClient:
         try:
             return await self._first_call(_PATH, body, operation, did, role)
         except NodeFault as error:
-            if not isinstance(error, NotThere):
+            if not isinstance(error, NotServed):
                 raise
             newer = error
         try:
             return await self._first_call(_OLD_PATH, body, operation, did, role)
         except NodeFault as error:
-            if isinstance(error, NotThere):
+            if isinstance(error, NotServed):
                 raise newer from error
             raise
 

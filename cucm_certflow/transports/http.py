@@ -20,6 +20,7 @@ from cucm_certflow.errors import (
     CertflowError,
     NodeFault,
     NodeUnreachable,
+    NotServed,
     RateLimited,
     Report,
     RoleMissing,
@@ -31,7 +32,7 @@ from cucm_certflow.transports.access import Access, host_of
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.pins import WEB_PORT, tls_context
 
-__all__ = ["MAX_BYTES", "Answer", "HttpChannel", "Login", "NotSent", "NotThere", "shown"]
+__all__ = ["MAX_BYTES", "Answer", "HttpChannel", "Login", "NotSent", "shown"]
 
 MAX_BYTES: Final = 24 << 20
 """AXL itself refuses answers over 8 MB; a thousand RIS records are about 3 MB."""
@@ -45,10 +46,6 @@ _COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{0,4096}")
 
 class NotSent(NodeUnreachable):
     """There was no connection at all: of this request nothing was sent."""
-
-
-class NotThere(NodeFault):
-    """There is no such interface at that path (404), or not yet; nothing was done."""
 
 
 class Login:
@@ -351,7 +348,7 @@ class HttpChannel:
             case HTTPStatus.FORBIDDEN:
                 self.login.missing(self.where, did, role)
             case HTTPStatus.NOT_FOUND:
-                raise NotThere(
+                raise NotServed(
                     Report(
                         headline=f"{self.where} answered with an error",
                         did=did,

@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import Final, NoReturn
 
 from cucm_certflow.commands import Command, Reply, ReplyKind
-from cucm_certflow.errors import NodeFault, NodeUnreachable, Report, UnknownLayout
+from cucm_certflow.errors import NodeFault, NodeUnreachable, NotServed, Report, UnknownLayout
 from cucm_certflow.facts import Fact, Query, RegistrationCounts, TftpCounters, Unknown
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface
 from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.base import look
-from cucm_certflow.transports.http import NotThere
 from cucm_certflow.transports.perfmon_client import CounterPath, CounterValue, PerfmonClient
 from cucm_certflow.transports.soap import SoapFault
 
@@ -86,7 +85,7 @@ class PerfmonTransport:
         try:
             values = await self._collect(first, entry, object_name)
         except (NodeUnreachable, NodeFault) as error:
-            if not others or (isinstance(error, NodeFault) and not isinstance(error, NotThere)):
+            if not others or (isinstance(error, NodeFault) and not isinstance(error, NotServed)):
                 raise
             values = await self._collect(others[0], entry, object_name)
         return self._counted(values, object_name, node)

@@ -258,7 +258,7 @@ class PerfmonClient:
         )
 
     def _reader(self, operation: str) -> Reader:
-        return Reader(self._channel.where, operation)
+        return Reader(self._channel.where, operation, self._channel.redact)
 
     def _returns(self, reader: Reader, answer: ET.Element, operation: str) -> Iterator[ET.Element]:
         for element in reader.response(answer):

@@ -274,6 +274,8 @@ class PlatformRestClient:
             role=_READ if body is None else _WRITE,
         )
         if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED):
+            if answer.data.lstrip()[:1] == b"<":  # a page for people, a login for example
+                self._refuse(request, "JSON, or nothing", self._channel.words(answer.data))
             return answer
         said = self._said(answer.data)
         raise NodeFault(
@@ -295,17 +297,20 @@ class PlatformRestClient:
         said = " · ".join(words[:_MAX_WORDS]).encode() if words else data
         return self._channel.words(said)
 
+    def _refuse(self, request: _Request, expected: str, saw: str) -> NoReturn:
+        raise UnknownLayout(
+            Report(
+                headline=f"{self._where} answered in a form that we cannot read",
+                did=request.did,
+                expected=expected,
+                saw=self._channel.login.redact(saw),
+                left=request.left,
+            )
+        )
+
     def _read(self, answer: Answer, request: _Request) -> JsonValue:
         def refuse(expected: str, saw: str) -> NoReturn:
-            raise UnknownLayout(
-                Report(
-                    headline=f"{self._where} answered in a form that we cannot read",
-                    did=request.did,
-                    expected=expected,
-                    saw=saw,
-                    left=request.left,
-                )
-            )
+            self._refuse(request, expected, saw)
 
         try:
             value = load_json(answer.data)

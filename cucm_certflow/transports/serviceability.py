@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NoReturn
 
 from cucm_certflow.errors import Report, UnknownLayout
@@ -42,11 +42,13 @@ class Reader:
     Args:
         where: Whose words they are, for the errors.
         operation: What was asked.
+        redact: Takes secrets out of what the node said.
     """
 
-    def __init__(self, where: str, operation: str) -> None:
+    def __init__(self, where: str, operation: str, redact: Callable[[str], str] = str) -> None:
         self._where = where
         self._operation = operation
+        self._redact = redact
 
     def response(self, answer: ET.Element) -> ET.Element:
         """*answer*, if it is the one to the operation.
@@ -129,6 +131,6 @@ class Reader:
             Report(
                 headline=f"{self._where} answered in a form that we cannot read",
                 expected=f"{self._operation}Response as its WSDL describes it",
-                saw=saw,
+                saw=self._redact(saw),
             )
         )

@@ -25,6 +25,7 @@ from cucm_certflow.errors import (
     NodeError,
     NodeFault,
     NodeUnreachable,
+    NotServed,
     RateLimited,
     RoleMissing,
     UnknownLayout,
@@ -33,7 +34,6 @@ from cucm_certflow.names import CertUnit, ListKind
 from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.axl import AxlClient
 from cucm_certflow.transports.controlcenter_client import ControlAction, ControlCenterClient
-from cucm_certflow.transports.http import NotThere
 from cucm_certflow.transports.perfmon_client import CounterPath, PerfmonClient
 from cucm_certflow.transports.platform_rest import PlatformRestClient
 from cucm_certflow.transports.ris import RisClient
@@ -498,7 +498,7 @@ BAD: Final = (
     _body("HTML", lambda _: _HTML, _all(UnknownLayout)),
     _status(500, {_SOAP: UnknownLayout, _JSON: NodeFault, _FILE: NodeFault}),
     # No such file is an answer of its own: the node has no such list.
-    _status(404, {_SOAP: NotThere, _JSON: NotThere}),
+    _status(404, {_SOAP: NotServed, _JSON: NotServed}),
     _status(401, {_SOAP: AuthenticationFailed, _JSON: AuthenticationFailed, _FILE: NodeFault}),
     _status(403, {_SOAP: RoleMissing, _JSON: RoleMissing, _FILE: NodeFault}),
     _status(418, _all(NodeFault)),

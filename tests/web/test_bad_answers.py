@@ -16,6 +16,7 @@ from cucm_certflow.errors import (
     CertflowError,
     NodeFault,
     NodeUnreachable,
+    NotServed,
     RateLimited,
     RoleMissing,
     UnknownLayout,
@@ -42,7 +43,7 @@ from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.axl import AxlTransport
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.transports.controlcenter import ControlCenterTransport
-from cucm_certflow.transports.http import MAX_BYTES, NotThere
+from cucm_certflow.transports.http import MAX_BYTES
 from cucm_certflow.transports.perfmon import PerfmonTransport
 from cucm_certflow.transports.platform_rest import PlatformRestTransport
 from cucm_certflow.transports.ris import RisClient
@@ -224,7 +225,7 @@ async def test_a_404_for_ever_after_idling_is_about_the_interface(operation: Ope
     wire = wire_for(operation, logged_in(operation), httpx.Response(404))
     asking = over(wire, operation)
     await asking.ask()
-    with pytest.raises(NotThere):
+    with pytest.raises(NotServed):
         await asking.ask()
     assert [how(request) for request in wire.requests] == ["Basic", "JSESSIONIDSSO=3D63", "Basic"]
     await asking.aclose()
@@ -339,7 +340,7 @@ WHY: Mapping[type[Exception], Why] = {
     RateLimited: Why.BUSY,
     NodeUnreachable: Why.UNREACHABLE,
     NodeFault: Why.FAULT,
-    NotThere: Why.FAULT,
+    NotServed: Why.UNREACHABLE,
     SoapFault: Why.FAULT,
 }
 

@@ -656,7 +656,7 @@ async def test_one_listing_serves_what_is_asked_together() -> None:
         (503, b"", Why.BUSY),
         (500, fault("Exceeded allowed rate"), Why.BUSY),
         (500, fault("something else"), Why.FAULT),
-        (404, b"", Why.FAULT),
+        (404, b"", Why.UNREACHABLE),
         (502, b"", Why.UNREACHABLE),
     ],
 )

@@ -229,7 +229,7 @@ async def test_below_14_there_is_no_such_interface() -> None:
     rest = PlatformRestTransport(access_to(lab_of(release="12.5.1.11900-146")))
     fact = await rest.observe(UnitsOn("pub"))
     assert isinstance(fact, Unknown)
-    assert fact.why is Why.FAULT
+    assert fact.why is Why.UNREACHABLE
 
 
 async def test_a_wrong_platform_password_is_tried_once() -> None:
@@ -258,7 +258,7 @@ async def test_an_account_of_privilege_0_reads_and_does_not_write() -> None:
         ("unknown layout", Why.UNREADABLE),
         ("throttled", Why.BUSY),
         ("refused", Why.FAULT),
-        ("missing session", Why.FAULT),
+        ("missing session", Why.UNREACHABLE),
         ("redirect elsewhere", Why.FAULT),
     ],
 )

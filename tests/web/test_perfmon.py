@@ -542,7 +542,7 @@ async def test_wrong_boolean_in_a_list_is_a_typed_error() -> None:
         (httpx.Response(403), Why.NOT_PERMITTED),
         (fault(RATE), Why.BUSY),
         (fault("no such host"), Why.FAULT),
-        (httpx.Response(404), Why.FAULT),
+        (httpx.Response(404), Why.UNREACHABLE),
         (httpx.Response(502), Why.UNREACHABLE),
     ],
 )

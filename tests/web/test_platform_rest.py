@@ -595,7 +595,7 @@ async def test_a_unit_without_a_certificate_has_no_answer(unit: CertUnit) -> Non
 
 
 async def test_a_release_without_the_interface_and_a_busy_node_are_unknown() -> None:
-    for status, why in ((404, Why.FAULT), (503, Why.BUSY), (403, Why.NOT_PERMITTED)):
+    for status, why in ((404, Why.UNREACHABLE), (503, Why.BUSY), (403, Why.NOT_PERMITTED)):
         fact = await answering(status).transport.observe(UnitsOn("cucm-pub"))
         assert isinstance(fact, Unknown)
         assert fact.why is why
