@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.facts import Registration
@@ -21,6 +21,13 @@ _SHARE: Final = 10
 
 _MISMATCHES: Final = 2
 """Looks in a row. PerfMon and RISPort70 are not asked at the same instant, and phones move."""
+
+
+class _Told(NamedTuple):
+    """A phone that was told to go: its stamp by then, and how long it is waited for."""
+
+    since: datetime | None
+    until: float
 
 
 class RegistrationWatch:
@@ -73,7 +80,7 @@ class RegistrationWatch:
         self._names: tuple[str, ...] = ()
         self._table: dict[str, Registration] = {}
         self._read_at: dict[str, float] = {}
-        self._told: dict[str, datetime | None] = {}
+        self._told: dict[str, _Told] = {}
         self._suspects: set[str] = set()
         self._mismatches: Counter[str] = Counter()
         self._agreed: dict[str, tuple[int, int]] = {}
@@ -90,15 +97,23 @@ class RegistrationWatch:
         known = set(self._names)
         self._table = {name: each for name, each in self._table.items() if name in known}
 
-    def expect_news(self, names: Iterable[str]) -> None:
-        """These phones were told to go: they are read until they have registered anew."""
+    def expect_news(self, names: Iterable[str], *, within_s: float | None = None) -> None:
+        """These phones were told to go: they are read until they have registered anew.
+
+        Args:
+            names: Of the phones.
+            within_s: Seconds after which a phone that is registered as before is taken to have
+                stayed; not given, it is read until it has come back.
+        """
+        until = float("inf") if within_s is None else self._clock.monotonic() + within_s
         for name in names:
             record = self._table.get(name)
-            self._told[name] = record.at if record is not None else None
+            self._told[name] = _Told(record.at if record is not None else None, until)
 
     def expect_news_of(self, node: str) -> None:
-        """The CallManager of *node* restarts: its phones are read until they registered anew."""
-        self.expect_news(name for name, each in self._table.items() if each.node == node)
+        """The CallManager of *node* restarts: its phones may go."""
+        going = [name for name, each in self._table.items() if each.node == node]
+        self.expect_news(going, within_s=self._max_age_s)
 
     async def of(self, names: Sequence[str]) -> Mapping[str, Registration]:
         """The registrations of *names*, read now; NodeError as *read*."""
@@ -138,9 +153,10 @@ class RegistrationWatch:
             self._table[name] = record
             self._read_at[name] = now
             self._suspects.discard(name)
-            if name in self._told and record.registered:
-                since = self._told[name]
-                if since is None or (record.at is not None and record.at > since):
+            told = self._told.get(name)
+            if told is not None and record.registered:
+                is_new = told.since is None or (record.at is not None and record.at > told.since)
+                if is_new or now > told.until:
                     del self._told[name]
 
     def _due(self, counts: Counts | None) -> list[str]:

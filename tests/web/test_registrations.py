@@ -116,6 +116,26 @@ async def test_phones_that_were_told_to_go_are_read_until_they_have_come_back() 
     assert (await site.look())[1] == 0
 
 
+async def test_phones_of_a_node_that_did_not_restart_are_let_go_of_again() -> None:
+    site = Site()
+    await site.look()
+    site.watch.expect_news_of("b")
+    assert (await site.look())[1:] == (2, 20)
+    site.clock.instant += timedelta(seconds=601)
+    await site.look()  # as they were: they have stayed
+    assert (await site.look())[2] <= 10
+
+
+async def test_a_phone_in_a_call_is_waited_for_however_long_it_takes() -> None:
+    site = Site()
+    await site.look()
+    site.watch.expect_news(PHONES[:1])
+    for _ in range(8):
+        site.clock.instant += timedelta(hours=1)
+        await site.look()
+        assert any(PHONES[0] in page for page in site.asked)
+
+
 async def test_a_phone_that_leaves_by_itself_is_found_by_its_nodes_count() -> None:
     site = Site()
     await site.look()
