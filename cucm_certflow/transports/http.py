@@ -237,7 +237,8 @@ class HttpChannel:
             NodeUnreachable: The connection broke: the request may have arrived.
             RateLimited: Too often, or busy (429, 503); nothing was done.
             RoleMissing: The account may not do this (403); nothing was done.
-            NodeFault: There is nothing (404), or a redirect; nothing was done.
+            NotServed: There is no such interface (404); nothing was done.
+            NodeFault: A redirect, which is not followed; nothing was done.
             UnknownLayout: The answer is too large, or compressed; it may have been done.
 
         Cancelling it leaves the request in doubt.

@@ -629,4 +629,4 @@ async def test_it_regenerates_nothing() -> None:
 async def test_values_are_frozen() -> None:
     snapshot = await answering(200, SNAPSHOT).client.snapshot()
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        snapshot.server = "another"  # type: ignore[misc]
+        snapshot.server = "another"  # type: ignore[misc]  # - that it is frozen is the claim
