@@ -12,7 +12,7 @@ from cucm_certflow.commands import Command
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.facts import ClusterFacts, NodeFacts, Phone, Query
 from cucm_certflow.inventory import Inventory
-from cucm_certflow.names import CertUnit, Interface, Service
+from cucm_certflow.names import Interface, Service
 
 if TYPE_CHECKING:
     from cucm_certflow.transports.access import Access
@@ -71,6 +71,7 @@ def cluster_over(
     """The cluster of *inventory* over *route*; arguments as for :func:`connect`."""
     # Adapters are imported when they are used: planning needs neither asyncssh nor httpx.
     from cucm_certflow.discovery import discover  # noqa: PLC0415 - see above
+    from cucm_certflow.transports.pins import PINNED_UNITS  # noqa: PLC0415 - see above
 
     names = [entry.name for entry in inventory.nodes]
 
@@ -86,7 +87,7 @@ def cluster_over(
         """A resumed run knows its phones and certificates from the journal."""
         _tell(route, plan.facts.nodes, plan.facts.phones)
         for node in plan.facts.nodes:
-            for unit in (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA):
+            for unit in PINNED_UNITS:
                 if (certificate := node.certificates.get(unit)) is not None:
                     route.pin(node.name, unit, certificate.fingerprint)
         for command in sent:

@@ -11,10 +11,13 @@ from typing import Final, NoReturn
 from cucm_certflow.errors import IdentityNotTrusted, Report
 from cucm_certflow.names import CertUnit
 
-__all__ = ["WEB_PORT", "Pins", "leaf_fingerprint", "plain_context", "tls_context"]
+__all__ = ["PINNED_UNITS", "WEB_PORT", "Pins", "tls_context"]
 
 WEB_PORT: Final = 8443
 """The HTTPS port of every node. Pins are kept by it even where a lab serves it elsewhere."""
+
+PINNED_UNITS: Final = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA)
+"""Whose certificates that port presents; the agreed cipher decides which of them."""
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 

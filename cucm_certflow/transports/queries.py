@@ -25,10 +25,8 @@ from typing import Final, NoReturn
 
 from cucm_certflow.errors import NodeFault, Report, UnknownLayout
 from cucm_certflow.facts import Phone, PhoneSecurity
-from cucm_certflow.names import SecurityMode
 
 __all__ = [
-    "CLUSTER_SECURITY_MODE",
     "DEVICE_POOLS",
     "GROUP_MEMBERS",
     "MODELS_WITH_SECURITY_BY_DEFAULT",
@@ -38,18 +36,12 @@ __all__ = [
     "DatabaseReader",
     "groups_from_rows",
     "has_no_security_by_default",
-    "mode_from_rows",
     "parameter_from_rows",
     "parameter_query",
     "phones_from_rows",
     "phones_page",
     "without_security_by_default",
 ]
-
-CLUSTER_SECURITY_MODE: Final = (
-    "select paramname,paramvalue from processconfig where paramname='ClusterSecurityMode'"
-)
-"""TAC 118893: paramvalue 0 is non-secure, 1 is mixed."""
 
 _COLUMNS: Final = "d.name, tm.name as model, tsm.name as securitymode, cmg.name as cmgroup"
 _PHONE_TABLES: Final = (
@@ -181,17 +173,6 @@ def parameter_from_rows(rows: Sequence[Mapping[str, str]]) -> str:
     if len(rows) != 1 or "paramvalue" not in rows[0]:
         _unknown("one row with a paramvalue", repr(list(rows[:3])))
     return rows[0]["paramvalue"]
-
-
-def mode_from_rows(rows: Sequence[Mapping[str, str]]) -> SecurityMode:
-    """The mode of the cluster out of the rows of :data:`CLUSTER_SECURITY_MODE`.
-
-    Raises:
-        UnknownLayout: They are not one row with 0 or 1.
-    """
-    if len(rows) != 1 or rows[0].get("paramvalue") not in {"0", "1"}:
-        _unknown("one row with paramvalue 0 or 1", repr(list(rows[:3])))
-    return SecurityMode(rows[0]["paramvalue"])
 
 
 def phones_from_rows(

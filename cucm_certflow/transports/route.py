@@ -37,7 +37,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.names import CertUnit, Interface, Release, Service
 from cucm_certflow.transports.base import Transport, look
-from cucm_certflow.transports.pins import WEB_PORT, Pins
+from cucm_certflow.transports.pins import PINNED_UNITS, WEB_PORT, Pins
 from cucm_certflow.transports.registrations import Counts, RegistrationWatch
 from cucm_certflow.transports.ris import RisClient
 
@@ -51,7 +51,6 @@ _log.addHandler(logging.NullHandler())
 _REST_S: Final = 30.0
 """How long a way that did not answer is left alone, if there is another one."""
 
-_PINNED: Final = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA)
 _PHONES: Final = ("RegisteredHardwarePhones", "RegisteredOtherStationDevices")
 """Counters of PerfMon that go up and down with phones; those of Jabber besides."""
 
@@ -59,8 +58,8 @@ _PHONES: Final = ("RegisteredHardwarePhones", "RegisteredOtherStationDevices")
 class Route:
     """Asks by the first way that can answer now, and says by which.
 
-    A way that lacks a role there is not tried again; one that did not answer is left alone for a
-    while if there is another. A question whose class is in *confirm* is asked by two ways: if they
+    A way that lacks a role there is asked only where nobody else answers; so is, for a while, one
+    that did not answer. A question whose class is in *confirm* is asked by two ways: if they
     contradict each other the answer is Unknown(conflict) with both, and if the second one does not
     answer it is Unknown. Where the table has no second way under the release, one is enough.
 
@@ -290,7 +289,10 @@ class Route:
                 self._resting[key] = self._clock.monotonic() + _REST_S
             case _:
                 # It answered: what it said is about the question, not about the way.
-                self._states.setdefault(key, InterfaceState(node, interface, usable=True))
+                self._resting.pop(key, None)
+                state = self._states.get(key)
+                if state is None or not state.role:
+                    self._states[key] = InterfaceState(node, interface, usable=True)
 
     # ── which interfaces there are ────────────────────────────────────────────────────────
 
@@ -340,7 +342,7 @@ class Route:
             # Whoever has looked at tomcat's alone is shown tomcat-ECDSA's, if the ciphers say so.
             is_due = any(
                 self.pins.is_changing(node, unit) or not self.pins.knows(node, unit)
-                for unit in _PINNED
+                for unit in PINNED_UNITS
             )
             if unmoved and is_due:
                 await self._look_for_pins(node)
@@ -350,7 +352,7 @@ class Route:
         shell = self.ways.get(Interface.SSH)
         if shell is None:
             return
-        for unit in _PINNED:
+        for unit in PINNED_UNITS:
             query = CertificateOf(node, unit)
             if shell.supports(query):
                 self._learn(query, await self._look(Interface.SSH, query))
@@ -359,7 +361,7 @@ class Route:
         if not isinstance(fact, Known):
             return
         match query:
-            case CertificateOf(node, unit) if unit in _PINNED and Interface.SSH in fact.by:
+            case CertificateOf(node, unit) if unit in PINNED_UNITS and Interface.SSH in fact.by:
                 if not self.pins.seen(node, fact.value.fingerprint, unit):
                     _log.warning("%s: somebody else has changed its certificate %s", node, unit)
             case PresentedCertificate(node, port) if port == WEB_PORT:
@@ -374,7 +376,7 @@ class Route:
 
     def _expect(self, command: Command) -> None:
         match command:
-            case Regenerate(node, unit) if unit in _PINNED:
+            case Regenerate(node, unit) if unit in PINNED_UNITS:
                 self.pins.expect_change(node, unit)
             case ResetPhones(names=names):
                 self.registrations.expect_news(names)

@@ -19,10 +19,10 @@ from cucm_certflow.lab.servers.vos_commands import COMMANDS
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.transports.queries import (
-    CLUSTER_SECURITY_MODE,
     GROUP_MEMBERS,
     PHONES,
-    mode_from_rows,
+    parameter_from_rows,
+    parameter_query,
     phones_from_rows,
     phones_page,
 )
@@ -32,6 +32,7 @@ from tests.lab.small import cluster, scenario
 PROMPT = "admin:"
 PAGER = "Press <enter> for 1 line, <space> for one page, or <q> to quit"
 OFF = "set cli pagination off"
+MODE = parameter_query("ClusterSecurityMode")
 
 
 class Session:
@@ -309,8 +310,8 @@ def test_itl_localkey_up_to_14() -> None:
 
 def test_sql_is_a_table_with_trailing_spaces() -> None:
     async def story(at: Session) -> None:
-        assert await at.say(f"run sql {CLUSTER_SECURITY_MODE}\n") == (
-            f"run sql {CLUSTER_SECURITY_MODE}\n"
+        assert await at.say(f"run sql {MODE}\n") == (
+            f"run sql {MODE}\n"
             "paramname           paramvalue \n"
             "=================== ========== \n"
             "ClusterSecurityMode 1          \n"
@@ -416,7 +417,7 @@ def test_the_database_answers_the_library_s_own_questions() -> None:
             for row in found.rows
         ]
 
-    assert mode_from_rows(rows(CLUSTER_SECURITY_MODE)) is made.scenario.mode
+    assert parameter_from_rows(rows(MODE)) == made.scenario.mode.value
     phones = phones_from_rows(rows(PHONES), rows(GROUP_MEMBERS))
     assert phones == tuple(phone.device for phone in made.phones)
     assert len(rows(phones_page(first=2))) == 2

@@ -6,13 +6,13 @@ import pytest
 
 from cucm_certflow.errors import UnknownLayout
 from cucm_certflow.facts import Phone, PhoneSecurity
-from cucm_certflow.names import SecurityMode
 from cucm_certflow.transports.queries import (
     GROUP_MEMBERS,
     PHONES,
     WITHOUT_SECURITY_BY_DEFAULT,
     has_no_security_by_default,
-    mode_from_rows,
+    parameter_from_rows,
+    parameter_query,
     phones_from_rows,
     phones_page,
     without_security_by_default,
@@ -103,12 +103,18 @@ def test_models_can_be_those_that_the_cluster_lists() -> None:
         without_security_by_default(rows, [])
 
 
-def test_mode() -> None:
+def test_a_parameter_is_one_row_with_a_value() -> None:
     row = {"paramname": "ClusterSecurityMode", "paramvalue": "1"}
-    assert mode_from_rows([row]) is SecurityMode.MIXED
-    for rows in ([], [row, row], [row | {"paramvalue": "2"}], [{"paramname": "x"}]):
+    assert parameter_from_rows([row]) == "1"
+    for rows in ([], [row, row], [{"paramname": "x"}]):
         with pytest.raises(UnknownLayout):
-            mode_from_rows(rows)
+            parameter_from_rows(rows)
+
+
+@pytest.mark.parametrize("name", ["", "x'; drop table", "two words", "1st"])
+def test_what_is_no_parameters_name_is_never_put_into_a_query(name: str) -> None:
+    with pytest.raises(ValueError, match="name of a parameter"):
+        parameter_query(name)
 
 
 def test_pages_go_on_after_a_name() -> None:

@@ -182,6 +182,18 @@ async def test_what_cannot_be_used_is_told_with_the_role_that_is_missing() -> No
     assert states[Interface.TLS].usable is False
 
 
+async def test_a_way_that_answers_again_is_no_longer_said_to_be_away() -> None:
+    site = Site()
+    site.ssh.answers[TVS] = UP
+    await site.known(TVS)  # Control Center was away
+    busy = Unknown("busy", site.clock.now(), "Control Center pub", Why.BUSY)
+    site.control.answers[TVS] = busy
+    site.clock.instant += dt.timedelta(seconds=31)
+    await site.known(TVS)
+    states = {state.interface: state for state in (await site.known(Interfaces())).value}
+    assert states[Interface.CONTROL_CENTER].usable is True
+
+
 async def test_rest_is_a_way_from_14_on_only() -> None:
     site = Site()
     site.rest.answers[TOMCAT] = certificate(OLD)

@@ -98,7 +98,7 @@ _TERMINAL: Final = ("vt100", (200, 1000))
 _LISTING_AGE_S: Final = 0.5
 _MAX_UNANSWERED_LOGINS: Final = 2
 _PHONES_A_PAGE: Final = 500
-"""A table as wide as this is some 100 kB of text, which a shell prints in seconds."""
+"""Ours, not measured: a table that a shell prints well within a read's time."""
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────
 
