@@ -11,17 +11,28 @@ from cattrs.preconf.json import make_converter
 
 from cucm_certflow.commands import Command, Reply
 from cucm_certflow.facts import (
+    Backup,
+    BackupActivity,
+    BackupHistory,
+    BackupStatus,
     CallManagerGroups,
     Certificate,
+    CertificateFile,
     CertificateOf,
     ClusterMember,
+    CoreFiles,
+    DatabaseCertificates,
     DevicePools,
+    Devices,
+    DiskUse,
     Fact,
-    Interfaces,
     InterfaceState,
+    Interfaces,
     Known,
+    ListFile,
     ListView,
     Members,
+    NtpStatus,
     Parameter,
     Phone,
     Phones,
@@ -30,13 +41,16 @@ from cucm_certflow.facts import (
     Registration,
     RegistrationCounts,
     Registrations,
+    Replication,
     ReplyTo,
     ServedList,
     ServiceOn,
-    ServicesOn,
     ServiceState,
+    ServicesOn,
     TftpCounters,
-    TrustStore,
+    TimeSync,
+    TrustEntry,
+    TrustStores,
     UnitsOn,
     Unknown,
     VersionOf,
@@ -69,7 +83,17 @@ VALUES: Final[Mapping[type[Query], Any]] = types.MappingProxyType(
         ServiceOn: ServiceState,
         ServicesOn: Mapping[str, ServiceState],
         UnitsOn: tuple[str, ...],
-        TrustStore: tuple[Certificate, ...],
+        CertificateFile: str,
+        ListFile: bytes | None,
+        TrustStores: tuple[TrustEntry, ...],
+        DatabaseCertificates: frozenset[str],
+        Replication: Mapping[str, int],
+        TimeSync: NtpStatus,
+        DiskUse: Mapping[str, int],
+        CoreFiles: tuple[str, ...],
+        BackupHistory: tuple[Backup, ...],
+        BackupStatus: BackupActivity,
+        Devices: Mapping[str, Registration],
         PresentedCertificate: str,
         Registrations: Mapping[str, Registration],
         RegistrationCounts: Mapping[str, int],
@@ -100,13 +124,13 @@ def fact_converter() -> Converter:
 
 def list_to_json(view: ListView) -> list[Any]:
     """*view* as an array, its sets in order."""
-    sets = [sorted(part) for part in (view.sast, view.tftp, view.ccm, view.pin)]
-    return [view.kind.value, view.signer, *sets, view.digest]
+    sets = [sorted(part) for part in (view.sast, view.tftp, view.ccm, view.pin, view.capf)]
+    return [view.kind.value, view.signer, *sets, view.digest, view.token, view.records, view.size]
 
 
 def list_from_json(value: Any) -> ListView:  # noqa: ANN401 - it comes from JSON
     """The list that :func:`list_to_json` wrote."""
-    kind, signer, sast, tftp, ccm, pin, digest = value
+    kind, signer, sast, tftp, ccm, pin, capf, digest, token, records, size = value
     return ListView(
         kind=ListKind(kind),
         signer=signer,
@@ -115,6 +139,10 @@ def list_from_json(value: Any) -> ListView:  # noqa: ANN401 - it comes from JSON
         ccm=frozenset(ccm),
         pin=frozenset(pin),
         digest=digest,
+        capf=frozenset(capf),
+        token=token,
+        records=records,
+        size=size,
     )
 
 

@@ -9,13 +9,17 @@ import attrs
 from cucm_certflow.names import CertUnit, ListKind, Service
 
 __all__ = [
+    "ByHand",
     "Command",
+    "DeleteTrust",
     "Regenerate",
     "Reply",
     "ReplyKind",
     "ResetLocalkey",
     "ResetPhones",
     "RestartService",
+    "StartService",
+    "StopService",
     "UpdateCtl",
 ]
 
@@ -64,6 +68,55 @@ class RestartService:
 
 
 @attrs.frozen
+class StopService:
+    """``utils service stop NAME`` on *node*, until somebody starts it."""
+
+    node: str
+    service: Service
+
+    def __str__(self) -> str:
+        return f"utils service stop {self.service}"
+
+
+@attrs.frozen
+class StartService:
+    """``utils service start NAME`` on *node*."""
+
+    node: str
+    service: Service
+
+    def __str__(self) -> str:
+        return f"utils service start {self.service}"
+
+
+@attrs.frozen
+class DeleteTrust:
+    """``set cert delete UNIT FILE`` on *node*: a certificate out of a trust store.
+
+    For some stores and releases it is gone from the whole cluster then (D15). *store* is the
+    store's name (``tomcat-trust``), *name* the file's.
+    """
+
+    node: str
+    store: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"set cert delete {self.store.removesuffix('-trust')} {self.name}"
+
+
+@attrs.frozen
+class ByHand:
+    """Something that only a person can do; nothing is ever sent for it. *what* says it whole."""
+
+    node: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"by hand: {self.what}"
+
+
+@attrs.frozen
 class ResetPhones:
     """AXL ``doDeviceReset`` for each phone by name; phones only, never whole pools."""
 
@@ -76,7 +129,17 @@ class ResetPhones:
         return f"doDeviceReset of {len(self.names)} phones ({self.names[0]} … {self.names[-1]})"
 
 
-Command = Regenerate | UpdateCtl | ResetLocalkey | RestartService | ResetPhones
+Command = (
+    Regenerate
+    | UpdateCtl
+    | ResetLocalkey
+    | RestartService
+    | StopService
+    | StartService
+    | DeleteTrust
+    | ByHand
+    | ResetPhones
+)
 
 
 class ReplyKind(Enum):

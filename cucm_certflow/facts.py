@@ -12,6 +12,7 @@ import attrs
 from cucm_certflow.commands import Reply
 from cucm_certflow.names import (
     CertUnit,
+    DeviceClass,
     Interface,
     KeyAlgorithm,
     ListKind,
@@ -22,20 +23,31 @@ from cucm_certflow.names import (
 )
 
 __all__ = [
+    "Backup",
+    "BackupActivity",
+    "BackupHistory",
+    "BackupStatus",
     "CallManagerGroups",
     "Certificate",
+    "CertificateFile",
     "CertificateOf",
     "ClusterFacts",
     "ClusterMember",
+    "CoreFiles",
+    "DatabaseCertificates",
     "DevicePools",
+    "Devices",
+    "DiskUse",
     "Fact",
     "Facts",
     "InterfaceState",
     "Interfaces",
     "Known",
+    "ListFile",
     "ListView",
     "Members",
     "NodeFacts",
+    "NtpStatus",
     "Parameter",
     "Phone",
     "PhoneSecurity",
@@ -45,6 +57,7 @@ __all__ = [
     "Registration",
     "RegistrationCounts",
     "Registrations",
+    "Replication",
     "ReplyTo",
     "ServedList",
     "ServiceOn",
@@ -52,7 +65,9 @@ __all__ = [
     "ServiceStatus",
     "ServicesOn",
     "TftpCounters",
-    "TrustStore",
+    "TimeSync",
+    "TrustEntry",
+    "TrustStores",
     "UnitsOn",
     "Unknown",
     "VersionOf",
@@ -81,10 +96,31 @@ class Certificate:
     not_after: datetime | None = None
     self_signed: bool = True
     key_bits: int = 2048
+    key_algorithm: KeyAlgorithm = KeyAlgorithm.RSA
+    names: tuple[str, ...] = ()
+    """The DNS names that its subject alternative name lists."""
+
+
+@attrs.frozen(kw_only=True)
+class TrustEntry:
+    """A certificate in one of a node's trust stores.
+
+    ``store`` is its name as CUCM prints it (``tomcat-trust``), ``name`` the file's, by which it is
+    deleted.
+    """
+
+    store: str
+    name: str
+    certificate: Certificate
 
 
 class ListView(NamedTuple):
-    """What a trust list says, by certificate fingerprint; equal lists are equal values."""
+    """What a trust list says, by certificate fingerprint; equal lists are equal values.
+
+    ``token`` says that a USB token signed it (an SAST record that Cisco Manufacturing CA issued).
+    ``digest`` (SHA-1 of the bytes), ``records`` and ``size`` (bytes) are of the file, and say
+    nothing about trust: :meth:`plain` leaves them out.
+    """
 
     kind: ListKind
     signer: str
@@ -93,6 +129,14 @@ class ListView(NamedTuple):
     ccm: frozenset[str]
     pin: frozenset[str]
     digest: str = ""
+    capf: frozenset[str] = frozenset()
+    token: bool = False
+    records: int = 0
+    size: int = 0
+
+    def plain(self) -> ListView:
+        """The same list without what is said of its file."""
+        return self._replace(digest="", records=0, size=0)
 
 
 class ServiceStatus(Enum):
@@ -155,6 +199,33 @@ class Registration:
     registered: bool
     node: str = ""
     at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Backup:
+    """A row of ``utils disaster_recovery history backup``.
+
+    ``at`` is None where the printed zone is not known; ``succeeded`` is whether RESULT is SUCCESS.
+    """
+
+    name: str
+    succeeded: bool
+    at: datetime | None = None
+
+
+class BackupActivity(Enum):
+    """Whether a backup or a restore is under way, by ``utils disaster_recovery status``."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+
+
+@attrs.frozen(kw_only=True)
+class NtpStatus:
+    """What ``utils ntp status`` says. ``stratum`` is None while a node is not synchronised."""
+
+    synchronised: bool
+    stratum: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -236,11 +307,84 @@ class UnitsOn:
 
 
 @attrs.frozen(cache_hash=True)
-class TrustStore:
-    """What *node* trusts for *unit* (``tomcat-trust`` …): ``tuple[Certificate, ...]``."""
+class CertificateFile:
+    """The identity certificate of *unit* on *node* in PEM: a str."""
 
     node: str
     unit: CertUnit
+
+
+@attrs.frozen(cache_hash=True)
+class ListFile:
+    """The very bytes of the trust list that *node* serves: bytes, or None for no file."""
+
+    node: str
+    kind: ListKind
+
+
+@attrs.frozen(cache_hash=True)
+class TrustStores:
+    """Everything that *node* trusts, in all of its stores: ``tuple[TrustEntry, ...]``."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class DatabaseCertificates:
+    """The fingerprints of all certificates in *node*'s own database: ``frozenset[str]``.
+
+    Replication that is good does not prove that a node has the newest (field notes, §8): each node
+    is asked itself.
+    """
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class Replication:
+    """The replication state of each node, as the publisher sees it: ``Mapping[str, int]``.
+
+    By the name that ``utils dbreplication runtimestate`` prints; 2 is good, and -1 stands for a
+    state without a number (``(-) Not Setup``). Empty for a cluster of a single node.
+    """
+
+
+@attrs.frozen(cache_hash=True)
+class TimeSync:
+    """How *node* stands with its NTP server: a :class:`NtpStatus`."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class DiskUse:
+    """How full *node*'s partitions are, in per cent: ``Mapping[str, int]`` (active, logging …)."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class CoreFiles:
+    """The core files on *node*'s active partition: ``tuple[str, ...]``, named as printed."""
+
+    node: str
+
+
+@attrs.frozen(cache_hash=True)
+class BackupHistory:
+    """The backups that the publisher's DRF Master remembers: ``tuple[Backup, ...]``."""
+
+
+@attrs.frozen(cache_hash=True)
+class BackupStatus:
+    """Whether a backup or a restore runs now: a :class:`BackupActivity`."""
+
+
+@attrs.frozen(cache_hash=True)
+class Devices:
+    """Where the devices of *kind* are registered: ``Mapping[str, Registration]`` by name."""
+
+    kind: DeviceClass
 
 
 @attrs.frozen(cache_hash=True)
@@ -337,7 +481,17 @@ Query = (
     | ServiceOn
     | ServicesOn
     | UnitsOn
-    | TrustStore
+    | CertificateFile
+    | ListFile
+    | TrustStores
+    | DatabaseCertificates
+    | Replication
+    | TimeSync
+    | DiskUse
+    | CoreFiles
+    | BackupHistory
+    | BackupStatus
+    | Devices
     | PresentedCertificate
     | Registrations
     | RegistrationCounts
@@ -439,10 +593,15 @@ class NodeFacts:
     release: Release
     product: Product = Product.CALLMANAGER
     is_publisher: bool = False
+    is_database_publisher: bool = False
+    """Whether it is the publisher of its product's database: on IM and Presence, its own."""
+
     certificates: Mapping[CertUnit, Certificate] = attrs.field(factory=dict[CertUnit, Certificate])
     services: Mapping[Service, ServiceState] = attrs.field(factory=dict[Service, ServiceState])
     itl: ListView | None = None
     ctl: ListView | None = None
+    others: tuple[str, ...] = ()
+    """Certificates that it shows and that this library never touches (``authz``), by name."""
 
     def runs(self, service: Service) -> bool:
         """Whether *service* is activated here."""
@@ -464,6 +623,13 @@ class ClusterFacts:
 
     interfaces: tuple[InterfaceState, ...] = ()
     """Which interface of which node can be used, as far as was tried."""
+
+    @property
+    def in_order(self) -> tuple[NodeFacts, ...]:
+        """All nodes, publishers first: of the cluster, then of IM and Presence, then the rest."""
+        return tuple(
+            sorted(self.nodes, key=lambda n: (not n.is_publisher, not n.is_database_publisher))
+        )
 
     @property
     def publisher(self) -> NodeFacts:

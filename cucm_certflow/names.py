@@ -12,6 +12,7 @@ __all__ = [
     "PORTS",
     "SERVED_BY",
     "CertUnit",
+    "DeviceClass",
     "Interface",
     "KeyAlgorithm",
     "ListKind",
@@ -45,6 +46,7 @@ class CertUnit(StrEnum):
 PORTS: Final[Mapping[CertUnit, int]] = MappingProxyType(
     {
         CertUnit.TOMCAT: 8443,
+        CertUnit.TOMCAT_ECDSA: 8443,
         CertUnit.TVS: 2445,
         CertUnit.CALLMANAGER: 5061,
         CertUnit.CAPF: 3804,
@@ -57,6 +59,9 @@ class Service(StrEnum):
     """A service, named as ``utils service list`` prints it."""
 
     TOMCAT = "Cisco Tomcat"
+    SSOSP_TOMCAT = "Cisco SSOSP Tomcat"
+    UDS_TOMCAT = "Cisco UDS Tomcat"
+    AXL_TOMCAT = "Cisco AXL Tomcat"
     HAPROXY = "Cisco HAProxy"
     CALLMANAGER = "Cisco CallManager"
     CTIMANAGER = "Cisco CTIManager"
@@ -65,6 +70,17 @@ class Service(StrEnum):
     CAPF = "Cisco Certificate Authority Proxy Function"
     DRF_MASTER = "Cisco DRF Master"
     DRF_LOCAL = "Cisco DRF Local"
+    INTERCLUSTER_LOOKUP = "Cisco Intercluster Lookup Service"
+    LOCATION_BANDWIDTH_MANAGER = "Cisco Location Bandwidth Manager"
+    EXTENSION_MOBILITY = "Cisco Extension Mobility"
+    CERTIFICATE_CHANGE_NOTIFICATION = "Cisco Certificate Change Notification"
+    CERTIFICATE_EXPIRY_MONITOR = "Cisco Certificate Expiry Monitor"
+    PLATFORM_ADMINISTRATIVE_WEB = "Platform Administrative Web Service"
+    INTERCLUSTER_SYNC_AGENT = "Cisco Intercluster Sync Agent"
+    SIP_PROXY = "Cisco SIP Proxy"
+    PRESENCE_ENGINE = "Cisco Presence Engine"
+    XCP_ROUTER = "Cisco XCP Router"
+    XCP_FEDERATION = "Cisco XCP XMPP Federation Connection Manager"
 
 
 class Interface(StrEnum):
@@ -90,12 +106,26 @@ class KeyAlgorithm(Enum):
 SERVED_BY: Final[Mapping[CertUnit, Service]] = MappingProxyType(
     {
         CertUnit.TOMCAT: Service.TOMCAT,
+        CertUnit.TOMCAT_ECDSA: Service.TOMCAT,
         CertUnit.TVS: Service.TVS,
         CertUnit.CALLMANAGER: Service.CALLMANAGER,
         CertUnit.CAPF: Service.CAPF,
     }
 )
 """The service that presents a certificate on its port."""
+
+
+class DeviceClass(StrEnum):
+    """Kinds of devices, as RISPort70 selects them (DeviceClass)."""
+
+    PHONE = "Phone"
+    GATEWAY = "Gateway"
+    H323 = "H323"
+    CTI = "Cti"
+    VOICE_MAIL = "VoiceMail"
+    MEDIA_RESOURCES = "MediaResources"
+    HUNT_LIST = "HuntList"
+    SIP_TRUNK = "SIPTrunk"
 
 
 class ListKind(Enum):
@@ -145,14 +175,14 @@ class Release(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Release:
-        """Read ``11.5``, ``14`` or ``11.5.1.12900-21``.
+        """Read ``11.5``, ``14``, ``14SU2`` or ``11.5.1.12900-21``.
 
         Raises:
             ValueError: *text* does not begin with a number that could be a release.
         """
         match = _RELEASE.fullmatch(text.strip())
         if match is None:
-            message = f"expected a release such as 11.5 or 11.5.1.12900-21, saw {text[:40]!r}"
+            message = f"expected a release such as 11.5, 14SU2 or 11.5.1.12900-21, saw {text[:40]!r}"
             raise ValueError(message)
         return cls(int(match[1]), int(match[2] or 0), text.strip())
 
@@ -161,8 +191,25 @@ class Release(NamedTuple):
         """Major and minor alone, for comparing with the ranges of the tables."""
         return (self.major, self.minor)
 
+    @property
+    def service_update(self) -> int | None:
+        """The number of the service update: 2 for ``14SU2`` and for ``14.0.1.12900-161``.
+
+        None where the text does not say. The fourth part of a version is 10000 for none and
+        1N900 for SU N (assumption: read off the versions that Cisco's texts name).
+        """
+        named = _SERVICE_UPDATE.search(self.full)
+        if named:
+            return int(named[1])
+        built = _BUILD.fullmatch(self.full)
+        return int(built[1]) if built else None
+
     def __str__(self) -> str:
         return self.full or f"{self.major}.{self.minor}"
 
 
-_RELEASE: Final = re.compile(r"(\d{1,2})(?:\.(\d{1,2}))?((?:\.\d+)*(?:-\d+)?)")
+_RELEASE: Final = re.compile(
+    r"(\d{1,2})(?:\.(\d{1,2}))?(?:\(\d+\))?((?:\.\d+)*(?:-\d+)?|\s?SU\d{1,2})", re.IGNORECASE
+)
+_SERVICE_UPDATE: Final = re.compile(r"SU(\d{1,2})$", re.IGNORECASE)
+_BUILD: Final = re.compile(r"\d+\.\d+\.\d+\.1(\d)\d{3}(?:-\d+)?")

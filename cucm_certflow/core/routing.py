@@ -10,19 +10,30 @@ import attrs
 
 from cucm_certflow.commands import (
     Command,
+    DeleteTrust,
     Regenerate,
     ResetLocalkey,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
     UpdateCtl,
 )
 from cucm_certflow.facts import (
+    BackupHistory,
+    BackupStatus,
     CallManagerGroups,
     Certificate,
+    CertificateFile,
     CertificateOf,
     ClusterMember,
+    CoreFiles,
+    DatabaseCertificates,
     DevicePools,
+    Devices,
+    DiskUse,
     InterfaceState,
+    ListFile,
     Members,
     Parameter,
     Phones,
@@ -30,12 +41,14 @@ from cucm_certflow.facts import (
     Query,
     RegistrationCounts,
     Registrations,
+    Replication,
     ServedList,
     ServiceOn,
-    ServicesOn,
     ServiceState,
+    ServicesOn,
     TftpCounters,
-    TrustStore,
+    TimeSync,
+    TrustStores,
     UnitsOn,
     VersionOf,
 )
@@ -80,7 +93,22 @@ WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProx
     UnitsOn: (
         Way(_SSH, "show cert list own"),
         Way(_REST, "the snapshot of the server", (14, 0))),
-    TrustStore: (Way(_REST, "the platform CLI's listing is known from no capture", (14, 0)),),
+    CertificateFile: (
+        Way(_SSH, "show cert own prints the PEM"),
+        Way(_REST, "the snapshot of the server", (14, 0))),
+    ListFile: (Way(_TFTP, "the very bytes that a phone would load"),),
+    TrustStores: (
+        Way(_REST, "the snapshot of the server: names and certificates in one answer", (14, 0)),
+        Way(_SSH, "show cert list trust, and each certificate by itself; no whole listing is "
+                  "known from a capture")),
+    DatabaseCertificates: (Way(_SSH, "run sql asks the database of that very node"),),
+    Replication: (Way(_SSH, "utils dbreplication runtimestate"),),
+    TimeSync: (Way(_SSH, "utils ntp status"),),
+    DiskUse: (Way(_SSH, "show status"),),
+    CoreFiles: (Way(_SSH, "utils core active list"),),
+    BackupHistory: (Way(_SSH, "utils disaster_recovery history backup"),),
+    BackupStatus: (Way(_SSH, "utils disaster_recovery status backup, and restore"),),
+    Devices: (Way(_RIS, "one record a device, by class"),),
     ServiceOn: (
         Way(_CONTROL, "says for how long a service has been up; goes with Tomcat"),
         Way(_SSH, "knows a start only if this session watched it; stays when Tomcat restarts")),
@@ -109,6 +137,11 @@ WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProx
         Way(_SSH, "watches the restart, and reaches Tomcat and HAProxy too"),
         Way(_CONTROL, "where no shell can be had; never Tomcat or HAProxy",
             never=frozenset({Service.TOMCAT, Service.HAPROXY}))),
+    StopService: (Way(_SSH, "watches the service stop"),
+                  Way(_CONTROL, "where no shell can be had")),
+    StartService: (Way(_SSH, "watches the service start"),
+                   Way(_CONTROL, "where no shell can be had")),
+    DeleteTrust: (Way(_SSH, "no path for a deletion over REST is known"),),
     ResetPhones: (Way(_AXL, "doDeviceReset, phone by phone"),),
 })
 """The ways in order of preference. No order rests on speed alone."""
@@ -122,7 +155,7 @@ WITHOUT: Final[Mapping[Interface, str]] = MappingProxyType({
     _RIS: "no phone is known to be registered: procedures with a barrier hold",
     _PERFMON: "a cluster of more than 2,000 phones is read whole at each look, which RISPort70's "
               "budget may not allow in time",
-    _REST: "certificates are read over the platform CLI; trust stores cannot be read",
+    _REST: "certificates and trust stores are read over the platform CLI, one by one",
     _TFTP: "trust lists cannot be read: plans for CallManager and TVS are refused",
     _TLS: "what a port presents is not seen: the proof for Tomcat is not given, and the run holds",
 })

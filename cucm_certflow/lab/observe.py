@@ -69,6 +69,7 @@ def list_view(trust_list: TrustList) -> ListView:
         tftp=names(trust_list.tftp),
         ccm=names(trust_list.ccm),
         pin=names(trust_list.pin),
+        capf=names(trust_list.capf),
     )
 
 

@@ -101,6 +101,9 @@ _HASHES: Final[Mapping[DigestAlgorithm, hashes.HashAlgorithm]] = {
     DigestAlgorithm.SHA256: hashes.SHA256(),
     DigestAlgorithm.SHA512: hashes.SHA512(),
 }
+_TOKEN_ISSUER: Final = "cn=cisco manufacturing ca"
+"""Who issues the certificates of USB tokens (TAC 118893: ``cn=Cisco Manufacturing CA``)."""
+
 _RSA: Final = 0
 _MODULUS: Final = {64: 0, 128: 1, 256: 2, 512: 3}
 _ADDRESS_SIZES: Final = (4, 16)
@@ -290,6 +293,10 @@ def view_of(file: TrustListFile, kind: ListKind, data: bytes) -> ListView:
         ccm=having(TrustRole.CCM, TrustRole.CCM_TFTP),
         pin=having(TrustRole.TVS),
         digest=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+        capf=having(TrustRole.CAPF),
+        token=_TOKEN_ISSUER in (signer.issuer or "").lower(),
+        records=len(file.records),
+        size=len(data),
     )
 
 
