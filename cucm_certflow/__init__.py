@@ -1,5 +1,6 @@
 """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
 
+from cucm_certflow.checks.scope import Limits
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
 from cucm_certflow.core.plan import PhoneOutlook, Plan
@@ -27,6 +28,7 @@ from cucm_certflow.errors import (
     UsageError,
 )
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
 from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
@@ -38,12 +40,15 @@ from cucm_certflow.verification import VerifyReport
 __all__ = [
     "Account",
     "AuthenticationFailed",
+    "Baseline",
     "Blocked",
     "CertUnit",
     "CertflowError",
+    "CheckReport",
     "Cluster",
     "ClusterFacts",
     "Evidence",
+    "Finding",
     "Held",
     "HeldError",
     "IdentityNotTrusted",
@@ -53,6 +58,7 @@ __all__ = [
     "JournalError",
     "JournalInUse",
     "LeftBehind",
+    "Limits",
     "NodeEntry",
     "NodeError",
     "NodeFault",
@@ -68,12 +74,15 @@ __all__ = [
     "Report",
     "RoleMissing",
     "Run",
+    "Said",
     "ScenarioError",
     "Secret",
     "Service",
+    "Severity",
     "UnitOrder",
     "UnknownLayout",
     "UsageError",
+    "Verdict",
     "Verified",
     "VerifyReport",
     "connect",

@@ -7,14 +7,19 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
+from cucm_certflow.checking import preflight
+from cucm_certflow.checks.scope import Limits
 from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.commands import Command, ResetPhones
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
-from cucm_certflow.core.run_state import RunState, apply, begin
+from cucm_certflow.core.run_state import Acknowledged, RunState, apply, begin
 from cucm_certflow.errors import RefusedError, Report
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
+from cucm_certflow.names import CertUnit
+from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.runner import Run
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.verification import VerifyReport, verify_plan
@@ -141,12 +146,62 @@ class Cluster:
             opened.close()
             raise
 
-    async def verify(self, *, journal: str | os.PathLike[str]) -> VerifyReport:
+    async def preflight(
+        self,
+        *,
+        units: Iterable[CertUnit],
+        facts: ClusterFacts | None = None,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        said: Iterable[Said] = (),
+    ) -> CheckReport:
+        """Look at everything that has to be right before *units* are regenerated. It only looks.
+
+        What is open in the report refuses a plan that is made with it. The report also holds who
+        was registered, for the verification afterwards. Cancelling it leaves nothing behind.
+
+        Args:
+            units: What is to be regenerated.
+            facts: A discovery that was just made; if not given, the cluster is discovered.
+            policy: As for the plan.
+            limits: From which figures on a check finds fault.
+            said: What people say about what is open, by the identifiers of the checks.
+
+        Raises:
+            UsageError: No unit was asked for, or a word is about an item that no check has.
+            AuthenticationFailed: An account was refused; it is not tried again anywhere.
+            IdentityNotTrusted: A node is not who it should be.
+            NodeUnreachable: The publisher could not be reached at all.
+        """
+        return await preflight(
+            facts if facts is not None else await self._discover(),
+            self.transport,
+            units=units,
+            clock=self.clock,
+            policy=policy,
+            limits=limits,
+            said=said,
+        )
+
+    async def verify(
+        self,
+        *,
+        journal: str | os.PathLike[str],
+        said: Iterable[Said] = (),
+        limits: Limits | None = None,
+    ) -> VerifyReport:
         """Look once more at everything that *journal*'s plan was to leave. It only looks.
+
+        Args:
+            journal: The file of the run.
+            said: What people say about what is open, by the identifiers of the checks and of the
+                partner tasks.
+            limits: From which figures on a check finds fault.
 
         Raises:
             JournalError: The file does not read.
             JournalInUse: The run is still going.
+            UsageError: A word is about an item that no check has. Nothing was asked.
         """
         opened = Journal.open(journal)
         try:
@@ -156,7 +211,16 @@ class Cluster:
         if self._prepare is not None:
             self._prepare(opened.plan, _sent(opened))
         facts = await self._discover()
-        return await verify_plan(opened.plan, state, facts, self.transport)
+        return await verify_plan(
+            opened.plan,
+            state,
+            facts,
+            self.transport,
+            clock=self.clock,
+            said=said,
+            acknowledged=[r.said for r in opened.records if isinstance(r, Acknowledged)],
+            limits=limits,
+        )
 
 
 def _state(journal: Journal) -> RunState:

@@ -39,14 +39,19 @@ from cucm_certflow.transports.base import Transport
 __all__ = ["discover"]
 
 _MODE: Final = "ClusterSecurityMode"
-_UNITS: Final = (
-    CertUnit.TOMCAT,
-    CertUnit.TOMCAT_ECDSA,
-    CertUnit.CALLMANAGER,
-    CertUnit.TVS,
-    CertUnit.ITLRECOVERY,
+_OWNERS: Final = (
+    (Product.CALLMANAGER, CertUnit.CALLMANAGER),
+    (Product.IM_PRESENCE, CertUnit.CUP),
 )
-"""The kinds that plans of this version are about, or that trust lists hold."""
+"""What a node runs, by a certificate that only such a node owns."""
+
+
+@attrs.frozen
+class _Owned:
+    """The certificates of a node: those that this library knows, and the names of the others."""
+
+    certificates: Mapping[CertUnit, Certificate]
+    others: tuple[str, ...]
 
 
 class _Reader:
@@ -97,9 +102,8 @@ async def discover(
     present = [name for name in names if name in members]
     # Certificates first: the web interfaces are asked only of nodes whose pin is known.
     owned = await asyncio.gather(*(_certificates(reader, name) for name in present))
-    certificates = dict(zip(present, owned, strict=True))
     read = await asyncio.gather(
-        *(_node(reader, members[name], certificates[name]) for name in present)
+        *(_node(reader, members[name], own) for name, own in zip(present, owned, strict=True))
     )
     nodes = [node for node in read if node is not None]
     if not any(node.is_publisher for node in nodes):
@@ -152,45 +156,64 @@ def _compare(
     ]
 
 
-async def _certificates(reader: _Reader, name: str) -> dict[CertUnit, Certificate] | None:
+async def _certificates(reader: _Reader, name: str) -> _Owned | None:
     """The identity certificates of *name*; None if one of them could not be read."""
     own: tuple[str, ...] | None = await reader.ask(UnitsOn(name), f"{name}: its certificates")
     if own is None:
         return None
     certificates: dict[CertUnit, Certificate] = {}
-    for unit in _UNITS:
+    for unit in CertUnit:
         if unit.value in own:
             certificate = await reader.ask(CertificateOf(name, unit), f"{name}: {unit}")
             if certificate is None:
                 return None
             certificates[unit] = certificate
-    return certificates
+    known = {unit.value for unit in CertUnit}
+    return _Owned(certificates, tuple(unit for unit in own if unit not in known))
 
 
-async def _node(
-    reader: _Reader, member: ClusterMember, certificates: Mapping[CertUnit, Certificate] | None
-) -> NodeFacts | None:
+def _product(member: ClusterMember, owned: _Owned) -> Product:
+    """What *member* runs: the cluster's own word, or what its certificates show.
+
+    ``show network cluster`` up to 9.x has no such word. Nothing else is guessed.
+
+    Raises:
+        ValueError: The word is of another product, or there is none and nothing shows.
+    """
+    if member.product:
+        return Product(member.product)
+    shown = [product for product, unit in _OWNERS if unit in owned.certificates]
+    if len(shown) != 1:
+        message = "nobody says what it runs, and its certificates do not show it"
+        raise ValueError(message)
+    return shown[0]
+
+
+async def _node(reader: _Reader, member: ClusterMember, owned: _Owned | None) -> NodeFacts | None:
     name = member.name
     version: str | None = await reader.ask(VersionOf(name), f"{name}: its version")
     listed: Mapping[str, ServiceState] | None = await reader.ask(
         ServicesOn(name), f"{name}: its services"
     )
-    if version is None or listed is None or certificates is None:
+    if version is None or listed is None or owned is None:
         return None
     try:
-        # 9.x does not print what a node runs; nothing is guessed.
-        product, release = Product(member.product), Release.parse(version)
+        product, release = _product(member, owned), Release.parse(version)
     except ValueError as error:
         reader.unknown.append(f"{name}: {error}")
         return None
+    is_publisher = member.is_publisher and product is Product.CALLMANAGER
     return NodeFacts(
         name=name,
         address=member.address,
         release=release,
         product=product,
-        is_publisher=member.is_publisher and product is Product.CALLMANAGER,
-        certificates=certificates,
+        is_publisher=is_publisher,
+        # 9.x has no word for it; the cluster's publisher is that of its own database.
+        is_database_publisher=is_publisher or member.is_database_publisher,
+        certificates=owned.certificates,
         services={service: listed[service.value] for service in Service if service.value in listed},
+        others=owned.others,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 
 import attrs
 
-__all__ = ["CheckReport", "Finding", "Said", "Severity", "Verdict"]
+from cucm_certflow.names import DeviceClass
+
+__all__ = ["Baseline", "CheckReport", "Finding", "Said", "Severity", "Verdict"]
 
 
 class Verdict(Enum):
@@ -110,11 +112,28 @@ _ORDER = {severity: place for place, severity in enumerate(Severity)}
 
 
 @attrs.frozen(kw_only=True)
+class Baseline:
+    """Who was registered before the first change, by name; what has to be back at the end.
+
+    Attributes:
+        at: When it was taken.
+        registered: The registered devices of each class; a class that could not be read is absent.
+    """
+
+    at: datetime
+    registered: Mapping[DeviceClass, frozenset[str]]
+
+
+@attrs.frozen(kw_only=True)
 class CheckReport:
-    """All findings of one look, and what people said about them."""
+    """All findings of one look, and what people said about them.
+
+    ``baseline`` is who was registered when a preflight looked; None after a change.
+    """
 
     findings: tuple[Finding, ...]
     said: tuple[Said, ...] = ()
+    baseline: Baseline | None = None
 
     def open(self, waived: Iterable[str] = ()) -> tuple[Finding, ...]:
         """The findings that stop a change still: nobody lifted them, nor waived all their phones.
@@ -140,9 +159,7 @@ class CheckReport:
         """By severity, worst first: findings, then unknowns, then passes."""
         verdicts = (Verdict.FINDING, Verdict.UNKNOWN, Verdict.PASS)
         return tuple(
-            sorted(
-                self.findings, key=lambda f: (verdicts.index(f.verdict), _ORDER[f.severity])
-            )
+            sorted(self.findings, key=lambda f: (verdicts.index(f.verdict), _ORDER[f.severity]))
         )
 
     def __str__(self) -> str:

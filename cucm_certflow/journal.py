@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,17 +23,21 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from cucm_certflow.codec import fact_converter, list_from_json, list_to_json
-from cucm_certflow.core.plan import CertificateKey, Plan
+from cucm_certflow.core.cleanup import plan_cleanup
+from cucm_certflow.core.plan import CertificateKey, Plan, TrustKey
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import (
+    Acknowledged,
     Beliefs,
     CertificateMoved,
     CommandMoved,
+    EntryMoved,
     Record,
     Waived,
 )
 from cucm_certflow.errors import JournalError, JournalInUse, Report
-from cucm_certflow.facts import ClusterFacts, ListView
+from cucm_certflow.facts import ClusterFacts, ListView, TrustEntry
+from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
@@ -42,7 +46,7 @@ from cucm_certflow.trust.phone import Holding, PhoneClass, order_of
 
 __all__ = ["PROTOCOL", "Journal", "Wish"]
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Of the file's layout; a journal of another one is refused."""
 
 
@@ -54,6 +58,13 @@ class Wish:
     units: tuple[CertUnit, ...] | None
     policy: Policy
     waive: tuple[str, ...] = ()
+    preflight: CheckReport | None = None
+    said: tuple[Said, ...] = ()
+    cleanup: tuple[TrustKey, ...] = ()
+    stores: Mapping[str, tuple[TrustEntry, ...]] = attrs.field(
+        factory=dict[str, tuple[TrustEntry, ...]]
+    )
+    """For a clean-up: what to delete, and what was in each node's trust stores."""
 
     @classmethod
     def of(cls, plan: Plan) -> Wish:
@@ -65,16 +76,26 @@ class Wish:
             units=None if given else units,
             policy=plan.policy,
             waive=tuple(sorted(plan.waived)),
+            preflight=plan.preflight,
+            said=plan.said[len(plan.preflight.said) if plan.preflight else 0 :],
+            cleanup=plan.entries,
+            stores=plan.stores,
         )
 
     def plan(self, facts: ClusterFacts, procedures: Iterable[Procedure] = PROCEDURES) -> Plan:
         """The plan for *facts*."""
+        if self.cleanup:
+            return plan_cleanup(
+                facts, self.stores, delete=self.cleanup, policy=self.policy, said=self.said
+            )
         return make_plan(
             facts,
             units=self.units,
             windows=self.windows,
             policy=self.policy,
             waive=self.waive,
+            preflight=self.preflight,
+            said=self.said,
             procedures=procedures,
         )
 
@@ -88,6 +109,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(
         CertificateKey, lambda value, _: CertificateKey(CertUnit(value[0]), value[1])
     )
+    converter.register_unstructure_hook(TrustKey, list)
+    converter.register_structure_hook(TrustKey, lambda value, _: TrustKey(*value))
     for moved in (CommandMoved, CertificateMoved):
         converter.register_structure_hook(
             moved,
@@ -133,21 +156,24 @@ def _beliefs_from_json(value: Any) -> Beliefs | None:  # noqa: ANN401 - it comes
 
 
 _CONVERTER: Final = _converter()
-_KINDS: Final[dict[str, type[CommandMoved | CertificateMoved | Waived]]] = {
+_KINDS: Final[dict[str, type[Record]]] = {
     "command": CommandMoved,
     "certificate": CertificateMoved,
+    "entry": EntryMoved,
     "waived": Waived,
+    "acknowledged": Acknowledged,
 }
 
 
 def _record_to_json(record: Record) -> dict[str, Any]:
     kind = next(name for name, cls in _KINDS.items() if type(record) is cls)
-    if isinstance(record, Waived):
-        body = _CONVERTER.unstructure(record)
-        body["names"] = sorted(record.names)
-    else:
+    if isinstance(record, CommandMoved | CertificateMoved):
         body = _CONVERTER.unstructure(attrs.evolve(record, beliefs=None))
         body["beliefs"] = _beliefs_to_json(record.beliefs)
+    else:
+        body = _CONVERTER.unstructure(record)
+        if isinstance(record, Waived):
+            body["names"] = sorted(record.names)
     return {"kind": kind, **body}
 
 
@@ -155,8 +181,10 @@ def _record_from_json(value: dict[str, Any]) -> Record:
     body = dict(value)
     cls = _KINDS[body.pop("kind")]
     beliefs = _beliefs_from_json(body.pop("beliefs", None))
-    record = _CONVERTER.structure(body, cls)
-    return record if isinstance(record, Waived) else attrs.evolve(record, beliefs=beliefs)
+    record: Record = _CONVERTER.structure(body, cls)
+    if isinstance(record, CommandMoved | CertificateMoved):
+        return attrs.evolve(record, beliefs=beliefs)
+    return record
 
 
 # ── the file ──────────────────────────────────────────────────────────────────────────────

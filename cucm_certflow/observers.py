@@ -7,7 +7,14 @@ from datetime import datetime
 
 import attrs
 
-from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, Record, Waived
+from cucm_certflow.core.run_state import (
+    Acknowledged,
+    CertificateMoved,
+    CommandMoved,
+    EntryMoved,
+    Record,
+    Waived,
+)
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.procedures.policies import Evidence
 
@@ -40,6 +47,10 @@ class Recorded:
                 what = f"{record.step} is {record.to.value}{detail}"
             case CertificateMoved():
                 what = f"{record.certificate} is {record.to.value}"
+            case EntryMoved():
+                what = f"{record.entry} is {record.to.value}"
+            case Acknowledged():
+                what = f"{record.said.by} about {record.said.item}: {record.said.why}"
             case Waived():
                 what = f"waived by {record.by or 'name'}: {', '.join(sorted(record.names))}"
         return f"{self.at:%H:%M:%S} {what}"
@@ -61,12 +72,17 @@ class Replied:
 
 @attrs.frozen(kw_only=True)
 class RegistrationsSeen:
-    """How many phones are registered, in all and per node (P1: watched throughout)."""
+    """How many phones are registered, in all and per node (P1: watched throughout).
+
+    ``unasked`` counts, since the process began, how often phones registered anew without a reset
+    of ours: from 14 on the cluster may reset them by itself (K10).
+    """
 
     at: datetime
     registered: int
     total: int
     by_node: Mapping[str, int]
+    unasked: int = 0
 
     def __str__(self) -> str:
         nodes = ", ".join(f"{name} {count}" for name, count in sorted(self.by_node.items()))
@@ -102,6 +118,9 @@ class Verified:
     left_behind: tuple[LeftBehind, ...] = ()
     grades: Mapping[str, Evidence] = attrs.field(factory=dict[str, Evidence])
     """The evidence for each phone at the end, never above the truth."""
+
+    unasked: int = 0
+    """How often phones registered anew without a reset of ours, as far as this process saw."""
 
     def __str__(self) -> str:
         if not self.left_behind:

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.commands import Command, Reply, ReplyKind
+from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind, ResetPhones, RestartService
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.plan import Plan, Step
-from cucm_certflow.core.run_state import Record, RunState, Waived, apply, begin
+from cucm_certflow.core.run_state import Acknowledged, Record, RunState, Waived, apply, begin
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
 from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
@@ -29,7 +29,9 @@ from cucm_certflow.facts import (
     Unknown,
     Want,
 )
+from cucm_certflow.findings import Said
 from cucm_certflow.journal import Journal
+from cucm_certflow.names import Service
 from cucm_certflow.observers import (
     Event,
     Held,
@@ -79,6 +81,7 @@ class Run:
         clock: What the run's instants and waits go by.
         waive: Phones taken out of scope now, by name; written to the journal.
         waived_by: Who says so.
+        said: What people say now about partner tasks; written to the journal.
         resume: Whether a person has looked at the held steps, which are then looked at again.
 
     Raises:
@@ -93,6 +96,7 @@ class Run:
         *,
         waive: Iterable[str] = (),
         waived_by: str = "",
+        said: Iterable[Said] = (),
         resume: bool = False,
         tables: Tables = STANDARD,
     ) -> None:
@@ -104,6 +108,8 @@ class Run:
         self._tables = tables
         self._waive = frozenset(waive)
         self._waived_by = waived_by
+        self._said = tuple(said)
+        self._anew = _RegisteredAnew(self.plan)
         self._resume = resume
         self._facts: dict[Query, Fact] = {}
         self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
@@ -196,6 +202,8 @@ class Run:
         if self._waive:
             waived = Waived(names=self._waive, at=now, by=self._waived_by)
             await self._write(waived)
+        for word in self._said:
+            await self._write(Acknowledged(said=word, at=now))
         if self._resume:
             for record in resume_records(self.plan, self.state, now, self._tables):
                 await self._write(record)
@@ -230,6 +238,9 @@ class Run:
             if self._stopped is not None and decision.command is not None:
                 # In doubt about a node or an account nothing more is sent, and nothing is intended.
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
+                return
+            if decision.command is not None and (loop := self._anew.loop()) is not None:
+                self.outcome = Held(blocked=(loop,))
                 return
             if decision.record is not None:
                 await self._write(decision.record)
@@ -288,10 +299,11 @@ class Run:
         attempt = self.state.steps[step.index].attempt
         query = ReplyTo(step.id, attempt)
         self._ours.add(query)
+        self._anew.sent(command, self._clock.now())
 
         async def send() -> None:
             try:
-                reply = await self._transport.perform(command)
+                reply = await self._perform(command)
             except NodeError as error:
                 # Refused accounts and strange identities: nothing was sent, and nothing more is.
                 reply = Reply(ReplyKind.REFUSED, str(error))
@@ -303,6 +315,11 @@ class Run:
             self._changed.set()
 
         group.create_task(send())
+
+    async def _perform(self, command: Command) -> Reply:
+        if isinstance(command, ByHand):
+            return Reply(ReplyKind.REFUSED, "nothing was sent: a person does this", sent=False)
+        return await self._transport.perform(command)
 
     def _busy(self) -> bool:
         return bool(self._ours)
@@ -335,6 +352,7 @@ class Run:
         self._facts[query] = fact
         if isinstance(query, Registrations) and isinstance(fact, Known):
             table: Mapping[str, Registration] = fact.value
+            self._anew.saw(table, fact.at)
             by_node: dict[str, int] = {}
             for registration in table.values():
                 if registration.registered:
@@ -345,6 +363,7 @@ class Run:
                     registered=sum(by_node.values()),
                     total=len(self.plan.facts.phones),
                     by_node=by_node,
+                    unasked=self._anew.total,
                 )
             )
 
@@ -405,7 +424,65 @@ class Run:
                 ):
                     behind.append(LeftBehind(name=name, evidence=grade, remedy=remedy))
         behind.sort(key=lambda phone: phone.name)
-        return Verified(left_behind=tuple(behind), grades=grades)
+        return Verified(left_behind=tuple(behind), grades=grades, unasked=self._anew.total)
+
+
+class _RegisteredAnew:
+    """Counts phones that register anew without a reset of ours; a loop of them is a reason to hold.
+
+    Registrations that follow a restart of CallManager are its doing, and not counted.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.total = 0
+        self._policy = plan.policy
+        self._seen: dict[str, datetime] = {}
+        self._called: set[str] = set()
+        self._times: Counter[str] = Counter()
+        self._restarted_at: datetime | None = None
+
+    def sent(self, command: Command, at: datetime) -> None:
+        """*command* was sent."""
+        if isinstance(command, ResetPhones):
+            self._called |= set(command.names)
+        if isinstance(command, RestartService) and command.service is Service.CALLMANAGER:
+            self._restarted_at = at
+
+    def saw(self, table: Mapping[str, Registration], at: datetime) -> None:
+        """Registrations as they were at *at*."""
+        moving = (
+            self._restarted_at is not None
+            and (at - self._restarted_at).total_seconds() < self._policy.fall_back_within_s
+        )
+        for name, registration in table.items():
+            if not registration.registered or registration.at is None:
+                continue
+            before = self._seen.get(name)
+            self._seen[name] = registration.at
+            if before is None or registration.at <= before:
+                continue
+            if name in self._called:
+                self._called.discard(name)
+            elif not moving:
+                self.total += 1
+                self._times[name] += 1
+
+    def loop(self) -> Blocked | None:
+        """Why nothing more is sent, if phones register again and again."""
+        names = sorted(n for n, times in self._times.items() if times >= self._policy.loop_after)
+        if not names:
+            return None
+        self._times.clear()
+        return Blocked(
+            guard="reset_loop",
+            detail=f"{len(names)} phones registered anew {self._policy.loop_after} times or more "
+            "without a reset of ours",
+            evidence=tuple(names[:60]),
+            unlock="find out what resets them (a multi-server certificate did, every 7 minutes: "
+            "CSCup28852), then resume",
+            source="Cisco TAC 118731 (F15)",
+            phones=tuple(names),
+        )
 
 
 def _grade(registration: Registration | None, baseline: str) -> Evidence:

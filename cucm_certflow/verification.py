@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
 import attrs
 
+from cucm_certflow.checking import answered, judged, known_words
+from cucm_certflow.checks.scope import Change, Limits, Scope
+from cucm_certflow.checks.verification import VERIFICATION
+from cucm_certflow.checks.vocabulary import Check
+from cucm_certflow.clock import Clock
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import RunState
-from cucm_certflow.facts import (
-    ClusterFacts,
-    Known,
-    ListView,
-    PresentedCertificate,
-    ServedList,
-)
-from cucm_certflow.names import PORTS, SERVED_BY, CertUnit, ListKind
+from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import Baseline, CheckReport, Said
+from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.transports.base import Transport
 
-__all__ = ["Check", "VerifyReport", "verify_plan"]
+__all__ = ["VerifyReport", "verify_plan"]
 
 
 @attrs.frozen(kw_only=True)
-class Check:
-    """One thing that was looked at; *ok* None means that it could not be seen."""
+class VerifyReport(CheckReport):
+    """What was found after a change; only when nothing is open is it verified.
 
-    what: str
-    ok: bool | None
-    saw: str
+    Attributes:
+        waived: Phones that the run left behind by a person's word.
+    """
 
-    def __str__(self) -> str:
-        mark = {True: "yes", False: "NO", None: "unknown"}[self.ok]
-        return f"{mark:<8}{self.what}: {self.saw}"
-
-
-@attrs.frozen(kw_only=True)
-class VerifyReport:
-    """All checks; only when every one is yes is the change verified."""
-
-    checks: tuple[Check, ...]
+    waived: frozenset[str] = frozenset()
 
     @property
     def is_verified(self) -> bool:
-        """Whether every check was seen and is good; an unknown is not good."""
-        return all(check.ok is True for check in self.checks)
+        """Whether all was seen and is good, or a person answered for it; warnings aside.
 
-    def __str__(self) -> str:
-        return "\n".join(str(check) for check in self.checks)
+        What only a person can answer counts as unseen until somebody has.
+        """
+        return not self.open(self.waived)
 
 
 async def verify_plan(
-    plan: Plan, state: RunState, facts: ClusterFacts, transport: Transport
+    plan: Plan,
+    state: RunState,
+    facts: ClusterFacts,
+    transport: Transport,
+    *,
+    clock: Clock,
+    said: Iterable[Said] = (),
+    acknowledged: Iterable[Said] = (),
+    baseline: Baseline | None = None,
+    limits: Limits | None = None,
+    checks: Sequence[Check] = VERIFICATION,
 ) -> VerifyReport:
     """Compare the cluster as *facts* show it now with what *plan* was to leave.
 
@@ -59,75 +63,52 @@ async def verify_plan(
         state: What its journal says; its waived phones are not counted as missing.
         facts: A fresh discovery.
         transport: For what discovery does not read.
+        clock: Gives ages their instant.
+        said: What people say about items, by the identifiers of the checks and partner tasks.
+        acknowledged: What the journal holds of it already: only words about partner tasks count,
+            because all else was said about the cluster as it was.
+        baseline: Who was registered before the first change; that of the plan's preflight, if not
+            given. Without either, whether trunks and gateways are back is unknown.
+        limits: From which figures on a check finds fault.
+        checks: The table; the library's own.
+
+    Raises:
+        UsageError: A word is about an item that no check has. Nothing was asked.
+        AuthenticationFailed: An account was refused; nothing more is tried with it.
+        IdentityNotTrusted: A node is not who it should be.
     """
-    checks: list[Check] = []
-    old = {node.name: node for node in plan.facts.nodes}
-    new = {node.name: node for node in facts.nodes}
-    for key in plan.certificates:
-        before = old[key.node].certificates.get(key.unit)
-        after = new[key.node].certificates.get(key.unit) if key.node in new else None
-        saw = (
-            "not readable"
-            if after is None or before is None
-            else f"{before.serial} > {after.serial}"
-        )
-        ok = None if after is None or before is None else before.fingerprint != after.fingerprint
-        checks.append(Check(what=f"{key} is new", ok=ok, saw=saw))
-        served_by = SERVED_BY.get(key.unit)
-        if after is not None and served_by is not None and new[key.node].runs(served_by):
-            port = PORTS[key.unit]
-            fact = await transport.observe(PresentedCertificate(key.node, port))
-            presented = isinstance(fact, Known) and fact.value == after.fingerprint
-            checks.append(
-                Check(
-                    what=f"{key.node} presents it on port {port}",
-                    ok=presented if isinstance(fact, Known) else None,
-                    saw=str(fact.value)[:16] if isinstance(fact, Known) else fact.reason,
-                )
-            )
-    if any(plan.procedures[key.unit].moves_lists for key in plan.certificates):
-        checks += await _lists(plan, facts, transport)
-        checks.append(_phones(state, facts))
-    return VerifyReport(checks=tuple(checks))
-
-
-async def _lists(plan: Plan, facts: ClusterFacts, transport: Transport) -> list[Check]:
-    checks: list[Check] = []
-    cm = {
-        node.name: certificate.fingerprint
-        for node in facts.nodes
-        if (certificate := node.certificates.get(CertUnit.CALLMANAGER))
-    }
-    tvs = {
-        certificate.fingerprint
-        for node in facts.nodes
-        if (certificate := node.certificates.get(CertUnit.TVS))
-    }
-    for node in plan.trust.tftp_nodes:
-        for kind in (ListKind.ITL, ListKind.CTL) if plan.trust.mixed else (ListKind.ITL,):
-            fact = await transport.observe(ServedList(node.name, kind))
-            if not isinstance(fact, Known) or fact.value is None:
-                reason = fact.reason if not isinstance(fact, Known) else "no such list"
-                what = f"{node.name} serves the present {kind.value}"
-                checks.append(Check(what=what, ok=None, saw=reason))
-                continue
-            view: ListView = fact.value
-            if kind is ListKind.ITL:
-                ok = {cm[node.name]} <= view.tftp and tvs <= view.pin
-            else:
-                ok = {cm[n.name] for n in plan.trust.nodes if n.runs_callmanager} <= view.ccm
-            what = f"{node.name} serves the present {kind.value}"
-            checks.append(Check(what=what, ok=ok, saw=f"signer {view.signer[:16]}"))
-    return checks
-
-
-def _phones(state: RunState, facts: ClusterFacts) -> Check:
-    missing = sorted(
-        phone.name
-        for phone in facts.phones
-        if phone.name not in state.waived
-        and not ((registration := facts.registrations.get(phone.name)) and registration.registered)
+    tasks = {task.id for task in PARTNER_TASKS}
+    before = [word for word in (*plan.said, *acknowledged) if word.item in tasks]
+    words = (*before, *known_words(said, checks))
+    if baseline is None and plan.preflight is not None:
+        baseline = plan.preflight.baseline
+    scope = Scope(
+        facts=facts,
+        units=frozenset(key.unit for key in plan.certificates),
+        now=clock.now(),
+        policy=plan.policy,
+        limits=limits or Limits(),
+        said=words,
+        change=Change(
+            before=plan.facts,
+            certificates=plan.certificates,
+            entries=plan.entries,
+            waived=state.waived,
+            changed_at=_changed_at(state),
+            baseline=baseline,
+        ),
     )
-    some = ", ".join(missing[:5])
-    saw = f"{len(missing)} missing: {some}" if missing else "all are"
-    return Check(what="every phone in scope is registered", ok=not missing, saw=saw)
+    scope = await answered(checks, scope, transport, clock=clock)
+    return VerifyReport(findings=judged(checks, scope), said=words, waived=state.waived)
+
+
+def _changed_at(state: RunState) -> datetime | None:
+    """The latest instant at which something may have changed: the proof of a step, or its end."""
+    moved = [
+        at
+        for step in state.steps
+        if step.attempt
+        for at in (step.intended_at, step.since)
+        if at is not None
+    ]
+    return max(moved, default=None)

@@ -26,7 +26,7 @@ from interfaces_tried import (
     try_everything,
 )
 
-from cucm_certflow.commands import Command
+from cucm_certflow.commands import ByHand, Command
 from cucm_certflow.core.routing import WAYS, WITHOUT, ways_for
 from cucm_certflow.facts import Interfaces, Known, Query, ReplyTo
 from cucm_certflow.names import Interface, Release
@@ -68,7 +68,7 @@ def _order() -> Iterator[str]:
     yield ""
     yield "The first way that can answer is taken; the next one if it does not answer, lacks a role, or is not allowed by the site."
     yield "A command goes by another way only if not a byte of it was sent by the first."
-    yield "`Interfaces` is answered by the route itself, from what was tried; `ReplyTo` is about a run, and asked of nobody."
+    yield "`Interfaces` is answered by the route itself, from what was tried; `ReplyTo` is about a run, and asked of nobody; `ByHand` is for a person."
     yield ""
     for title, union in (("Questions", get_args(Query)), ("Commands", get_args(Command))):
         yield f"### {title}"
@@ -114,7 +114,8 @@ def _tried(of: Mapping[Release, OfRelease]) -> Iterator[str]:
     yield "An interface was used before it is counted here; what the very first question costs is [below](#the-first-question)."
     yield "Questions about services that come within half a second of each other share one listing: here they do not."
     yield "`Phones` takes a request for each page, and one for the models that have no Security By Default."
-    yield "A command is sent once; `RestartService` was sent a second time, because Control Center is asked before the first restart on a node what must not be stopped."
+    yield "`TrustStores` takes a command for each certificate over the platform CLI; `BackupHistory` takes a second one where only the node's own time zone tells when a backup was."
+    yield "A command is sent once; `RestartService` was sent a second time, because Control Center is asked before the first restart or stop on a node what must not be stopped."
     yield ""
     keys = [
         (subject, interface)
@@ -170,7 +171,8 @@ def _matrix() -> Iterator[str]:
     yield ""
     yield f"The place in the order of preference; {_NO} where the interface does not do it."
     yield ""
-    kinds = [kind for kind in (*get_args(Query), *get_args(Command)) if kind is not ReplyTo]
+    nobodys = (ReplyTo, ByHand)
+    kinds = [kind for kind in (*get_args(Query), *get_args(Command)) if kind not in nobodys]
     rows: list[list[object]] = []
     for kind in kinds:
         order = {way.interface: number for number, way in enumerate(WAYS.get(kind, ()), 1)}
@@ -302,8 +304,9 @@ def _accounts(roles: WithoutRoles) -> Iterator[str]:
 
 def _said_role(roles: WithoutRoles, interface: Interface) -> str:
     """The role that a reader was said to lack for changing something."""
-    (tried,) = (t for (_, i), t in roles.reader.items() if i is interface and t.word == "refused")
-    return _needed(tried)
+    refused = (t for (_, i), t in roles.reader.items() if i is interface and t.word == "refused")
+    (role,) = {_needed(tried) for tried in refused}
+    return role
 
 
 def _needed(tried: Tried) -> str:

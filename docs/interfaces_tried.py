@@ -17,23 +17,35 @@ import attrs
 
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.commands import (
+    ByHand,
     Command,
+    DeleteTrust,
     Regenerate,
     ReplyKind,
     ResetLocalkey,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
     UpdateCtl,
 )
 from cucm_certflow.connection import route_to
 from cucm_certflow.errors import RoleMissing
 from cucm_certflow.facts import (
+    BackupHistory,
+    BackupStatus,
     CallManagerGroups,
+    CertificateFile,
     CertificateOf,
+    CoreFiles,
+    DatabaseCertificates,
     DevicePools,
+    Devices,
+    DiskUse,
     Fact,
     Interfaces,
     Known,
+    ListFile,
     Members,
     Parameter,
     Phones,
@@ -42,19 +54,29 @@ from cucm_certflow.facts import (
     Registration,
     RegistrationCounts,
     Registrations,
+    Replication,
     ReplyTo,
     ServedList,
     ServiceOn,
     ServicesOn,
     TftpCounters,
-    TrustStore,
+    TimeSync,
+    TrustStores,
     UnitsOn,
     VersionOf,
 )
 from cucm_certflow.inventory import Account, Inventory
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers import LabServers
-from cucm_certflow.names import CertUnit, Interface, KeyAlgorithm, ListKind, Release, Service
+from cucm_certflow.names import (
+    CertUnit,
+    DeviceClass,
+    Interface,
+    KeyAlgorithm,
+    ListKind,
+    Release,
+    Service,
+)
 from cucm_certflow.secret import Secret
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.transports.axl import AxlTransport
@@ -88,7 +110,7 @@ _LISTING_S: Final = 0.6
 """Seconds after which a listing of services is not shared: of the lab; on the command line real."""
 
 _RESTARTED_S: Final = 30.0
-"""Seconds of the lab until TVS, told to restart by Control Center, is up again for certain."""
+"""Seconds of the lab until a service that Control Center drives has come to rest for certain."""
 
 _LAB: Final = """\
 name = "interfaces"
@@ -155,15 +177,25 @@ class Subject:
         return f"`{type(self.what).__name__}` {self.about}".strip()
 
 
+_NOTIFICATION: Final = Service.CERTIFICATE_CHANGE_NOTIFICATION
 QUESTIONS: Final = (
     Subject(CertificateOf("sub1", CertUnit.TVS)),
     Subject(UnitsOn("sub1")),
-    Subject(TrustStore("sub1", CertUnit.TOMCAT)),
+    Subject(CertificateFile("sub1", CertUnit.TVS)),
+    Subject(TrustStores("sub1")),
+    Subject(DatabaseCertificates("sub1")),
+    Subject(Replication()),
+    Subject(TimeSync("sub1")),
+    Subject(DiskUse("sub1")),
+    Subject(CoreFiles("sub1")),
+    Subject(BackupHistory()),
+    Subject(BackupStatus()),
     Subject(ServiceOn("sub1", Service.TVS)),
     Subject(ServicesOn("sub1")),
     Subject(ServedList("sub1", ListKind.ITL), "ITL"),
     Subject(ServedList("sub1", ListKind.CTL), "CTL"),
     Subject(ServedList("sub1", ListKind.ITL, _PHONES[0]), "ITL of a phone"),
+    Subject(ListFile("sub1", ListKind.ITL), "ITL"),
     Subject(PresentedCertificate("sub1"), "8443, RSA"),
     Subject(PresentedCertificate("sub1", algorithm=KeyAlgorithm.EC), "8443, EC"),
     Subject(PresentedCertificate("sub1", 2445), "2445"),
@@ -171,6 +203,7 @@ QUESTIONS: Final = (
     Subject(PresentedCertificate("pub", 3804), "3804"),
     Subject(Registrations(_PHONES[:2]), "of 2 phones"),
     Subject(Registrations(), "of all 4 phones"),
+    Subject(Devices(DeviceClass.SIP_TRUNK), "SIP trunks"),
     Subject(RegistrationCounts("sub1")),
     Subject(TftpCounters("sub1")),
     Subject(Members()),
@@ -186,6 +219,9 @@ COMMANDS: Final = (
     Subject(UpdateCtl("pub"), twice=False),
     Subject(ResetLocalkey("pub", ListKind.ITL), "ITL", twice=False),
     Subject(RestartService("sub1", Service.TVS), "TVS"),
+    Subject(StopService("sub1", _NOTIFICATION), "Certificate Change Notification", twice=False),
+    Subject(StartService("sub1", _NOTIFICATION), "Certificate Change Notification", twice=False),
+    Subject(DeleteTrust("sub1", "tomcat-trust", "nobody.pem"), "of no such file", twice=False),
     Subject(ResetPhones("pub", _PHONES[:2]), "of 2 phones"),
 )
 OPENING: Final[Mapping[Interface, Query]] = {
@@ -202,7 +238,7 @@ OPENING: Final[Mapping[Interface, Query]] = {
 
 def classes_left_out() -> set[str]:
     """The classes of questions and commands that nothing here tries; there must be none."""
-    known = {*get_args(Query), *get_args(Command)} - {ReplyTo}
+    known = {*get_args(Query), *get_args(Command)} - {ReplyTo, ByHand}
     return {kind.__name__ for kind in known - {type(s.what) for s in (*QUESTIONS, *COMMANDS)}}
 
 
@@ -265,7 +301,7 @@ class _Ris:
     route: Route
 
     def supports(self, what: Query | Command) -> bool:
-        return isinstance(what, Registrations)
+        return isinstance(what, Registrations | Devices)
 
     async def observe(self, query: Query) -> Fact:
         return await self.route.observe(query)
@@ -293,8 +329,9 @@ class _Site:
     async def all_of(self, subjects: Iterable[Subject]) -> dict[Key, Tried]:
         """What comes of *subjects* over each interface that does such things at all."""
         found: dict[Key, Tried] = {}
-        for subject in subjects:
-            for interface in Interface:
+        subjects = tuple(subjects)
+        for interface in Interface:  # so that what one has stopped it starts again itself
+            for subject in subjects:
                 if self.way(interface).supports(subject.what):
                     found[subject, interface] = await self.tried(subject, interface)
         return found
@@ -321,7 +358,8 @@ class _Site:
         assert not isinstance(way, _Ris)
         reply = await way.perform(what)
         spent = self._since(before, interface)
-        if isinstance(what, RestartService) and interface is Interface.CONTROL_CENTER:
+        driving = RestartService | StopService | StartService
+        if isinstance(what, driving) and interface is Interface.CONTROL_CENTER:
             await self._clock.sleep(_RESTARTED_S)
         if reply.kind is ReplyKind.ACCEPTED:
             return Tried("yes", spent, spent)
@@ -382,11 +420,13 @@ async def _try_release(release: Release, number: int) -> OfRelease:
                 interface: await site.tried(Subject(query), interface)
                 for interface, query in OPENING.items()
             }
-            return OfRelease(opening, await site.all_of((*QUESTIONS, *COMMANDS)), interfaces)
+            tried = await site.all_of(QUESTIONS) | await site.all_of(COMMANDS)
+            return OfRelease(opening, tried, interfaces)
 
 
 async def _try_without_roles(release: Release, number: int) -> WithoutRoles:
-    changes = [s for s in COMMANDS if isinstance(s.what, ResetPhones | RestartService)]
+    changing = ResetPhones | RestartService | StopService | StartService
+    changes = [s for s in COMMANDS if isinstance(s.what, changing)]
     subjects = [attrs.evolve(subject, twice=False) for subject in (*QUESTIONS, *changes)]
     async with _lab(release, number, _LITTLE) as lab:
         async with lab.site() as nobody:

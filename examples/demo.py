@@ -37,6 +37,7 @@ from cucm_certflow.cli.output import exit_of_outcome
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import Said
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.scenario import Scenario
@@ -211,7 +212,17 @@ async def story(cluster: Cluster, journal: Path) -> int:
     show_curve(told.curve, len(before.phones))
     title("verify, from the outside")
     report = await cluster.verify(journal=journal)
-    say("\n".join(f"  {check}" for check in report.checks))
+    say("what only a person can answer, or has to do:")
+    for finding in report.open():
+        say(f"  {finding.check}: {finding.unlock}")
+    # A person goes and looks; nobody else can say so.
+    words = [
+        Said(item=finding.check, by="the demonstration", why="the lab has no such thing")
+        for finding in report.open()
+        if finding.asked or finding.check == "backup-after"
+    ]
+    report = await cluster.verify(journal=journal, said=words)
+    say("\n".join(f"  {finding}" for finding in report.in_order()))
     title("outcome")
     show_outcome(outcome)
     assert report.is_verified

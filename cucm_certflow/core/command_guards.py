@@ -13,8 +13,10 @@ from cucm_certflow.commands import (
     ResetPhones,
     RestartService,
 )
-from cucm_certflow.core.forecast import why_rejected, worst_witness
+from cucm_certflow.core.entry_guards import DELETION_GUARDS
+from cucm_certflow.core.forecast import moves_trust, why_rejected, worst_witness
 from cucm_certflow.core.proofs import Verdict, list_is_final, proof_of
+from cucm_certflow.core.requirements import REQUIREMENT_GUARDS
 from cucm_certflow.core.states import Blocked, CertificateState, CommandState, Guard
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
@@ -39,7 +41,7 @@ _TRUTH: Final = Source("DESIGN", "§3", "only an observation moves a machine on"
 _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
 _MAX_ATTEMPTS: Final = 3
 
-_REACHED: Final = {
+_REACHED: Final[Mapping[Stage, CertificateState]] = {
     Stage.REGENERATE: CertificateState.REGENERATING,
     Stage.CTL: CertificateState.REGENERATED,
     Stage.RESTART: CertificateState.LISTED,
@@ -181,17 +183,13 @@ def _secure_phones_can_register(view: View) -> Blocked | None:
 
 def _lifeline(view: View) -> Blocked | None:
     command = view.step.command
-    units = [key.unit for key in view.step.certificates]
-    if isinstance(command, ResetPhones) or not any(
-        view.plan.procedures[unit].moves_lists for unit in units
-    ):
+    if not moves_trust(command):
         return None
     cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return cluster
-    window = view.plan.windows[view.step.window]
     for phone, names in view.in_scope():
-        tolerated, remedy = view.plan.tolerated(window.units, phone)
+        tolerated, remedy = view.plan.tolerated(view.step, phone)
         witness, holding = worst_witness(cluster, command, phone, view.belief(phone))
         if witness.health > tolerated:
             assert holding is not None
@@ -405,5 +403,7 @@ COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
         Guard("shown_not_done", "the command was seen not to be done", _shown_not_done, _TRUTH),
         Guard("attempts_left", "it was sent fewer than three times", _attempts_left),
         Guard("budget_is_over", "the row's budget has passed", _budget_is_over),
+        *REQUIREMENT_GUARDS,
+        *DELETION_GUARDS,
     )
 }

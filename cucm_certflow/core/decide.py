@@ -7,7 +7,15 @@ from typing import Final
 
 import attrs
 
-from cucm_certflow.commands import Command, Regenerate, ResetLocalkey, ResetPhones, RestartService
+from cucm_certflow.commands import (
+    ByHand,
+    Command,
+    Regenerate,
+    ResetLocalkey,
+    ResetPhones,
+    RestartService,
+)
+from cucm_certflow.core.forecast import moves_trust
 from cucm_certflow.core.machine import Evaluator
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.proofs import proof_of
@@ -15,11 +23,18 @@ from cucm_certflow.core.run_state import (
     Beliefs,
     CertificateMoved,
     CommandMoved,
+    EntryMoved,
     Record,
     RunState,
 )
-from cucm_certflow.core.states import Blocked, CertificateState, CommandState, Edge
-from cucm_certflow.core.tables import CERTIFICATE, COMMAND, LOOK, RESUME
+from cucm_certflow.core.states import (
+    Blocked,
+    CertificateState,
+    CommandState,
+    Edge,
+    EntryState,
+)
+from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY, LOOK, RESUME
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     CertificateOf,
@@ -42,6 +57,7 @@ class Tables:
 
     command: Evaluator[View, CommandState]
     certificate: Evaluator[View, CertificateState]
+    entry: Evaluator[View, EntryState] = attrs.field(factory=lambda: Evaluator(ENTRY))
 
 
 STANDARD: Final = Tables(Evaluator(COMMAND), Evaluator(CERTIFICATE))
@@ -92,6 +108,16 @@ def decide(
         if progress.state is CommandState.HELD:
             blocked.append(_held(subject))
     finished = True
+    for entry, there in zip(plan.entries, state.entries, strict=True):
+        if there.state is EntryState.GONE:
+            continue
+        finished = False
+        subject = view.of(entry)
+        edge, reasons = tables.entry.fire(there.state, LOOK, subject)
+        if edge is not None:
+            moved = EntryMoved(entry=entry, edge=edge.name, to=edge.dest, at=now)
+            return Decision(record=moved, wants=_wants(view))
+        blocked += reasons
     for key, life in zip(plan.certificates, state.certificates, strict=True):
         if life.state is CertificateState.VERIFIED:
             continue
@@ -101,6 +127,9 @@ def decide(
         if edge is not None:
             return Decision(record=_certificate_record(subject, edge), wants=_wants(view))
         blocked += reasons
+    if finished:
+        blocked = _open_tasks(plan, state)
+        finished = not blocked
     retries = [reason.retry_at for reason in blocked if reason.retry_at is not None]
     return Decision(
         wants=_wants(view),
@@ -110,15 +139,40 @@ def decide(
     )
 
 
+def _open_tasks(plan: Plan, state: RunState) -> list[Blocked]:
+    """What the people of other systems have not been heard about: the run is not complete."""
+    return [
+        Blocked(
+            guard="partner_task",
+            detail=f"{task.partner}: {task.question} If so: {' '.join(task.instructions)}",
+            unlock=f"acknowledge {task.id}: who did it, or that there is none",
+            source=str(task.source),
+            subject=task.id,
+        )
+        for task in plan.tasks
+        if task.id not in state.acknowledged
+    ]
+
+
 def _held(view: View) -> Blocked:
     shown = proof_of(view)
+    command = view.command()
+    detail = (
+        f"`{command}` on {command.node} was not proved within {view.step.row.within_s:.0f} s, or "
+        "was refused"
+    )
+    unlock = (
+        "a person looks at the node, puts it right, then resumes; it is not sent again before it "
+        "was seen not to be done"
+    )
+    if isinstance(command, ByHand):
+        detail = f"only a person can go on: {command.what}"
+        unlock = f"that, then resume: {view.step.row.proof.value}"
     return Blocked(
         guard="held",
-        detail=f"`{view.command()}` on {view.step.command.node} was not proved within "
-        f"{view.step.row.within_s:.0f} s, or was refused",
+        detail=detail,
         evidence=(shown.saw,),
-        unlock="a person looks at the node, puts it right, then resumes; it is not sent again "
-        "before it was seen not to be done",
+        unlock=unlock,
         source=str(view.step.row.source),
         subject=view.subject,
     )
@@ -193,9 +247,7 @@ def _current(view: View, command: Regenerate) -> str:
 
 def _grown(view: View) -> Beliefs | None:
     """What phones may hold that came, unasked, before this command; None if nothing is new."""
-    if isinstance(view.step.command, ResetPhones) or not any(
-        view.plan.procedures[key.unit].moves_lists for key in view.step.certificates
-    ):
+    if not moves_trust(view.step.command):
         return None
     cluster = view.cluster()
     if isinstance(cluster, Blocked):

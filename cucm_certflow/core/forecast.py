@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from cucm_certflow.commands import (
+    ByHand,
     Command,
+    DeleteTrust,
     Regenerate,
     ResetLocalkey,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
     UpdateCtl,
 )
+from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.trust.lifeline import Health, Witness, best_lifeline
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import (
@@ -25,7 +31,31 @@ from cucm_certflow.trust.phone import (
     order_of,
 )
 
-__all__ = ["after_command", "is_locked", "new_key", "why_rejected", "worst_witness"]
+__all__ = [
+    "after_command",
+    "is_locked",
+    "moves_trust",
+    "new_key",
+    "why_rejected",
+    "worst_witness",
+]
+
+_LISTED: Final = frozenset(
+    {CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF}
+)
+
+
+def moves_trust(command: Command) -> bool:
+    """Whether *command* can change what nodes serve, present or vouch for."""
+    match command:
+        case Regenerate(_, unit):
+            return unit in _LISTED
+        case RestartService(_, service):
+            return service in (Service.TVS, Service.TFTP)
+        case UpdateCtl() | ResetLocalkey() | ByHand():
+            return True
+        case ResetPhones() | StopService() | StartService() | DeleteTrust():
+            return False
 
 
 def new_key(command: Regenerate) -> str:
@@ -44,7 +74,10 @@ def after_command(cluster: ClusterTrust, command: Command) -> ClusterTrust:
             return cluster.localkey_reset(command.kind)
         case RestartService():
             return cluster.restarted(command.service, command.node)
-        case ResetPhones():
+        case ByHand():
+            # The only thing that a table has a person do: the CTL by a token.
+            return cluster.ctl_updated()
+        case ResetPhones() | StopService() | StartService() | DeleteTrust():
             return cluster
 
 

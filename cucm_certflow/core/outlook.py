@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from cucm_certflow.core.forecast import after_command, is_locked, why_rejected, worst_witness
+from cucm_certflow.core.forecast import (
+    after_command,
+    is_locked,
+    moves_trust,
+    why_rejected,
+    worst_witness,
+)
 from cucm_certflow.core.plan import PhoneOutlook, Plan, Step
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.procedures.vocabulary import PhoneReset
 from cucm_certflow.trust.lifeline import Health, Witness, best_lifeline
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import Belief, Holding, PhoneClass, may_hold, must_hold_after_reset
@@ -69,7 +76,7 @@ def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
         steps = [step for step in plan.steps if step.window == window.number]
         for wave in sorted({step.row.wave for step in steps}):
             for step in (s for s in steps if s.row.wave == wave):
-                if plan.procedures[step.certificates[0].unit].moves_lists:
+                if moves_trust(step.command):
                     broken = _broken(plan, cluster, step, in_scope, beliefs)
                     if broken:
                         refusals.append(_broken_lifeline(cluster, step, broken))
@@ -78,6 +85,8 @@ def _predicted(plan: Plan) -> tuple[list[ClusterTrust], list[Blocked]]:
                     for phone in in_scope:
                         beliefs[phone] = may_hold(cluster, phone, beliefs[phone])
                 cluster = after_command(cluster, step.command)
+            if not any(s.row.wave == wave and isinstance(s.row.does, PhoneReset) for s in steps):
+                continue
             for phone in tuple(in_scope):
                 beliefs[phone] = must_hold_after_reset(cluster, phone, beliefs[phone])
                 if is_locked(cluster, phone, beliefs[phone]) is not None:
@@ -99,7 +108,7 @@ def _broken(
     """The classes that *step* would leave worse off than the tables allow."""
     broken: _Broken = {}
     for phone, names in in_scope.items():
-        tolerated, remedy = plan.tolerated(plan.windows[step.window].units, phone)
+        tolerated, remedy = plan.tolerated(step, phone)
         witness, holding = worst_witness(cluster, step.command, phone, beliefs[phone])
         if witness.health > tolerated and holding is not None:
             broken[phone] = (names, witness, holding, remedy)

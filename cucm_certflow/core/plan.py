@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
 from cucm_certflow.commands import Command
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.errors import RefusedError, Report
-from cucm_certflow.facts import ClusterFacts, Phone
-from cucm_certflow.names import CertUnit, SecurityMode
+from cucm_certflow.facts import ClusterFacts, Phone, TrustEntry
+from cucm_certflow.findings import CheckReport, Said
+from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy
-from cucm_certflow.procedures.vocabulary import Condition, Need, Procedure, Row
+from cucm_certflow.procedures.vocabulary import Need, Procedure, Row, Situation
 from cucm_certflow.trust.lifeline import Health
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import Belief, PhoneClass
+
+if TYPE_CHECKING:
+    from cucm_certflow.procedures.partners import PartnerTask
 
 __all__ = [
     "CertificateKey",
@@ -24,7 +28,7 @@ __all__ = [
     "Plan",
     "PlannedWindow",
     "Step",
-    "applies",
+    "TrustKey",
     "phone_class",
 ]
 
@@ -39,13 +43,28 @@ class CertificateKey(NamedTuple):
         return f"{self.node}/{self.unit}"
 
 
+class TrustKey(NamedTuple):
+    """One certificate in the trust stores of one name, wherever in the cluster it is."""
+
+    store: str
+    fingerprint: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.store}/{self.name}"
+
+
 @attrs.frozen(kw_only=True)
 class PlannedWindow:
-    """Certificates that may change between two contacts with the phones, and why together."""
+    """Certificates that may change between two contacts with the phones, and why together.
+
+    ``rest`` says what is so once it is closed, if the cluster can be left like that for days.
+    """
 
     number: int
     certificates: tuple[CertificateKey, ...]
     reason: str
+    rest: str = ""
 
     @property
     def units(self) -> tuple[CertUnit, ...]:
@@ -57,7 +76,8 @@ class PlannedWindow:
 class Step:
     """One row of a procedure on one node: one changing command, and what proves it.
 
-    ``certificates`` are those that it serves; ``after`` is the step that must be proved before.
+    ``certificates`` are those that it serves, ``entries`` those of trust stores; ``after`` is the
+    step that must be proved before.
     """
 
     id: str
@@ -67,6 +87,7 @@ class Step:
     command: Command
     certificates: tuple[CertificateKey, ...]
     after: int | None
+    entries: tuple[TrustKey, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -85,15 +106,6 @@ def phone_class(phone: Phone) -> PhoneClass:
     return PhoneClass(phone.group, phone.security_by_default, phone.is_secure)
 
 
-def applies(condition: Condition, mode: SecurityMode) -> bool:
-    """Whether a row or exposure applies to a cluster in *mode*."""
-    return {
-        Condition.ALWAYS: True,
-        Condition.MIXED_MODE: mode is SecurityMode.MIXED,
-        Condition.NON_SECURE_MODE: mode is SecurityMode.NON_SECURE,
-    }[condition]
-
-
 @attrs.frozen(kw_only=True, eq=False)
 class Plan:
     """What will be done, in which order, and why.
@@ -106,6 +118,14 @@ class Plan:
         fingerprint: Of the facts it was made from; checked before the first intent.
         trust: The cluster's trust as the facts show it.
         beliefs: What the phones of each class are taken to hold at the start.
+        situation: What decided which rows of the tables apply.
+        tasks: What only the people of other systems can do; the run is not complete before each
+            was acknowledged.
+        preflight: What was looked at before, and what was said about it; None if nobody looked.
+        said: What people said before the run began, preflight's words included.
+        entries: The certificates of trust stores that are deleted, for a clean-up.
+        stores: For a clean-up: everything that was in each node's trust stores.
+        left_alone: Certificates that nodes show and that are never touched, by node.
     """
 
     facts: ClusterFacts
@@ -120,6 +140,15 @@ class Plan:
     refusals: tuple[Blocked, ...]
     outlooks: tuple[PhoneOutlook, ...]
     fingerprint: str
+    situation: Situation
+    tasks: tuple[PartnerTask, ...] = ()
+    preflight: CheckReport | None = None
+    said: tuple[Said, ...] = ()
+    entries: tuple[TrustKey, ...] = ()
+    left_alone: tuple[str, ...] = ()
+    stores: Mapping[str, tuple[TrustEntry, ...]] = attrs.field(
+        factory=dict[str, tuple[TrustEntry, ...]]
+    )
     given: bool
     """The windows were asked for as they are, not split by the planner."""
 
@@ -149,12 +178,19 @@ class Plan:
                 )
             )
 
-    def tolerated(self, units: tuple[CertUnit, ...], phone: PhoneClass) -> tuple[Health, str]:
-        """The worst health that the tables allow *phone* while *units* change, and the remedy."""
-        for unit in units:
+    def tolerated(self, step: Step, phone: PhoneClass) -> tuple[Health, str]:
+        """The worst health that the tables allow *phone* after *step*, and the remedy for it."""
+        for unit in self.windows[step.window].units:
             for exposure in self.procedures[unit].exposures:
                 concerned = exposure.phones is Need.EVERY_PHONE or not phone.security_by_default
-                if concerned and applies(exposure.when, self.facts.mode):
+                if not concerned or not exposure.when.holds_in(self.situation):
+                    continue
+                ends = [
+                    other.index
+                    for other in self.steps
+                    if other.window == step.window and other.row.name == exposure.until
+                ]
+                if not exposure.until or any(step.index < end for end in ends):
                     return Health.NEEDS_LOCALKEY, exposure.remedy
         return Health.OK, ""
 

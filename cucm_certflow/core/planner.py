@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
+from cucm_certflow.core.identities import identity_of
 from cucm_certflow.core.outlook import judged
 from cucm_certflow.core.plan import Plan, PlannedWindow, phone_class
 from cucm_certflow.core.starting_trust import held_at_start, trust_of
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.steps import steps_of
-from cucm_certflow.core.windows import given_windows, split_windows
+from cucm_certflow.core.windows import certificates_of, given_windows, split_windows
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import ClusterFacts, ListView
+from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.names import CertUnit, Product, Service
 from cucm_certflow.procedures import PROCEDURES, procedure_for
+from cucm_certflow.procedures.partners import PartnerTask, When, tasks_for
 from cucm_certflow.procedures.policies import Policy, trust_policy
-from cucm_certflow.procedures.vocabulary import Procedure
+from cucm_certflow.procedures.releases import EXISTS, WHERE, known_release
+from cucm_certflow.procedures.vocabulary import Procedure, RestartOf, Situation
 from cucm_certflow.trust.phone import PhoneClass
 
-__all__ = ["fingerprint_of", "make_plan"]
+__all__ = ["expiring_units", "fingerprint_of", "make_plan", "situation_of"]
+
+_RESTARTS_OPTIONAL = ((14, 0), 1)
+"""From 14SU1 on CallManager need not be restarted after its RSA certificate (D7)."""
 
 
 def make_plan(
@@ -29,6 +37,8 @@ def make_plan(
     windows: Sequence[Iterable[CertUnit]] | None = None,
     policy: Policy | None = None,
     waive: Iterable[str] = (),
+    preflight: CheckReport | None = None,
+    said: Iterable[Said] = (),
     procedures: Iterable[Procedure] = PROCEDURES,
 ) -> Plan:
     """Plan the regeneration of *units*, or of *windows* exactly as they are given.
@@ -41,6 +51,8 @@ def make_plan(
         windows: Explicit windows instead, each a set of kinds that change together.
         policy: Choices that the sources leave open; the defaults are the safe ones.
         waive: Names of phones that may be left behind; they are reported with their remedy.
+        preflight: What :meth:`Cluster.preflight` found; what is open in it refuses the plan.
+        said: What people say about partner tasks, before the run begins.
         procedures: The tables to use; the library's own.
 
     Raises:
@@ -50,27 +62,26 @@ def make_plan(
     policy = policy or Policy()
     asked = _asked(units, windows)
     waived = _checked_waivers(facts, waive)
-    tables: dict[CertUnit, Procedure] = {}
-    refusals: list[Blocked] = []
-    for unit in asked:
-        table = procedure_for(unit, facts.release, procedures)
-        if table is None:
-            refusals.append(
-                Blocked(
-                    guard="procedure_known",
-                    detail=f"there is no table for {unit} under release {facts.release}",
-                    unlock="a table with its sources; nothing is guessed",
-                )
-            )
-        else:
-            tables[unit] = table
-    trust, trust_refusals = trust_of(facts, trust_policy(policy, facts.release))
+    words = (*(preflight.said if preflight else ()), *said)
+    tables, refusals = _tables(facts, asked, procedures)
+    trust, trust_refusals = trust_of(
+        facts,
+        trust_policy(policy, facts.release),
+        expired_is_trusted=policy.expired_is_trusted,
+    )
+    if not any(_touches_lists(table) for table in tables.values()):
+        trust_refusals = []
     alike: dict[PhoneClass, list[str]] = {}
     for phone in sorted(facts.phones, key=lambda phone: phone.name):
         alike.setdefault(phone_class(phone), []).append(phone.name)
     classes = {phone: tuple(names) for phone, names in alike.items()}
-    refusals += trust_refusals + _fact_refusals(facts, tables, classes)
-    if refusals:
+    refusals += trust_refusals + _fact_refusals(facts, tables, classes, policy)
+    if preflight is not None:
+        refusals += _preflight_refusals(preflight, waived)
+    situation = situation_of(facts, policy)
+    tasks = tasks_for(asked, facts.release, facts.mode)
+    refusals += _task_refusals(tasks, words)
+    if any(blocked.guard not in _OPEN_ITEMS for blocked in refusals):
         made: tuple[PlannedWindow, ...] = ()
     elif windows is not None:
         made = given_windows(facts, windows, tables, policy)
@@ -85,7 +96,7 @@ def make_plan(
                 left="nothing was sent",
             )
         )
-    steps, batch_of = steps_of(facts, made, tables, policy)
+    steps, batch_of = steps_of(facts, made, tables, policy, situation)
     beliefs = tuple((phone, held_at_start(trust, phone)) for phone in classes)
     plan = Plan(
         facts=facts,
@@ -109,8 +120,127 @@ def make_plan(
         },
         classes=classes,
         batch_of=batch_of,
+        situation=situation,
+        tasks=tasks,
+        preflight=preflight,
+        said=words,
+        left_alone=tuple(f"{n.name}/{name}" for n in facts.nodes for name in n.others),
     )
     return judged(plan)
+
+
+_OPEN_ITEMS = frozenset({"preflight", "partner_task"})
+"""Refusals that do not keep the rest of a plan from being shown."""
+
+
+def expiring_units(facts: ClusterFacts, within_days: float) -> tuple[CertUnit, ...]:
+    """The kinds of which a certificate is over, or will be within *within_days* days."""
+    limit = facts.at + timedelta(days=within_days)
+    return tuple(
+        unit
+        for unit in CertUnit
+        if any(
+            certificate.not_after is not None and certificate.not_after <= limit
+            for node in facts.nodes
+            if (certificate := node.certificates.get(unit))
+        )
+    )
+
+
+def situation_of(facts: ClusterFacts, policy: Policy) -> Situation:
+    """What decides which rows of the tables apply."""
+    token = any(node.ctl is not None and node.ctl.token for node in facts.tftp_nodes)
+    first, update = _RESTARTS_OPTIONAL
+    release = facts.release
+    may_leave_out = release.short > first or (
+        release.short == first and (release.service_update or 0) >= update
+    )
+    return Situation(
+        mode=facts.mode,
+        token_ctl=token,
+        callmanager_restarts=policy.callmanager_restarts or not may_leave_out,
+    )
+
+
+def _touches_lists(table: Procedure) -> bool:
+    """Whether the served lists matter: it moves them, or restarts what builds them."""
+    rebuilds = any(row.does == RestartOf(Service.TFTP) for row in table.rows)
+    return table.moves_lists or rebuilds
+
+
+def _tables(
+    facts: ClusterFacts, asked: Iterable[CertUnit], procedures: Iterable[Procedure]
+) -> tuple[dict[CertUnit, Procedure], list[Blocked]]:
+    """The table of each unit that was asked for, and why there is none."""
+    given = tuple(procedures)
+    release = facts.release
+    if not known_release(release):
+        return {}, [
+            Blocked(
+                guard="procedure_known",
+                detail=f"there is no release {release} that the tables know",
+                unlock=f"tables with their sources; nothing is guessed ({WHERE})",
+            )
+        ]
+    tables: dict[CertUnit, Procedure] = {}
+    refusals: list[Blocked] = []
+    products = {node.product for node in facts.nodes}
+    for unit in asked:
+        where = EXISTS[unit]
+        table = procedure_for(unit, release, given)
+        if release not in where.releases or not where.products & products:
+            exists = f"it exists on {', '.join(sorted(where.products))} from {where.releases}"
+            refusals.append(
+                Blocked(
+                    guard="unit_exists",
+                    detail=f"no node of this cluster has {unit} under release {release}",
+                    evidence=(f"the cluster runs {', '.join(sorted(products))}", exists),
+                    unlock="a unit that exists there",
+                    source=str(where.source),
+                )
+            )
+        elif table is None:
+            refusals.append(
+                Blocked(
+                    guard="procedure_known",
+                    detail=f"there is no table for {unit} under release {release}",
+                    unlock="a table with its sources; nothing is guessed",
+                )
+            )
+        else:
+            tables[unit] = table
+    return tables, refusals
+
+
+def _preflight_refusals(preflight: CheckReport, waived: frozenset[str]) -> list[Blocked]:
+    return [
+        Blocked(
+            guard="preflight",
+            detail=f"{finding.verdict.value}: {finding.detail}",
+            evidence=finding.evidence,
+            unlock=finding.unlock or "an answer, or a person's word about it",
+            source=finding.source,
+            subject=finding.check,
+            phones=finding.phones,
+        )
+        for finding in preflight.open(waived)
+    ]
+
+
+def _task_refusals(tasks: Iterable[PartnerTask], words: Iterable[Said]) -> list[Blocked]:
+    said = {word.item for word in words}
+    return [
+        Blocked(
+            guard="partner_task",
+            detail=f"{task.question} If so, before anything is regenerated: "
+            + " ".join(task.instructions),
+            unlock=f"say who did it, or that there is none: {task.id}",
+            source=str(task.source),
+            subject=task.id,
+        )
+        for task in tasks
+        if task.when is When.BEFORE and task.id not in said
+    ]
 
 
 def _asked(
@@ -148,6 +278,7 @@ def _fact_refusals(
     facts: ClusterFacts,
     tables: Mapping[CertUnit, Procedure],
     classes: Iterable[PhoneClass],
+    policy: Policy,
 ) -> list[Blocked]:
     refusals = [
         Blocked(
@@ -157,25 +288,31 @@ def _fact_refusals(
         )
         for text in facts.unknown
     ]
+    by_name = {node.name: node for node in facts.nodes}
     for unit, table in tables.items():
-        for node in facts.nodes:
-            certificate = node.certificates.get(unit)
-            if node.product in table.products and certificate is None:
+        for key in certificates_of(facts, table, policy):
+            node = by_name[key.node]
+            identity = identity_of(facts, node, unit)
+            if identity is None:
                 refusals.append(
                     Blocked(
                         guard="facts_known",
                         detail=f"{node.name} shows no {unit} certificate",
-                        unlock="a readable certificate on every node that should have one",
+                        unlock="a readable certificate on every node that should have one; after "
+                        "Tomcat's was reused for CallManager, CallManager's may not be shown "
+                        "(TAC 221070)",
                     )
                 )
-            elif certificate is not None and not certificate.self_signed:
+            elif not identity.may_be_regenerated:
+                guard = "self_signed" if not node.certificates[unit].self_signed else "identity"
                 refusals.append(
                     Blocked(
-                        guard="self_signed",
-                        detail=f"{unit} on {node.name} is signed by a CA: regenerating destroys it",
-                        evidence=(f"issuer {certificate.issuer}",),
-                        unlock="the CSR route",
-                        source="Cisco security guide 14, Certificates (D25, K11)",
+                        guard=guard,
+                        detail=f"{unit} on {node.name} is {identity.kind.value}: regenerating "
+                        "destroys it",
+                        evidence=identity.evidence,
+                        unlock=identity.route,
+                        source=identity.source,
                     )
                 )
     releases = {n.release.short for n in facts.nodes if n.product is Product.CALLMANAGER}
@@ -188,7 +325,7 @@ def _fact_refusals(
                 unlock="an upgrade that is finished on every node",
             )
         )
-    if any(table.moves_lists for table in tables.values()) and not facts.tftp_nodes:
+    if any(_touches_lists(table) for table in tables.values()) and not facts.tftp_nodes:
         refusals.append(
             Blocked(
                 guard="lists_served",

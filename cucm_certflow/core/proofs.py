@@ -7,7 +7,14 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
-from cucm_certflow.commands import Regenerate, ResetPhones, RestartService
+from cucm_certflow.commands import (
+    DeleteTrust,
+    Regenerate,
+    ResetPhones,
+    RestartService,
+    StartService,
+    StopService,
+)
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
@@ -21,12 +28,14 @@ from cucm_certflow.facts import (
     ServiceOn,
     ServiceState,
     ServiceStatus,
+    TrustEntry,
+    TrustStores,
     Unknown,
 )
-from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.names import PORTS, CertUnit, KeyAlgorithm, ListKind
 from cucm_certflow.procedures.vocabulary import Proof
 
-__all__ = ["Shown", "Verdict", "list_is_final", "proof_of"]
+__all__ = ["Shown", "Verdict", "ctl_is_served", "entry_is_gone", "list_is_final", "proof_of"]
 
 
 class Verdict(Enum):
@@ -104,6 +113,7 @@ def list_is_final(view: View, name: str, *, since: datetime | None = None) -> Sh
         ("SAST", served.sast, expected.sast),
         ("TFTP", served.tftp, expected.tftp),
         ("TVS", served.pin, expected.pin),
+        ("CAPF", served.capf, expected.capf),
     ):
         if not set(wants) <= set(has):
             return Shown(Verdict.NOT_DONE, f"{name}: {what} of its ITL is not the present one")
@@ -140,7 +150,13 @@ def ctl_is_served(view: View, *, since: datetime | None) -> Shown:
             return Shown(
                 Verdict.NOT_DONE, f"{node.name}: its CTL lacks a present CallManager certificate"
             )
-        if ctl.signer != expected.signer or not expected.sast <= ctl.sast:
+        if not expected.capf <= ctl.capf:
+            return Shown(Verdict.NOT_DONE, f"{node.name}: its CTL lacks the present CAPF (F6)")
+        if cluster.ctl_token:
+            # Any token that phones know will do; a person signs with whichever is at hand.
+            if not ctl.token or ctl.signer not in cluster.tokens:
+                return Shown(Verdict.NOT_DONE, f"{node.name}: no known token signed its CTL")
+        elif ctl.signer != expected.signer or not expected.sast <= ctl.sast:
             return Shown(Verdict.NOT_DONE, f"{node.name}: its CTL lacks a present anchor")
     names = ", ".join(node.name for node in cluster.tftp_nodes)
     return Shown(Verdict.DONE, f"the CTL on {names} holds all present CallManager certificates")
@@ -170,17 +186,61 @@ def _https_presents(view: View) -> Shown:
     if started.verdict is not Verdict.DONE:
         return started
     name = view.step.command.node
-    query = PresentedCertificate(name)
-    fact = view.get(query, since=view.progress.intended_at, changing=True)
+    for unit in dict.fromkeys(key.unit for key in view.step.certificates if key.node == name):
+        query = PresentedCertificate(name, PORTS[unit], _ALGORITHMS[unit])
+        fact = view.get(query, since=view.progress.intended_at, changing=True)
+        if isinstance(fact, Unknown):
+            return _unseen(query, fact)
+        own = CertificateOf(name, unit)
+        current = view.get(own)
+        if isinstance(current, Unknown):
+            return _unseen(own, current)
+        if fact.value != current.value.fingerprint:
+            text = f"{name}: port {query.port} still presents another {unit} certificate"
+            return Shown(Verdict.UNSEEN, text)
+    return Shown(Verdict.DONE, f"{started.saw}; port 8443 presents the new certificate")
+
+
+_ALGORITHMS: Final = {CertUnit.TOMCAT: KeyAlgorithm.RSA, CertUnit.TOMCAT_ECDSA: KeyAlgorithm.EC}
+
+
+def _has_status(wanted: ServiceStatus) -> Callable[[View], Shown]:
+    def has_status(view: View) -> Shown:
+        command = view.step.command
+        assert isinstance(command, StopService | StartService)
+        query = ServiceOn(command.node, command.service)
+        fact = view.get(query, since=view.progress.intended_at, changing=True)
+        if isinstance(fact, Unknown):
+            return _unseen(query, fact)
+        state: ServiceState = fact.value
+        saw = f"{command.service} on {command.node}: {state.status.value}"
+        if state.status is wanted:
+            return Shown(Verdict.DONE, saw)
+        on_its_way = (ServiceStatus.STARTING, ServiceStatus.STOPPING)
+        return Shown(Verdict.UNSEEN if state.status in on_its_way else Verdict.NOT_DONE, saw)
+
+    return has_status
+
+
+def entry_is_gone(view: View, *, since: datetime | None) -> Shown:
+    """Whether the trust store of the step's node has its certificate no more."""
+    command = view.step.command
+    assert isinstance(command, DeleteTrust)
+    query = TrustStores(command.node)
+    fact = view.get(query, since=since, changing=True, max_age_s=view.plan.policy.slow_fresh_s)
     if isinstance(fact, Unknown):
         return _unseen(query, fact)
-    own = CertificateOf(name, CertUnit.TOMCAT)
-    current = view.get(own)
-    if isinstance(current, Unknown):
-        return _unseen(own, current)
-    if fact.value != current.value.fingerprint:
-        return Shown(Verdict.UNSEEN, f"{name}: port 8443 still presents another certificate")
-    return Shown(Verdict.DONE, f"{started.saw}; port 8443 presents the new certificate")
+    held: tuple[TrustEntry, ...] = fact.value
+    for entry in view.step.entries:
+        if any(
+            e.store == entry.store and e.certificate.fingerprint == entry.fingerprint for e in held
+        ):
+            return Shown(Verdict.NOT_DONE, f"{command.node} has {entry}")
+    return Shown(Verdict.DONE, f"{command.node} has {command.store}/{command.name} no more")
+
+
+def _gone(view: View) -> Shown:
+    return entry_is_gone(view, since=view.progress.intended_at)
 
 
 def _phones_called(view: View) -> Shown:
@@ -214,5 +274,8 @@ _PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {
     Proof.RESTARTED: _started_since,
     Proof.ITL_SERVED: _itl_served,
     Proof.HTTPS_PRESENTS: _https_presents,
+    Proof.STOPPED: _has_status(ServiceStatus.STOPPED),
+    Proof.STARTED: _has_status(ServiceStatus.STARTED),
+    Proof.GONE: _gone,
     Proof.PHONES_CALLED: _phones_called,
 }

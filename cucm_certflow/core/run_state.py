@@ -7,15 +7,19 @@ from typing import NamedTuple, TypeVar
 
 import attrs
 
-from cucm_certflow.core.plan import CertificateKey, Plan
-from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.core.plan import CertificateKey, Plan, TrustKey
+from cucm_certflow.core.states import CertificateState, CommandState, EntryState
+from cucm_certflow.findings import Said
 from cucm_certflow.trust.phone import Belief, PhoneClass
 
 __all__ = [
+    "Acknowledged",
     "CertificateMoved",
     "CertificateProgress",
     "CommandMoved",
     "CommandProgress",
+    "EntryMoved",
+    "EntryProgress",
     "Record",
     "RunState",
     "Waived",
@@ -47,6 +51,13 @@ class CertificateProgress(NamedTuple):
     since: datetime | None = None
 
 
+class EntryProgress(NamedTuple):
+    """Where one certificate of the trust stores stands, and since when."""
+
+    state: EntryState = EntryState.PLANNED
+    since: datetime | None = None
+
+
 class RunState(NamedTuple):
     """Everything that survives a crash. Hashable, so that an explorer can step it."""
 
@@ -54,6 +65,10 @@ class RunState(NamedTuple):
     certificates: tuple[CertificateProgress, ...]
     beliefs: Beliefs
     waived: frozenset[str] = frozenset()
+    acknowledged: frozenset[str] = frozenset()
+    """The items that people have spoken about: partner tasks, by their identifiers."""
+
+    entries: tuple[EntryProgress, ...] = ()
 
 
 # ── records ───────────────────────────────────────────────────────────────────────────────
@@ -96,7 +111,25 @@ class Waived:
     reason: str = ""
 
 
-Record = CommandMoved | CertificateMoved | Waived
+@attrs.frozen(kw_only=True)
+class EntryMoved:
+    """An edge of the trust-entry table fired for *entry*."""
+
+    entry: TrustKey
+    edge: str
+    to: EntryState
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Acknowledged:
+    """A person says that something outside of the cluster was done, or does not apply."""
+
+    said: Said
+    at: datetime
+
+
+Record = CommandMoved | CertificateMoved | EntryMoved | Waived | Acknowledged
 
 
 def begin(plan: Plan) -> RunState:
@@ -106,6 +139,8 @@ def begin(plan: Plan) -> RunState:
         certificates=tuple(CertificateProgress() for _ in plan.certificates),
         beliefs=plan.beliefs,
         waived=plan.waived,
+        acknowledged=frozenset(word.item for word in plan.said),
+        entries=tuple(EntryProgress() for _ in plan.entries),
     )
 
 
@@ -126,8 +161,14 @@ def apply(plan: Plan, state: RunState, record: Record) -> RunState:
             index = plan.certificates.index(record.certificate)
             moved = CertificateProgress(record.to, record.wave, record.at)
             state = state._replace(certificates=_put(state.certificates, index, moved))
+        case EntryMoved():
+            index = plan.entries.index(record.entry)
+            there = EntryProgress(record.to, record.at)
+            return state._replace(entries=_put(state.entries, index, there))
         case Waived():
             return state._replace(waived=state.waived | record.names)
+        case Acknowledged():
+            return state._replace(acknowledged=state.acknowledged | {record.said.item})
     if record.beliefs is not None:
         state = state._replace(beliefs=record.beliefs)
     return state

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.facts import ClusterFacts, ListView, NodeFacts
 from cucm_certflow.names import CertUnit, Product, SecurityMode, Service
 from cucm_certflow.trust.model import ClusterTrust, NodeTrust, TrustPolicy
 from cucm_certflow.trust.phone import Belief, Holding, PhoneClass
 
-__all__ = ["held_at_start", "trust_of"]
+__all__ = ["held_at_start", "signs_usually", "trust_of"]
+
+_ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
+_SIGNED_BY_ITLRECOVERY: Final = (12, 0)
+_UNLOCK: Final = (
+    "in mixed mode `utils ctl update CTLFile`, else a restart of Cisco Tftp, and the phones on the "
+    "new list, before anything is regenerated"
+)
+
+
+def signs_usually(facts: ClusterFacts) -> CertUnit:
+    """Whose key signs the lists that are built next: CallManager's to 11.5, then ITLRecovery's.
+
+    Cisco TAC 214231; trust lists §1.4. What signs the lists of now is read from them.
+    """
+    modern = facts.release.short >= _SIGNED_BY_ITLRECOVERY
+    return CertUnit.ITLRECOVERY if modern else CertUnit.CALLMANAGER
 
 
 def _fingerprint(node: NodeFacts, unit: CertUnit) -> str | None:
@@ -16,29 +34,40 @@ def _fingerprint(node: NodeFacts, unit: CertUnit) -> str | None:
     return None if certificate is None else certificate.fingerprint
 
 
-def trust_of(facts: ClusterFacts, policy: TrustPolicy) -> tuple[ClusterTrust, list[Blocked]]:
+def trust_of(
+    facts: ClusterFacts, policy: TrustPolicy, *, expired_is_trusted: bool = False
+) -> tuple[ClusterTrust, list[Blocked]]:
     """The cluster's trust, with signers and SAST records read from the served lists."""
     refusals: list[Blocked] = []
     mixed = facts.mode is SecurityMode.MIXED
     cucm = [node for node in facts.nodes if node.product is Product.CALLMANAGER]
     cucm.sort(key=lambda node: not node.is_publisher)
-    nodes: list[NodeTrust] = []
-    ctl_signer, ctl_has_recovery = CertUnit.CALLMANAGER, False
+    usual = signs_usually(facts)
     publisher = cucm[0]
+    pub_cm = _fingerprint(publisher, CertUnit.CALLMANAGER)
+    pub_itlr = _fingerprint(publisher, CertUnit.ITLRECOVERY)
+    nodes: list[NodeTrust] = []
+    ctl_has_recovery, token, tokens = False, "", frozenset[str]()
     for node in cucm:
-        cm, itlr = (
-            _fingerprint(node, CertUnit.CALLMANAGER),
-            _fingerprint(node, CertUnit.ITLRECOVERY),
-        )
+        cm = _fingerprint(node, CertUnit.CALLMANAGER)
+        itlr = _fingerprint(node, CertUnit.ITLRECOVERY)
         tftp = node.runs(Service.TFTP)
-        itl_signer = CertUnit.CALLMANAGER
         if tftp:
-            itl_signer = _signer(node, node.itl, cm, itlr, refusals) or itl_signer
+            _check_signer(
+                node,
+                node.itl,
+                {CertUnit.CALLMANAGER: cm, CertUnit.ITLRECOVERY: itlr},
+                usual,
+                refusals,
+            )
         if tftp and mixed:
-            pub_cm = _fingerprint(publisher, CertUnit.CALLMANAGER)
-            pub_itlr = _fingerprint(publisher, CertUnit.ITLRECOVERY)
-            ctl_signer = _signer(node, node.ctl, pub_cm, pub_itlr, refusals) or ctl_signer
+            anchors = {CertUnit.CALLMANAGER: pub_cm, CertUnit.ITLRECOVERY: pub_itlr}
+            _check_signer(node, node.ctl, anchors, usual, refusals)
             ctl_has_recovery = node.ctl is not None and pub_itlr in node.ctl.sast
+            if node.ctl is not None and node.ctl.token:
+                token, tokens = node.ctl.signer, node.ctl.sast
+            elif usual is CertUnit.ITLRECOVERY and node.ctl is not None and not ctl_has_recovery:
+                refusals.append(_old_anchor(node, node.ctl))
         tvs = _fingerprint(node, CertUnit.TVS)
         nodes.append(
             NodeTrust(
@@ -48,25 +77,48 @@ def trust_of(facts: ClusterFacts, policy: TrustPolicy) -> tuple[ClusterTrust, li
                 itlrecovery=itlr,
                 presented_tvs=tvs,
                 signing=min(node.itl.tftp, default=cm) if node.itl else cm,
-                itl=node.itl._replace(digest="") if node.itl and tftp else None,
-                ctl=node.ctl._replace(digest="") if node.ctl and tftp and mixed else None,
-                itl_signer=itl_signer,
+                itl=node.itl.plain() if node.itl and tftp else None,
+                ctl=node.ctl.plain() if node.ctl and tftp and mixed else None,
+                itl_signer=usual,
                 itl_has_recovery=node.itl is not None and itlr in node.itl.sast,
+                capf=_fingerprint(node, CertUnit.CAPF) if node is publisher else None,
+                itl_has_capf=bool(node.itl and node.itl.capf),
                 tftp=tftp,
                 runs_callmanager=node.runs(Service.CALLMANAGER),
             )
         )
-    trust = ClusterTrust(tuple(nodes), mixed, ctl_signer, ctl_has_recovery, policy)
+    trust = ClusterTrust(
+        nodes=tuple(nodes),
+        mixed=mixed,
+        ctl_signer=usual,
+        ctl_has_recovery=ctl_has_recovery,
+        policy=policy,
+        tokens=tokens,
+        ctl_token=token,
+        expired=frozenset() if expired_is_trusted else _expired(facts),
+    )
     return trust, refusals
 
 
-def _signer(
+def _expired(facts: ClusterFacts) -> frozenset[str]:
+    return frozenset(
+        certificate.fingerprint
+        for node in facts.nodes
+        for unit in _ANCHORS
+        if (certificate := node.certificates.get(unit))
+        and certificate.not_after is not None
+        and certificate.not_after <= facts.at
+    )
+
+
+def _check_signer(
     node: NodeFacts,
     served: ListView | None,
-    callmanager: str | None,
-    itlrecovery: str | None,
+    anchors: dict[CertUnit, str | None],
+    usual: CertUnit,
     refusals: list[Blocked],
-) -> CertUnit | None:
+) -> None:
+    """Refuse what is not signed by the anchor that signs usually, by one that is there now."""
     if served is None:
         refusals.append(
             Blocked(
@@ -76,23 +128,44 @@ def _signer(
                 source="procedures §3",
             )
         )
-        return None
-    if served.signer == callmanager:
-        return CertUnit.CALLMANAGER
-    if served.signer == itlrecovery:
-        return CertUnit.ITLRECOVERY
+        return
+    if served.token or served.signer == anchors[usual]:
+        return
+    kind = served.kind.value
+    if served.signer in anchors.values():
+        refusals.append(
+            Blocked(
+                guard="signer_usual",
+                detail=f"the {kind} on {node.name} is signed by the anchor that does not sign "
+                f"usually under this release ({usual} does): a localkey reset, or an upgrade, was "
+                "not finished",
+                evidence=(f"signer {served.signer[:40]}",),
+                unlock=_UNLOCK,
+                source="Cisco TAC 214231 (12.0 and later: ITLRecovery); FN70613; procedures §2.4",
+            )
+        )
+        return
     refusals.append(
         Blocked(
             guard="signer_known",
-            detail=f"the {served.kind.value} on {node.name} is signed by a certificate that the "
+            detail=f"the {kind} on {node.name} is signed by a certificate that the "
             "cluster does not hold any more",
             evidence=(f"signer {served.signer[:40]}",),
-            unlock="in mixed mode `utils ctl update CTLFile`, else a restart of Cisco Tftp, and "
-            "the phones on the new list, before anything is regenerated",
+            unlock=_UNLOCK,
             source="FN70613 (F4, F5); procedures §3",
         )
     )
-    return None
+
+
+def _old_anchor(node: NodeFacts, ctl: ListView) -> Blocked:
+    return Blocked(
+        guard="ctl_anchor_current",
+        detail=f"the CTL on {node.name} does not name the ITLRecovery that the cluster has now: "
+        "once CallManager changes too, no phone has an anchor left",
+        evidence=tuple(f"SAST {key[:40]}" for key in sorted(ctl.sast)),
+        unlock="`utils ctl update CTLFile`, restarts, and the phones on the new CTL, first",
+        source="FN70613, CSCvv13565 (F4, F5)",
+    )
 
 
 def held_at_start(trust: ClusterTrust, phone: PhoneClass) -> Belief:

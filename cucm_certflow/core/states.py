@@ -1,4 +1,8 @@
-"""The two tables of states, as enumerations and edges; there is no third."""
+"""The tables of states, as enumerations and edges: commands, certificates, trust entries.
+
+The third is for trust clean-up alone: what is deleted has no phones to wait for, and has to be
+watched for coming back.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,15 @@ import attrs
 
 from cucm_certflow.procedures.vocabulary import Source
 
-__all__ = ["Blocked", "CertificateState", "CommandState", "Edge", "Guard", "Table"]
+__all__ = [
+    "Blocked",
+    "CertificateState",
+    "CommandState",
+    "Edge",
+    "EntryState",
+    "Guard",
+    "Table",
+]
 
 
 class CommandState(Enum):
@@ -58,6 +70,20 @@ class CertificateState(Enum):
 
     VERIFIED = "verified"
     """Looked at once more, after the last step of its window."""
+
+
+class EntryState(Enum):
+    """The guarded life of one certificate in trust stores, from planned to gone for good."""
+
+    PLANNED = "planned"
+    DELETED = "deleted"
+    """No node has it any more."""
+
+    SETTLED = "settled"
+    """The services that depend on the store were restarted, and those that were stopped run."""
+
+    GONE = "gone"
+    """It did not come back while it was watched."""
 
 
 @attrs.frozen(kw_only=True)

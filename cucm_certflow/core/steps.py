@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from cucm_certflow.commands import (
+    ByHand,
     Command,
     Regenerate,
     ResetLocalkey,
@@ -14,31 +15,38 @@ from cucm_certflow.commands import (
     RestartService,
     UpdateCtl,
 )
-from cucm_certflow.core.plan import CertificateKey, PlannedWindow, Step, applies
+from cucm_certflow.core.plan import CertificateKey, PlannedWindow, Step
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import (
     CtlUpdate,
+    DeleteEntry,
+    DoneByHand,
     LocalkeyReset,
     PhoneReset,
     Procedure,
     RegenerateUnit,
     RestartOf,
     Row,
+    Situation,
     Stage,
+    StartOf,
+    StopOf,
 )
 
-__all__ = ["steps_of"]
+__all__ = ["lanes_of", "steps_of"]
 
 
 def _commands(facts: ClusterFacts, row: Row, policy: Policy) -> list[Command]:
     """The commands of a row, in order: publisher first, then the subscribers."""
     publisher = facts.publisher.name
-    nodes = sorted(facts.nodes, key=lambda node: not node.is_publisher)
+    nodes = facts.in_order
     match row.does:
         case CtlUpdate():
             return [UpdateCtl(publisher)]
+        case DoneByHand(what):
+            return [ByHand(publisher, what)]
         case LocalkeyReset(kind):
             return [ResetLocalkey(publisher, kind)]
         case RestartOf(service):
@@ -50,8 +58,8 @@ def _commands(facts: ClusterFacts, row: Row, policy: Policy) -> list[Command]:
                 ResetPhones(publisher, tuple(names[i : i + size]))
                 for i in range(0, len(names), size)
             ]
-        case RegenerateUnit():
-            message = "regenerations are made per certificate"
+        case RegenerateUnit() | StopOf() | StartOf() | DeleteEntry():
+            message = f"{row.name} is not made node by node for a whole unit"
             raise AssertionError(message)
 
 
@@ -60,19 +68,38 @@ def steps_of(
     windows: Iterable[PlannedWindow],
     tables: Mapping[CertUnit, Procedure],
     policy: Policy,
+    situation: Situation,
 ) -> tuple[tuple[Step, ...], dict[tuple[int, int, str], int]]:
     """The steps of all windows in order, and for each phone its reset by (window, wave, name)."""
     steps: list[Step] = []
     batch_of: dict[tuple[int, int, str], int] = {}
     for window in windows:
-        # Units that move no list each run by themselves; those that do share CTL, restarts, reset.
-        quiet = [(unit,) for unit in window.units if not tables[unit].moves_lists]
-        loud = tuple(unit for unit in window.units if tables[unit].moves_lists)
-        # One unit after the other (starting document, P5), whichever facts happen to be fresh.
+        # One lane after the other (starting document, P5), whichever facts happen to be fresh.
         after: int | None = None
-        for lane in [*quiet, *([loud] if loud else [])]:
-            after = _add_lane(facts, window, lane, tables, policy, steps, batch_of, after)
+        for lane in lanes_of(window.units, tables):
+            after = _add_lane(
+                facts, window, lane, tables, policy, situation, steps, batch_of, after
+            )
     return tuple(steps), batch_of
+
+
+def lanes_of(
+    units: Iterable[CertUnit], tables: Mapping[CertUnit, Procedure]
+) -> list[tuple[CertUnit, ...]]:
+    """The units that share commands, of one window.
+
+    Those that move no list run by themselves, with those that join them; all that do share one CTL
+    update, the restarts and the reset.
+    """
+    quiet: dict[CertUnit, list[CertUnit]] = {}
+    loud: list[CertUnit] = []
+    for unit in units:
+        if tables[unit].moves_lists:
+            loud.append(unit)
+        else:
+            quiet.setdefault(tables[unit].joins or unit, []).append(unit)
+    lanes = [tuple(lane) for lane in quiet.values()]
+    return [*lanes, tuple(loud)] if loud else lanes
 
 
 def _add_lane(
@@ -81,6 +108,7 @@ def _add_lane(
     lane: tuple[CertUnit, ...],
     tables: Mapping[CertUnit, Procedure],
     policy: Policy,
+    situation: Situation,
     steps: list[Step],
     batch_of: dict[tuple[int, int, str], int],
     after: int | None,
@@ -90,50 +118,72 @@ def _add_lane(
     for wave in range(max(tables[unit].waves for unit in lane)):
         for stage in Stage:
             done: dict[Command, int] = {}
-            for unit in lane:
+            for unit, row in _rows_of(lane, tables, wave, stage):
                 keys = tuple(key for key in window.certificates if key.unit is unit)
-                for row in tables[unit].rows:
-                    if (row.wave, row.stage) != (wave, stage):
+                if not row.when.holds_in(situation):
+                    continue
+                pairs: list[tuple[Command, tuple[CertificateKey, ...]]]
+                if isinstance(row.does, RegenerateUnit):
+                    pairs = [(Regenerate(key.node, unit), (key,)) for key in keys]
+                else:
+                    on = {n.name for n in facts.nodes if n.product in products[unit]}
+                    pairs = [
+                        (command, keys)
+                        for command in _commands(facts, row, policy)
+                        if command.node in on
+                    ]
+                for command, serves in pairs:
+                    if command in done:
+                        old = steps[done[command]]
+                        steps[old.index] = _also_serving(old, row, serves)
                         continue
-                    if not applies(row.when, facts.mode):
-                        continue
-                    pairs: list[tuple[Command, tuple[CertificateKey, ...]]]
-                    if isinstance(row.does, RegenerateUnit):
-                        pairs = [(Regenerate(key.node, unit), (key,)) for key in keys]
-                    else:
-                        on = {n.name for n in facts.nodes if n.product in products[unit]}
-                        pairs = [
-                            (command, keys)
-                            for command in _commands(facts, row, policy)
-                            if command.node in on
-                        ]
-                    for command, serves in pairs:
-                        if command in done:
-                            old = steps[done[command]]
-                            steps[old.index] = _also_serving(old, serves)
-                            continue
-                        index = len(steps)
-                        number = "" if not wave else f"{wave + 1}."
-                        where = f"{window.number + 1}.{number}{row.name}"
-                        what = f"{unit}@{command.node}" if serves else command.node
-                        batch = _batch_number(command, done)
-                        steps.append(
-                            Step(
-                                id=f"{where}:{what}{batch}",
-                                index=index,
-                                window=window.number,
-                                row=row,
-                                command=command,
-                                certificates=serves,
-                                after=after,
-                            )
+                    index = len(steps)
+                    number = "" if not wave else f"{wave + 1}."
+                    where = f"{window.number + 1}.{number}{row.name}"
+                    what = f"{unit}@{command.node}" if serves else command.node
+                    batch = _batch_number(command, done)
+                    steps.append(
+                        Step(
+                            id=f"{where}:{what}{batch}",
+                            index=index,
+                            window=window.number,
+                            row=row,
+                            command=command,
+                            certificates=serves,
+                            after=after,
                         )
-                        done[command] = index
-                        after = index
-                        if isinstance(command, ResetPhones):
-                            for name in command.names:
-                                batch_of[window.number, wave, name] = index
+                    )
+                    done[command] = index
+                    after = index
+                    if isinstance(command, ResetPhones):
+                        for name in command.names:
+                            batch_of[window.number, wave, name] = index
     return after
+
+
+def _rows_of(
+    lane: Iterable[CertUnit], tables: Mapping[CertUnit, Procedure], wave: int, stage: Stage
+) -> list[tuple[CertUnit, Row]]:
+    """The rows of *stage*, unit by unit, in an order in which no unit's own order is broken.
+
+    Where units share commands, a row waits until all that stand before it in any of the tables
+    are done: TFTP is not restarted for CAPF before CallManager is for CallManager.
+    """
+    queues = [
+        [(unit, row) for row in tables[unit].rows if (row.wave, row.stage) == (wave, stage)]
+        for unit in lane
+    ]
+    if stage is Stage.REGENERATE:
+        return [pair for queue in queues for pair in queue]
+    merged: list[tuple[CertUnit, Row]] = []
+    while any(queues):
+        heads = [queue[0][1].does for queue in queues if queue]
+        later = [row.does for queue in queues for _, row in queue[1:]]
+        free = [does for does in heads if does not in later] or heads[:1]
+        merged += [
+            queue.pop(0) for queue in queues if queue and queue[0][1].does == free[0]
+        ]
+    return merged
 
 
 def _batch_number(command: Command, done: Mapping[Command, int]) -> str:
@@ -142,6 +192,8 @@ def _batch_number(command: Command, done: Mapping[Command, int]) -> str:
     return f"#{sum(isinstance(other, ResetPhones) for other in done) + 1}"
 
 
-def _also_serving(step: Step, certificates: tuple[CertificateKey, ...]) -> Step:
+def _also_serving(step: Step, row: Row, certificates: tuple[CertificateKey, ...]) -> Step:
+    """*step* for one more unit: what any of its rows requires is required."""
     new = tuple(key for key in certificates if key not in step.certificates)
-    return attrs.evolve(step, certificates=(*step.certificates, *new))
+    shared = attrs.evolve(step.row, requires=step.row.requires | row.requires)
+    return attrs.evolve(step, row=shared, certificates=(*step.certificates, *new))

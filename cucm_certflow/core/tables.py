@@ -1,4 +1,4 @@
-"""The two transition tables: every edge of the library is in this file."""
+"""The three transition tables: every edge of the library is in this file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Final
 
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS as C
 from cucm_certflow.core.command_guards import COMMAND_GUARDS as G
-from cucm_certflow.core.states import CertificateState, CommandState, Edge, Table
+from cucm_certflow.core.entry_guards import ENTRY_GUARDS as E
+from cucm_certflow.core.states import CertificateState, CommandState, Edge, EntryState, Table
 from cucm_certflow.core.view import View
 
-__all__ = ["CERTIFICATE", "COMMAND", "LOOK", "RESUME"]
+__all__ = ["CERTIFICATE", "COMMAND", "ENTRY", "LOOK", "RESUME"]
 
 LOOK: Final = "look"
 """The trigger of ``decide``: look at the facts, and move on if they allow it."""
@@ -17,15 +18,20 @@ LOOK: Final = "look"
 RESUME: Final = "resume"
 """The trigger of a person who has looked at a held step."""
 
-_S, _L = CommandState, CertificateState
+_S, _L, _E = CommandState, CertificateState, EntryState
 
 # fmt: off
 COMMAND: Final[Table[View, CommandState]] = Table(
     name="command", states=CommandState, initial=_S.PLANNED, final=frozenset({_S.PROVED}),
     edges=(
+        # Another command of the run has done it already: a deletion can be cluster-wide.
+        Edge(name="found_done", trigger=LOOK, source=_S.PLANNED, dest=_S.PROVED,
+             guards=(G["step_before_proved"], G["nothing_held"], G["entry_is_gone"])),
         Edge(name="intend", trigger=LOOK, source=_S.PLANNED, dest=_S.INTENDED, emits=True, guards=(
             G["stage_reached"], G["step_before_proved"], G["nothing_held"],
             G["one_change_at_a_time"], G["attempts_left"], G["service_is_up"],
+            G["entry_not_needed"], G["replication_good"], G["no_backup_running"],
+            G["databases_have_it"], G["phones_fell_back"],
             G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"],
             G["secure_phones_can_register"], G["lifeline"])),
         Edge(name="replied", trigger=LOOK, source=_S.INTENDED, dest=_S.SENT,
@@ -72,6 +78,18 @@ CERTIFICATE: Final[Table[View, CertificateState]] = Table(
              guards=(C["has_next_wave"],)),
         Edge(name="verified", trigger=LOOK, source=_L.CONVERGED, dest=_L.VERIFIED,
              guards=(C["still_shown"],)),
+    ),
+)
+
+ENTRY: Final[Table[View, EntryState]] = Table(
+    name="trust entry", states=EntryState, initial=_E.PLANNED, final=frozenset({_E.GONE}),
+    edges=(
+        Edge(name="deleted", trigger=LOOK, source=_E.PLANNED, dest=_E.DELETED,
+             guards=(E["deletions_proved"],)),
+        Edge(name="settled", trigger=LOOK, source=_E.DELETED, dest=_E.SETTLED,
+             guards=(E["services_proved"],)),
+        Edge(name="gone", trigger=LOOK, source=_E.SETTLED, dest=_E.GONE,
+             guards=(E["watched_long_enough"], E["did_not_come_back"])),
     ),
 )
 # fmt: on

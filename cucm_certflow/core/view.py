@@ -7,8 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from cucm_certflow.commands import Command, ResetPhones, RestartService
-from cucm_certflow.core.plan import CertificateKey, Plan, Step
-from cucm_certflow.core.run_state import CertificateProgress, CommandProgress, RunState
+from cucm_certflow.core.plan import CertificateKey, Plan, Step, TrustKey
+from cucm_certflow.core.run_state import (
+    CertificateProgress,
+    CommandProgress,
+    EntryProgress,
+    RunState,
+)
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.facts import (
     Certificate,
@@ -51,13 +56,15 @@ class View:
         self._shared: dict[str, Any] = {}
         self._step: Step | None = None
         self._certificate: CertificateKey | None = None
+        self._entry: TrustKey | None = None
 
-    def of(self, subject: Step | CertificateKey) -> View:
+    def of(self, subject: Step | CertificateKey | TrustKey) -> View:
         """The same look at *subject*; wants and caches are shared."""
         other = object.__new__(View)
         other.__dict__ = dict(self.__dict__)
         other._step = subject if isinstance(subject, Step) else None
-        other._certificate = None if isinstance(subject, Step) else subject
+        other._certificate = subject if isinstance(subject, CertificateKey) else None
+        other._entry = subject if isinstance(subject, TrustKey) else None
         return other
 
     @property
@@ -71,6 +78,17 @@ class View:
         """The certificate in question."""
         assert self._certificate is not None
         return self._certificate
+
+    @property
+    def entry(self) -> TrustKey:
+        """The certificate of trust stores in question."""
+        assert self._entry is not None
+        return self._entry
+
+    @property
+    def entry_progress(self) -> EntryProgress:
+        """Where the certificate of trust stores in question stands."""
+        return self.state.entries[self.plan.entries.index(self.entry)]
 
     @property
     def progress(self) -> CommandProgress:
@@ -89,7 +107,7 @@ class View:
     @property
     def subject(self) -> str:
         """The subject in words."""
-        return self._step.id if self._step else str(self._certificate)
+        return self._step.id if self._step else str(self._certificate or self._entry)
 
     @property
     def retry_at(self) -> datetime:
@@ -98,16 +116,26 @@ class View:
 
     # ── facts ─────────────────────────────────────────────────────────────────────────────
 
-    def get(self, query: Query, *, since: datetime | None = None, changing: bool = False) -> Fact:
+    def get(
+        self,
+        query: Query,
+        *,
+        since: datetime | None = None,
+        changing: bool = False,
+        max_age_s: float | None = None,
+    ) -> Fact:
         """The fact, if it is fresh enough and not older than *since*; else an Unknown.
 
         Asking notes the want, so that the runner reads it; *changing* has it read at each poll.
+        *max_age_s* is the policy's ``fresh_s`` unless given.
         """
-        want = Want(query, self.plan.policy.fresh_s, since, changing)
+        age = self.plan.policy.fresh_s if max_age_s is None else max_age_s
+        want = Want(query, age, since, changing)
         earlier = self.wants.get(query)
         if earlier is not None:
             newest = max((s for s in (since, earlier.since) if s is not None), default=None)
-            noted = Want(query, want.max_age_s, newest, changing or earlier.changing)
+            age = min(age, earlier.max_age_s)
+            noted = Want(query, age, newest, changing or earlier.changing)
         else:
             noted = want
         self.wants[query] = noted
@@ -153,31 +181,38 @@ class View:
             if isinstance(fact, Unknown):
                 return self.unknown("facts_known", query, fact)
         nodes: list[NodeTrust] = []
+        over = set(self.plan.trust.expired)
         for node in self.plan.trust.nodes:
-            keys: dict[CertUnit, str | None] = dict.fromkeys(_ANCHORS)
+            keys: dict[CertUnit, str | None] = {CertUnit.CAPF: node.capf}
+            keys |= dict.fromkeys(_ANCHORS)
             lists: dict[ListKind, ListView | None] = dict.fromkeys(ListKind)
             for query in self._queries_of(node):
                 value = _value(answers[query])
                 if isinstance(query, CertificateOf):
                     certificate: Certificate = value
                     keys[query.unit] = certificate.fingerprint
+                    if certificate.not_after is not None and certificate.not_after <= self.now:
+                        over.add(certificate.fingerprint)
                 elif value is None:
                     return self._no_list(query)
                 else:
-                    lists[query.kind] = value._replace(digest="")
+                    lists[query.kind] = value.plain()
             itl = lists[ListKind.ITL]
             nodes.append(
                 node._replace(
                     callmanager=keys[CertUnit.CALLMANAGER],
                     tvs=keys[CertUnit.TVS],
                     itlrecovery=keys[CertUnit.ITLRECOVERY],
+                    capf=keys[CertUnit.CAPF],
                     presented_tvs=self._presented_tvs(node, keys[CertUnit.TVS]),
                     signing=min(itl.tftp, default=node.signing) if itl else node.signing,
                     itl=itl,
                     ctl=lists[ListKind.CTL],
                 )
             )
-        return self.plan.trust._replace(nodes=tuple(nodes))
+        if self.plan.policy.expired_is_trusted:
+            over.clear()
+        return self.plan.trust._replace(nodes=tuple(nodes), expired=frozenset(over))
 
     def _queries_of(self, node: NodeTrust) -> list[CertificateOf | ServedList]:
         """What the trust of *node* is read from: its anchors, and the lists that it serves."""
@@ -187,6 +222,8 @@ class View:
             for unit, at_start in zip(_ANCHORS, has, strict=True)
             if at_start is not None
         ]
+        if node.capf is not None and CertUnit.CAPF in self.plan.procedures:
+            queries.append(CertificateOf(node.name, CertUnit.CAPF))
         if node.tftp:
             kinds = tuple(ListKind) if self.plan.trust.mixed else (ListKind.ITL,)
             queries += [ServedList(node.name, kind) for kind in kinds]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import attrs
 
 from cucm_certflow.core.plan import CertificateKey, PlannedWindow
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.names import CertUnit
-from cucm_certflow.procedures.policies import Policy, UnitOrder
+from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
 from cucm_certflow.procedures.vocabulary import Procedure
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import PhoneClass
@@ -15,12 +18,16 @@ from cucm_certflow.trust.phone import PhoneClass
 __all__ = ["certificates_of", "given_windows", "split_windows"]
 
 
-def certificates_of(facts: ClusterFacts, procedure: Procedure) -> tuple[CertificateKey, ...]:
-    """The certificates of a unit: on each node of its products, publisher first."""
-    nodes = [n for n in facts.nodes if n.product in procedure.products]
-    if procedure.publisher_only:
+def certificates_of(
+    facts: ClusterFacts, procedure: Procedure, policy: Policy
+) -> tuple[CertificateKey, ...]:
+    """The certificates of a unit: on each node of its products, publishers first."""
+    nodes = [n for n in facts.in_order if n.product in procedure.products]
+    alone = procedure.publisher_only or (
+        procedure.unit is CertUnit.CAPF and not policy.capf_on_subscribers
+    )
+    if alone:
         nodes = [n for n in nodes if n.is_publisher]
-    nodes.sort(key=lambda node: not node.is_publisher)
     return tuple(CertificateKey(procedure.unit, node.name) for node in nodes)
 
 
@@ -33,12 +40,13 @@ def given_windows(
     """The windows exactly as somebody asked for them; whether they are safe is judged later."""
     order = policy.unit_order()
     windows: list[PlannedWindow] = []
-    for number, wish in enumerate(wishes):
-        units = sorted(set(wish), key=lambda unit: _place(order, unit))
-        keys = [key for unit in units for key in certificates_of(facts, procedures[unit])]
-        reason = "as asked for"
-        windows.append(PlannedWindow(number=number, certificates=tuple(keys), reason=reason))
-    return tuple(windows)
+    for wish in wishes:
+        units = sorted(set(wish), key=order.index)
+        keys = [key for unit in units for key in certificates_of(facts, procedures[unit], policy)]
+        windows.append(
+            PlannedWindow(number=len(windows), certificates=tuple(keys), reason="as asked for")
+        )
+    return _with_rests(windows, procedures)
 
 
 def split_windows(
@@ -57,35 +65,79 @@ def split_windows(
     still has one TVS that it pins (trust model §4.3).
     """
     order = policy.unit_order()
-    wanted = sorted(set(units), key=lambda unit: _place(order, unit))
+    wanted = sorted(set(units), key=order.index)
     quiet = [unit for unit in wanted if not procedures[unit].moves_lists]
     loud = [unit for unit in wanted if procedures[unit].moves_lists]
     parts: list[tuple[tuple[CertificateKey, ...], str]] = []
-    for unit in loud:
-        keys = certificates_of(facts, procedures[unit])
-        shares = _parts(keys, unit, loud, policy, trust, classes)
+    for together in _companies(loud, procedures, policy):
+        first = together[0]
+        keys = tuple(
+            key for unit in together for key in certificates_of(facts, procedures[unit], policy)
+        )
+        shares = _parts(keys, first, loud, policy, trust, classes)
         if len(shares) == 1:
-            others = sorted(procedures[unit].never_with & set(loud))
-            apart = f"; never with {', '.join(others)}" if others else ""
-            parts.append((keys, f"{unit}: phones must meet the new list before the next{apart}"))
+            parts.append((keys, _reason(together, loud, procedures)))
         else:
             why = "another TVS that phones pin stays as it is until they have met these"
-            parts += [(share, f"{unit} on {_names(share)}: {why}") for share in shares]
-    first = tuple(key for unit in quiet for key in certificates_of(facts, procedures[unit]))
-    if first:
+            parts += [(share, f"{first} on {_names(share)}: {why}") for share in shares]
+    keys = tuple(key for unit in quiet for key in certificates_of(facts, procedures[unit], policy))
+    if keys:
         why = f"{', '.join(quiet)}: in no trust list, so it moves no anchor"
         if parts:
-            parts[0] = (first + parts[0][0], f"{why}; {parts[0][1]}")
+            parts[0] = (keys + parts[0][0], f"{why}; {parts[0][1]}")
         else:
-            parts.append((first, why))
-    return tuple(
+            parts.append((keys, why))
+    windows = [
         PlannedWindow(number=number, certificates=keys, reason=reason)
         for number, (keys, reason) in enumerate(parts)
+    ]
+    return _with_rests(windows, procedures)
+
+
+def _companies(
+    loud: Sequence[CertUnit], procedures: Mapping[CertUnit, Procedure], policy: Policy
+) -> list[tuple[CertUnit, ...]]:
+    """The units that phones see, those together that share a window, in order."""
+    hosts: dict[CertUnit, list[CertUnit]] = {}
+    for unit in loud:
+        host = procedures[unit].joins or unit
+        if unit is CertUnit.CAPF and policy.capf is CapfWindow.WITH_CALLMANAGER:
+            host = CertUnit.CALLMANAGER
+        hosts.setdefault(host, []).append(unit)
+    return [tuple(units) for units in hosts.values()]
+
+
+_WHY_APART: Final = "phones must meet the new list before the next"
+
+
+def _reason(
+    together: Sequence[CertUnit], loud: Sequence[CertUnit], procedures: Mapping[CertUnit, Procedure]
+) -> str:
+    apart = sorted(
+        {other for unit in together for other in procedures[unit].never_with} & set(loud)
     )
+    never = f"; never with {', '.join(apart)}" if apart else ""
+    return f"{', '.join(together)}: {_WHY_APART}{never}"
 
 
-def _place(order: Sequence[CertUnit], unit: CertUnit) -> tuple[int, str]:
-    return (order.index(unit) if unit in order else len(order), unit)
+def _with_rests(
+    windows: Sequence[PlannedWindow], procedures: Mapping[CertUnit, Procedure]
+) -> tuple[PlannedWindow, ...]:
+    """Each window with the state in which it leaves the cluster, where one can sleep on it."""
+    rested: list[PlannedWindow] = []
+    for window in windows:
+        loud = [unit for unit in window.units if procedures[unit].moves_lists]
+        rest = f"{', '.join(window.units)} verified on every node, and nothing is owed"
+        if loud:
+            rest += (
+                "; every phone in scope holds lists with the new "
+                f"{', '.join(loud)}, and a phone that was away needs only a reset, or its remedy"
+            )
+        left = [unit for later in windows[window.number + 1 :] for unit in later.units]
+        if left:
+            rest += f"; {', '.join(dict.fromkeys(left))} stay as they are until the next night"
+        rested.append(attrs.evolve(window, rest=rest))
+    return tuple(rested)
 
 
 def _names(keys: Iterable[CertificateKey]) -> str:

@@ -12,14 +12,17 @@ import attrs
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.facts import PhoneSecurity, Registration, ServiceState, ServiceStatus
+from cucm_certflow.lab.book import Book, furnished
 from cucm_certflow.lab.counters import TftpCounters
 from cucm_certflow.lab.faults import Faults
+from cucm_certflow.lab.health import Health
+from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.phones_in_time import PhonesInTime
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import PRESENTED_BY, Cert, Phone, TrustList, World
 from cucm_certflow.lab.scenario import HeldLists, LabPhone, Scenario
 from cucm_certflow.lab.stage import Agenda, Stage
-from cucm_certflow.names import CertUnit, ListKind, Product, Service
+from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Service
 
 __all__ = ["Executed", "LabCluster"]
 
@@ -29,6 +32,17 @@ _STARTING_AFTER: Final = 0.35
 """Shares of a restart after which each state shows, and in which a stop ends or a start begins: the
 lab's invention."""
 
+_RESET_LOOP_S: Final = 7 * 60.0
+"""CSCup28852: phones reset every seven minutes."""
+
+_RESETS_PHONES: Final = (
+    CertUnit.TVS,
+    CertUnit.CAPF,
+    CertUnit.CALLMANAGER,
+    CertUnit.CALLMANAGER_ECDSA,
+    CertUnit.ITLRECOVERY,
+)
+_FIRST_CTL_COMMAND: Final = (10, 0)
 _NETWORK_SERVICE_UP: Final = timedelta(days=30)
 
 
@@ -44,15 +58,13 @@ class Executed(NamedTuple):
 class _Process:
     """``turn`` counts the commands about it, so that an old one's events are void.
 
-    ``is_commanded``: somebody stopped it. ``shown`` is for what the physics does not follow: the
-    certificate that it started with.
+    ``is_commanded``: somebody stopped it.
     """
 
     status: ServiceStatus
     started_at: datetime
     turn: int = 0
     is_commanded: bool = False
-    shown: Cert | None = None
 
 
 class LabCluster:
@@ -78,22 +90,26 @@ class LabCluster:
         self._times: Counter[tuple[str, str]] = Counter()
         agenda = Agenda(clock)
         self.began: Final = agenda.now
+        self.identities: Final = Identities(scenario, self.layout, self.began)
+        self.health: Final = Health(scenario, self.began)
+        world = actions.initial(self.layout, self.kinds, scenario.same(self.layout))
         self._stage = Stage(
             self.layout,
             self.kinds,
-            _with_lists(actions.initial(self.layout, self.kinds), self.phones),
+            _with_lists(furnished(scenario, self.layout, world), self.phones),
             agenda=agenda,
             timing=scenario.timing,
             seed=scenario.seed,
         )
+        self._book = Book(scenario, self._stage, self.identities, self.health)
         self._phones = PhonesInTime(self._stage, self.phones)
         self._processes = {
             (node.name, service): _Process(ServiceStatus.STARTED, self.began - _NETWORK_SERVICE_UP)
             for node in scenario.nodes
             for service in self.activated(node.name)
         }
-        for (node_name, service), process in self._processes.items():
-            process.shown = self._capf_of(node_name, service)
+        if scenario.variant.phones_reset_every_7_minutes:
+            self._stage.after(timedelta(seconds=_RESET_LOOP_S), self._reset_loop)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────
 
@@ -115,13 +131,24 @@ class LabCluster:
         self._stage.agenda.catch_up()
         return tuple(self._log)
 
+    @property
+    def book(self) -> Book:
+        """Trust stores, databases, partners, devices and backups, as of now."""
+        self._stage.agenda.catch_up()
+        return self._book
+
     def activated(self, node: str) -> tuple[Service, ...]:
-        """The services activated on *node*: Tomcat everywhere, HAProxy before it from 14 on."""
+        """The services that *node* has: Tomcat first, HAProxy before it from 14 on, then others.
+
+        Others are those that the scenario activates, and those that are there anyway.
+        """
         spec = self.scenario.node(node)
-        always = [Service.TOMCAT]
+        first = [Service.TOMCAT]
         if self.layout.release >= (14, 0) and spec.activated:
-            always.append(Service.HAPROXY)
-        return (*always, *spec.activated)
+            first.append(Service.HAPROXY)
+        named = (*first, *spec.activated)
+        anyway = (s for s in Service if s not in named and self.layout.runs(s, node))
+        return (*named, *anyway)
 
     def service_state(self, node: str, service: Service) -> ServiceState:
         """The state of *service* on *node*, and when it really started."""
@@ -175,19 +202,19 @@ class LabCluster:
         return self._stage.phone(index)
 
     def certificate(self, node: str, unit: CertUnit) -> Cert:
-        """The certificate of *unit* that *node* holds; ITLRecovery may be the publisher's.
+        """The certificate of *unit* that *node* shows; ITLRecovery may be the publisher's.
+
+        Where several share one it is the one that they share.
 
         Raises:
             ValueError: the node has no such certificate.
         """
-        owner = node
-        calls = self.scenario.node(node).product is Product.CALLMANAGER
-        if unit is CertUnit.ITLRECOVERY and calls:
-            owner = self.layout.itlrecovery_of(node)
-        if not self.layout.has(unit, owner):
+        world = self._scenery()
+        if not self._book.has(node, unit):
             message = f"{node} has no {unit.value} certificate"
             raise ValueError(message)
-        return self._scenery().current(unit, owner)
+        owner = self.layout.itlrecovery_of(node) if unit is CertUnit.ITLRECOVERY else node
+        return world.real(world.current(unit, owner))
 
     def served(self, node: str, kind: ListKind) -> TrustList | None:
         """The list that *node* serves; None if there is no file, or no TFTP that would serve it."""
@@ -209,7 +236,11 @@ class LabCluster:
         if not self.is_web_up(node):
             return ()
         world, units = self._scenery(), PRESENTED_BY[Service.TOMCAT]
-        return tuple(world.presents(each, node) for each in units if self.layout.has(each, node))
+        return tuple(
+            world.real(world.presents(each, node))
+            for each in units
+            if self.layout.has(each, node)
+        )
 
     def presented(self, node: str, unit: CertUnit) -> Cert | None:
         """What the process that *unit* belongs to shows on its port of *node*.
@@ -217,18 +248,13 @@ class LabCluster:
         It is what the process started with, regenerated since or not. None if nobody answers, and
         for a unit that no process of the lab shows.
         """
-        match unit:
-            case CertUnit.TOMCAT | CertUnit.TOMCAT_ECDSA:
-                shown = next((c for c in self.presented_on_web(node) if c.unit is unit), None)
-            case CertUnit.TVS | CertUnit.CALLMANAGER:
-                service = Service.TVS if unit is CertUnit.TVS else Service.CALLMANAGER
-                shown = self._scenery().presents(unit, node) if self.is_up(node, service) else None
-            case CertUnit.CAPF:
-                is_up = self.is_up(node, Service.CAPF)
-                shown = self._processes[node, Service.CAPF].shown if is_up else None
-            case _:
-                shown = None
-        return shown
+        if unit in PRESENTED_BY[Service.TOMCAT]:
+            return next((c for c in self.presented_on_web(node) if c.unit is unit), None)
+        service = next((s for s, units in PRESENTED_BY.items() if unit in units), None)
+        if service is None or not self.layout.has(unit, node) or not self.is_up(node, service):
+            return None
+        world = self._scenery()
+        return world.real(world.presents(unit, node))
 
     def is_commanded_out(self, node: str, service: Service) -> bool:
         """Whether *service* is stopped on *node* because somebody commanded it."""
@@ -254,6 +280,14 @@ class LabCluster:
         """
         self._stage.agenda.catch_up()
         return self._stage.tftp[node]
+
+    def devices(self, kind: DeviceClass) -> Mapping[str, Registration]:
+        """Where the devices of *kind* are registered, by name; phones are as :meth:`registrations`
+        has them.
+        """
+        if kind is DeviceClass.PHONE:
+            return self.registrations()
+        return self.book.devices(kind)
 
     # ── changing ──────────────────────────────────────────────────────────────────────────
 
@@ -345,10 +379,12 @@ class LabCluster:
         its own lag, which is later than what is returned.
 
         Raises:
-            ValueError: it is not the publisher, or the cluster has no CTL; nothing is done.
+            ValueError: it is not the publisher, the cluster has no CTL, or a USB token signs it
+                (below 10.0 one always does, and there is no such command); nothing is done.
         """
         self._check_publisher(node)
         self._check_mixed()
+        self._check_tokenless()
         length = self._take(node, "utils ctl update CTLFile", self._stage.timing.ctl_update_s)
         return self._stage.after(length, partial(self._spread, ListKind.CTL, actions.update_ctl))
 
@@ -362,6 +398,7 @@ class LabCluster:
         self._check_publisher(node)
         if kind is ListKind.CTL:
             self._check_mixed()
+            self._check_tokenless()
         if not self.layout.has_itlrecovery:
             message = "reset localkey came with release 10.0"
             raise ValueError(message)
@@ -371,6 +408,24 @@ class LabCluster:
             length,
             partial(self._spread, kind, partial(actions.reset_localkey, kind=kind)),
         )
+
+    def begin_delete_trust(self, node: str, store: str, name: str) -> datetime:
+        """``set cert delete``; returns when the certificate is gone.
+
+        For some stores it is gone from the whole cluster (D15), and some come back (X2).
+
+        Args:
+            node: Where it is typed.
+            store: ``tomcat-trust`` …
+            name: The file's.
+
+        Raises:
+            ValueError: there is no such file in that store; nothing is done.
+        """
+        entry = self.book.entry(node, store, name)
+        text = f"set cert delete {store.removesuffix('-trust')} {name}"
+        length = self._take(node, text, self._stage.timing.delete_trust_s)
+        return self._stage.after(length, partial(self._book.delete, entry))
 
     def reset_phone(self, name: str) -> datetime:
         """``doDeviceReset`` of one phone; returns when the phone leaves.
@@ -394,6 +449,40 @@ class LabCluster:
         index = self._phones.index_of(name)
         self._stage.agenda.catch_up()
         return self._phones.power(index, on=on)
+
+    # ── what people do by hand ────────────────────────────────────────────────────────────
+
+    def sign_ctl_by_token(self) -> None:
+        """Somebody plugs in a USB token and runs the CTL client: the nodes serve the new CTL.
+
+        Each TFTP node does so after its own lag.
+
+        Raises:
+            ValueError: no token signs this cluster's CTL.
+        """
+        self._stage.agenda.catch_up()
+        actions.sign_ctl_by_token(self.layout, self._stage.scenery)  # refuses, or is thrown away
+        self._spread(ListKind.CTL, actions.sign_ctl_by_token)
+
+    def update_partner(self, name: str) -> None:
+        """Somebody gives the partner called *name* the certificates of now.
+
+        Raises:
+            ValueError: no partner is called that.
+        """
+        self.book.update_partner(name)
+
+    def issue_lsc(self, name: str) -> None:
+        """CAPF issues a new LSC to the phone called *name*, which is registered.
+
+        Raises:
+            ValueError: no phone is called that, it is not registered, or CAPF does not run.
+        """
+        index = self._phones.index_of(name)
+        self._stage.agenda.catch_up()
+        alone = self._stage.scenery._replace(phones=(self._stage.phone(index),))
+        (phone,) = actions.issue_lsc(self.layout, alone, 0).phones
+        self._stage.put(index, phone)
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
         """Let *action* happen *seconds* from now, for example a command that comes late."""
@@ -442,10 +531,24 @@ class LabCluster:
             self._stage.after(delay, partial(turn, process.turn, action))
 
     def _regenerated(self, node: str, unit: CertUnit) -> None:
-        stage = self._stage
-        stage.scenery = actions.regenerate(self.layout, stage.scenery, unit, node)
+        stage, before = self._stage, self._stage.scenery
+        stage.scenery = after = actions.regenerate(self.layout, before, unit, node)
+        self._book.regenerated(before, after)
         if unit is CertUnit.TVS and self.layout.variant.tvs_restarts_itself:
             self._processes[node, Service.TVS].started_at = stage.now
+        capf = self._processes.get((node, Service.CAPF))
+        if unit is CertUnit.CAPF and capf is not None and after.presented != before.presented:
+            capf.started_at = stage.now  # 14: it restarts by itself
+        by_itself = self.scenario.variant.phones_reset_by_themselves
+        if by_itself and self.layout.release >= (14, 0) and unit in _RESETS_PHONES:
+            self._phones.reset_all()
+
+    def _reset_loop(self) -> None:
+        """CSCup28852: while anything that is shown is of several nodes, phones reset and reset."""
+        world = self._stage.scenery
+        if {real for _, real in world.same} & world.reals(world.presented):
+            self._phones.reset_all()
+        self._stage.after(timedelta(seconds=_RESET_LOOP_S), self._reset_loop)
 
     def _stopping(self, node: str, service: Service) -> None:
         self._processes[node, service].status = ServiceStatus.STOPPING
@@ -468,7 +571,7 @@ class LabCluster:
     def _started(self, node: str, service: Service) -> None:
         stage, process = self._stage, self._processes[node, service]
         process.status, process.started_at = ServiceStatus.STARTED, stage.now
-        process.is_commanded, process.shown = False, self._capf_of(node, service)
+        process.is_commanded = False
         if self.layout.runs(service, node):
             stage.scenery = actions.restart(self.layout, stage.scenery, service, node)
         if service is Service.CALLMANAGER:
@@ -478,12 +581,6 @@ class LabCluster:
         front = self._processes.get((node, Service.HAPROXY))
         if service is Service.TOMCAT and front is not None:
             front.started_at = stage.now  # web-apis.md §2: restarts with Tomcat
-
-    def _capf_of(self, node: str, service: Service) -> Cert | None:
-        """What CAPF that starts now will show; None for other services."""
-        if service is not Service.CAPF or not self.layout.has(CertUnit.CAPF, node):
-            return None
-        return self._stage.scenery.current(CertUnit.CAPF, node)
 
     def _spread(self, kind: ListKind, change: Callable[..., World]) -> None:
         """The command is done: each TFTP node takes its list from it after its own lag."""
@@ -505,6 +602,13 @@ class LabCluster:
     def _check_publisher(self, node: str) -> None:
         if node != self.layout.publisher:
             message = f"{node} is not the publisher"
+            raise ValueError(message)
+
+    def _check_tokenless(self) -> None:
+        if self.layout.signs_by_token:
+            message = "the CTL is signed by a USB token: no command renews it"
+            if self.layout.release < _FIRST_CTL_COMMAND:
+                message = "utils ctl came with release 10.0"
             raise ValueError(message)
 
     def _check_mixed(self) -> None:

@@ -24,6 +24,7 @@ class KeyPool:
 
     def __init__(self) -> None:
         self._keys: list[rsa.RSAPrivateKey] = []
+        self._sized: dict[tuple[int, int], rsa.RSAPrivateKey] = {}
         self._ec_keys: list[ec.EllipticCurvePrivateKey] = []
         self._lock = threading.Lock()
 
@@ -43,6 +44,18 @@ class KeyPool:
         while True:
             yield self.key(number)
             number += 1
+
+    def sized_key(self, number: int, bits: int) -> rsa.RSAPrivateKey:
+        """The RSA key of *bits* bits with that number; each size is numbered by itself.
+
+        One of less than 2048 bits is for looking at: nothing can be presented with it.
+        """
+        with self._lock:
+            found = self._sized.get((bits, number))
+            if found is None:
+                made = rsa.generate_private_key(_EXPONENT, bits)  # noqa: S505 - weak, as in the field
+                found = self._sized[bits, number] = made
+            return found
 
     def ec_key(self, number: int) -> ec.EllipticCurvePrivateKey:
         """The EC key with that number."""

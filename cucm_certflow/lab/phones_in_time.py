@@ -100,6 +100,11 @@ class PhonesInTime:
         lag = self._draw(index, f"reset {life.visit}", self._stage.timing.reset_lag_s)
         return self._stage.after(lag, partial(self._boot, index, life.visit))
 
+    def reset_all(self) -> None:
+        """Tell all phones to reset, as the cluster does by itself."""
+        for index in range(len(self._names)):
+            self.reset(index)
+
     def power(self, index: int, *, on: bool) -> datetime:
         """Switch a phone off or on; returns when it has left, or is registered if it can be."""
         life = self._lives[index]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import attrs
@@ -15,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cucm_certflow.lab.identities import Description, Plain
 from cucm_certflow.lab.keys import POOL, KeyPool
 from cucm_certflow.lab.physics.world import Cert, TrustList
-from cucm_certflow.names import CertUnit, TrustRole
+from cucm_certflow.names import CertUnit, KeyAlgorithm, TrustRole
 from cucm_certflow.trust.lists import DigestAlgorithm, TrustRecord, record_of, write_list
 from cucm_certflow.trust.x509 import fingerprint_of
 
@@ -26,8 +28,7 @@ __all__ = ["RenderedCertificate", "Renderer", "digest_of_release"]
 _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 _NOT_BEFORE: Final = datetime(2025, 1, 1, tzinfo=UTC)
-_YEARS: Final = timedelta(days=5 * 365)
-_RECOVERY_YEARS: Final = timedelta(days=20 * 365)
+_BITS: Final = 2048
 _FIRST_SHA512: Final = (12, 0)
 
 
@@ -77,6 +78,8 @@ class Renderer:
         seed: Serial numbers are made from it. Keys are not: they are the pool's, new in every
             process, and no two certificates of a renderer share one.
         pool: Where keys come from.
+        identities: Says what stands in each certificate; not given: what *domain* and *not_before*
+            make of it.
     """
 
     def __init__(
@@ -86,34 +89,27 @@ class Renderer:
         seed: int | str = 0,
         *,
         pool: KeyPool = POOL,
+        identities: Plain | None = None,
     ) -> None:
         self._domain = domain
-        self._not_before = not_before
+        self._identities = identities or Plain(domain, not_before)
         self._seed = seed
+        self._pool = pool
         self._keys = pool.draw()
         self._ec_keys = pool.draw_ec()
+        self._sized: Counter[int] = Counter()
+        self._strangers: dict[str, RenderedCertificate] = {}
+        self._authorities: dict[str, tuple[x509.Name, rsa.RSAPrivateKey]] = {}
         self._certificates: dict[Cert, RenderedCertificate] = {}
         self._lists: dict[_ListKey, bytes] = {}
 
     def fqdn(self, node: str) -> str:
         """The full name of *node*."""
-        return node if "." in node else f"{node}.{self._domain}"
+        return self._identities.fqdn(node)
 
     def common_name(self, cert: Cert) -> str:
-        """The CN that CUCM gives a certificate of this unit.
-
-        That of an ECDSA unit is read off the file names of trust stores: ``cucm14-pub-EC….pem``.
-        """
-        match cert.unit:
-            case CertUnit.CAPF:
-                return f"CAPF-{hashlib.sha256(cert.node.encode()).hexdigest()[:8]}"
-            case CertUnit.ITLRECOVERY:
-                return f"ITLRECOVERY_{self.fqdn(cert.node)}"
-            case unit if _is_ecdsa(unit):
-                host, dot, domain = self.fqdn(cert.node).partition(".")
-                return f"{host}-EC{dot}{domain}"
-            case _:
-                return self.fqdn(cert.node)
+        """The CN that CUCM gives a certificate of this unit."""
+        return self._identities.describe(cert).common_name
 
     # ── certificates ──────────────────────────────────────────────────────────────────────
 
@@ -130,47 +126,51 @@ class Renderer:
 
     def serial(self, cert: Cert) -> int:
         """The serial number of *cert*: 16 bytes, the same in every process."""
-        digest = hashlib.sha256(f"{self._seed}|{self._domain}|{cert}".encode()).digest()
+        return self._serial(str(cert))
+
+    def _serial(self, name: str) -> int:
+        digest = hashlib.sha256(f"{self._seed}|{self._domain}|{name}".encode()).digest()
         return int.from_bytes(digest[:16]) | 1 << 120  # so that it never has fewer bytes
 
+    def stranger(self, name: str, said: Description) -> RenderedCertificate:
+        """A certificate that is not the cluster's, called *name*, made real once."""
+        found = self._strangers.get(name)
+        if found is None:
+            found = self._strangers[name] = self._made(said, self._serial(f"stranger {name}"))
+        return found
+
     def _render(self, cert: Cert) -> RenderedCertificate:
-        is_ecdsa = _is_ecdsa(cert.unit)
-        key: _Key = next(self._ec_keys) if is_ecdsa else next(self._keys)
-        # CAPF and ITLRecovery have their subject the other way round (trust lists §1.2).
-        parts = [
-            (NameOID.COMMON_NAME, self.common_name(cert)),
-            (NameOID.ORGANIZATION_NAME, "Example"),
-            (NameOID.ORGANIZATIONAL_UNIT_NAME, "Lab"),
-            (NameOID.LOCALITY_NAME, "Auckland"),
-            (NameOID.STATE_OR_PROVINCE_NAME, "AKL"),
-            (NameOID.COUNTRY_NAME, "NZ"),
-        ]
-        if cert.unit in (CertUnit.CAPF, CertUnit.ITLRECOVERY):
-            parts.reverse()
-        name = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
-        begin = self._not_before + timedelta(seconds=cert.generation - 1)
-        lasts = _RECOVERY_YEARS if cert.unit is CertUnit.ITLRECOVERY else _YEARS
+        return self._made(self._identities.describe(cert), self.serial(cert))
+
+    def _made(self, said: Description, serial: int) -> RenderedCertificate:
+        key = self._key(said)
+        subject = _name(said.common_name, *said.organisation, is_reversed=said.is_reversed)
+        issuer, signs = self._issuer(said, subject, key)
         uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        is_ca = said.is_self_signed
         builder = (
             x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
+            .subject_name(subject)
+            .issuer_name(issuer)
             .public_key(key.public_key())
-            .serial_number(self.serial(cert))
-            .not_valid_before(begin)
-            .not_valid_after(begin + lasts)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .serial_number(serial)
+            .not_valid_before(said.not_before)
+            .not_valid_after(said.not_after)
+            .add_extension(
+                x509.BasicConstraints(ca=is_ca, path_length=0 if is_ca else None), critical=True
+            )
             .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
         )
-        if cert.unit in (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA):
-            names = dict.fromkeys((self.fqdn(cert.node), cert.node))
+        if said.names:
+            names = dict.fromkeys(said.names)
             alternatives = x509.SubjectAlternativeName([x509.DNSName(dns) for dns in names])
             builder = builder.add_extension(alternatives, critical=False)
         # That the digest of an EC key's signature is as long as the key is the lab's choice.
-        made = builder.sign(key, hashes.SHA384() if is_ecdsa else hashes.SHA256())
+        with_ec = isinstance(signs, ec.EllipticCurvePrivateKey)
+        made = builder.sign(signs, hashes.SHA384() if with_ec else hashes.SHA256())
         der = made.public_bytes(Encoding.DER)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return RenderedCertificate(
@@ -181,6 +181,24 @@ class Renderer:
             certificate=made,
             fingerprint=fingerprint_of(der),
         )
+
+    def _key(self, said: Description) -> _Key:
+        if said.algorithm is KeyAlgorithm.EC:
+            return next(self._ec_keys)
+        if said.key_bits == _BITS:
+            return next(self._keys)
+        self._sized[said.key_bits] += 1
+        return self._pool.sized_key(self._sized[said.key_bits] - 1, said.key_bits)
+
+    def _issuer(self, said: Description, subject: x509.Name, key: _Key) -> tuple[x509.Name, _Key]:
+        """Who signs it, and with what; a CA of the lab is but a name and a key."""
+        if said.is_self_signed:
+            return subject, key
+        if said.issuer not in self._authorities:
+            organisation, unit = said.organisation
+            name = _name(said.issuer, organisation, unit, is_reversed=False)
+            self._authorities[said.issuer] = (name, next(self._keys))
+        return self._authorities[said.issuer]
 
     # ── lists ─────────────────────────────────────────────────────────────────────────────
 
@@ -218,13 +236,23 @@ class Renderer:
         return record_of(
             self.certificate(cert).der,
             role,
-            dns_name=cert.node,
+            dns_name=None if cert.is_token else cert.node,
             ip_address=_address(addresses.get(cert.node, "")),
         )
 
 
-def _is_ecdsa(unit: CertUnit) -> bool:
-    return unit.value.endswith("-ECDSA")
+def _name(common: str, organisation: str, unit: str, *, is_reversed: bool) -> x509.Name:
+    parts = [
+        (NameOID.COMMON_NAME, common),
+        (NameOID.ORGANIZATION_NAME, organisation),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
+        (NameOID.LOCALITY_NAME, "Auckland"),
+        (NameOID.STATE_OR_PROVINCE_NAME, "AKL"),
+        (NameOID.COUNTRY_NAME, "NZ"),
+    ]
+    if is_reversed:
+        parts.reverse()
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
 
 
 def _address(text: str) -> str | None:

@@ -1,7 +1,8 @@
 """Scenarios: a lab cluster in TOML, from its nodes and phones to the faults that strike it.
 
 Every key is an attribute of a class, with its unit and default: the top level of :class:`Scenario`,
-the tables of those in :mod:`cucm_certflow.lab.scenario_tables`, ``[[faults]]`` of
+the tables of those in :mod:`cucm_certflow.lab.scenario_tables` and
+:mod:`cucm_certflow.lab.scenario_book`, ``[[faults]]`` of
 :class:`cucm_certflow.lab.scenario_faults.FaultSpec`, and ``[timing]`` of
 :class:`cucm_certflow.lab.timing.Timing`. An example is ``examples/scenarios/main-job.toml``.
 """
@@ -25,7 +26,16 @@ from cucm_certflow.lab.document import (
     structure,
     suggestion,
 )
-from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant
+from cucm_certflow.lab.physics.world import Cert, Layout, Node, PhoneKind, Trusted, Variant
+from cucm_certflow.lab.scenario_book import (
+    CertificateSpec,
+    DeviceSpec,
+    HealthSpec,
+    ListAge,
+    PartnerSpec,
+    ServedSpec,
+    TrustSpec,
+)
 from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from cucm_certflow.lab.scenario_tables import (
     Accounts,
@@ -41,27 +51,36 @@ from cucm_certflow.lab.scenario_tables import (
     VariantSpec,
 )
 from cucm_certflow.lab.timing import Timing
-from cucm_certflow.names import Release, SecurityMode, Service
+from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
 
 __all__ = [
     "AccountSpec",
     "Accounts",
     "ApplicationSpec",
+    "CertificateSpec",
+    "DeviceSpec",
     "FaultKind",
     "FaultSpec",
+    "HealthSpec",
     "HeldLists",
     "LabPhone",
     "LimitsSpec",
+    "ListAge",
     "NodeSpec",
+    "PartnerSpec",
     "PhoneSpec",
     "PhoneState",
     "PlatformSpec",
     "Role",
     "Scenario",
+    "ServedSpec",
+    "TrustSpec",
     "VariantSpec",
 ]
 
-_FIRST_TOMCAT_ECDSA: Final = (11, 5)
+_FIRST_ECDSA: Final = (11, 0)
+_FIRST_REUSE: Final = (14, 0)
+_ALWAYS_THERE: Final = "RollBackToPreGrayback"
 _SHORT: Final[Mapping[str, Service]] = {
     "callmanager": Service.CALLMANAGER,
     "tftp": Service.TFTP,
@@ -94,8 +113,12 @@ class Scenario:
         domain: Of the nodes' full names.
         mode: ``non-secure`` or ``mixed``.
         seed: Of everything that chance decides.
-        ecdsa: Whether every node has a tomcat-ECDSA certificate beside tomcat's, and port 8443
-            shows one or the other, as the client wants; 11.5 or later.
+        ecdsa: Whether nodes have certificates with EC keys as well, as far as their release and
+            product have them: tomcat-ECDSA from 11.5 (port 8443 then shows one or the other, as the
+            client wants), CallManager-ECDSA from 11.0, those of IM and Presence; 11.0 or later.
+        token_ctl: Whether USB tokens sign the CTL. Not given: in mixed mode below 10.0.
+        parameters: Enterprise and service parameters, by name. ``RollBackToPreGrayback`` is ``F``
+            unless it is given; Cluster Security Mode is ``mode``.
     """
 
     release: Release
@@ -105,15 +128,25 @@ class Scenario:
     mode: SecurityMode = SecurityMode.NON_SECURE
     seed: int = 1
     ecdsa: bool = False
+    token_ctl: bool | None = None
     accounts: Accounts = attrs.field(factory=Accounts)
     limits: LimitsSpec = attrs.field(factory=LimitsSpec)
     timing: Timing = attrs.field(factory=Timing)
     variant: VariantSpec = attrs.field(factory=VariantSpec)
+    parameters: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    health: HealthSpec = attrs.field(factory=HealthSpec)
+    served: ServedSpec = attrs.field(factory=ServedSpec)
+    certificates: tuple[CertificateSpec, ...] = ()
+    trust: tuple[TrustSpec, ...] = ()
     phones: tuple[PhoneSpec, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
+    partners: tuple[PartnerSpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         wrongs = [*self._wrong_nodes(), *self._wrong_phones(), *self._wrong_names()]
+        if not wrongs:  # what follows asks the layout, which needs good nodes
+            wrongs += self._wrong_certificates()
         if wrongs:
             raise WrongValue(*wrongs)
 
@@ -158,11 +191,17 @@ class Scenario:
                 return node
         raise KeyError(name)
 
+    def parameter(self, name: str) -> str | None:
+        """The value of the enterprise or service parameter *name*; None if there is none."""
+        if name == "ClusterSecurityMode":
+            return self.mode.value
+        return self.parameters.get(name, "F" if name == _ALWAYS_THERE else None)
+
     def layout(self) -> Layout:
         """The cluster as the physics has it."""
         given = self.variant
         by_itself, for_ctl = given.tvs_restarts_itself, given.tvs_vouches_for_ctl
-        return Layout(
+        layout = Layout(
             nodes=tuple(
                 Node(
                     node.name,
@@ -170,12 +209,15 @@ class Scenario:
                     callmanager=Service.CALLMANAGER in node.activated,
                     tftp=Service.TFTP in node.activated,
                     tvs=Service.TVS in node.activated,
+                    capf=Service.CAPF in node.activated,
                 )
                 for node in self.nodes
             ),
             release=self.release.short,
             mixed=self.is_mixed,
             ecdsa=self.ecdsa,
+            whole=True,
+            token_ctl=self.token_ctl,
             variant=Variant(
                 tvs_restarts_itself=self.release >= (14, 0) if by_itself is None else by_itself,
                 itl_rebuilt_at_once=given.itl_rebuilt_at_once,
@@ -184,8 +226,64 @@ class Scenario:
                 ctl_strict=given.ctl_strict,
                 tvs_vouches_for_registration=given.tvs_vouches_for_registration,
                 ctl_lists_itlrecovery=given.ctl_lists_itlrecovery,
+                expired_is_refused=given.expired_is_refused,
+                capf_of_ctl_must_be_current=given.capf_of_ctl_must_be_current,
             ),
         )
+        return layout._replace(expired=frozenset(self._expired(layout)))
+
+    def same(self, layout: Layout) -> tuple[tuple[Cert, Cert], ...]:
+        """Which certificates are really another's when the story begins, and whose."""
+        pairs: dict[Cert, Cert] = {}
+        # Tomcat's first: CallManager may be the same as a Tomcat that is of all nodes.
+        for spec in sorted(self.certificates, key=lambda spec: spec.reuses_tomcat):
+            for cert in self._first(layout, spec):
+                if spec.multi_server:
+                    pairs[cert] = self._first(layout, spec)[0]
+                if spec.reuses_tomcat:
+                    tomcat = Cert(CertUnit.TOMCAT, cert.node, 1)
+                    pairs[cert] = pairs.get(tomcat, tomcat)
+        return tuple((given, real) for given, real in pairs.items() if given != real)
+
+    def spec_of(self, cert: Cert) -> CertificateSpec | None:
+        """What the scenario says of *cert*, which is not another's; the last one, if several do."""
+        found = None
+        for spec in self.certificates:
+            if (spec.unit, cert.generation) == (cert.unit, 1) and spec.node in (None, cert.node):
+                found = spec
+        return found
+
+    def trusted(self, layout: Layout) -> Iterator[tuple[Trusted, TrustSpec]]:
+        """Every entry of ``[[trust]]``, on each of its nodes."""
+        same = dict(self.same(layout))
+        for spec in self.trust:
+            cert: Cert | None = None
+            if spec.copied is not None:
+                node, unit = spec.copied
+                first = Cert(unit, node, 1)
+                cert = same.get(first, first)
+            for name in self._nodes_of(spec):
+                yield Trusted(name, spec.store, cert, spec.name, spec.comes_back), spec
+
+    def _nodes_of(self, spec: TrustSpec) -> tuple[str, ...]:
+        if spec.node is not None:
+            return (spec.node,)
+        both = spec.store in ("tomcat-trust", "ipsec-trust")
+        product = Product.IM_PRESENCE if spec.store.startswith("cup") else Product.CALLMANAGER
+        return tuple(node.name for node in self.nodes if both or node.product is product)
+
+    def _first(self, layout: Layout, spec: CertificateSpec) -> list[Cert]:
+        """The certificates that *spec* is about, as they are when the story begins."""
+        return [
+            Cert(spec.unit, node.name, 1)
+            for node in self.nodes
+            if spec.node in (None, node.name) and layout.has(spec.unit, node.name)
+        ]
+
+    def _expired(self, layout: Layout) -> Iterator[Cert]:
+        for spec in self.certificates:
+            if spec.expires_in_days is not None and spec.expires_in_days <= 0:
+                yield from self._first(layout, spec)
 
     def each_phone(self) -> Iterator[LabPhone]:
         """Every phone, with its name, in the order of the document."""
@@ -217,8 +315,13 @@ class Scenario:
     def _wrong_nodes(self) -> Iterator[Wrong]:
         if self.release < (8, 0):
             yield Wrong("release", f"expected 8.0 or later, saw {self.release}")
-        if self.ecdsa and self.release.short < _FIRST_TOMCAT_ECDSA:
-            yield Wrong("ecdsa", f"tomcat-ECDSA came with 11.5, this cluster runs {self.release}")
+        if self.ecdsa and self.release.short < _FIRST_ECDSA:
+            reason = f"EC certificates came with 11.0, this cluster runs {self.release}"
+            yield Wrong("ecdsa", reason)
+        if self.token_ctl and not self.is_mixed:
+            yield Wrong("token_ctl", "a non-secure cluster has no CTL")
+        if self.token_ctl is False and self.is_mixed and self.release < (10, 0):
+            yield Wrong("token_ctl", "below 10.0 tokens sign every CTL")
         if not self.nodes:
             yield Wrong("nodes", "expected one [[nodes]] or more")
         for index, node in enumerate(self.nodes):
@@ -254,12 +357,41 @@ class Scenario:
     def _wrong_names(self) -> Iterator[Wrong]:
         names = [node.name for node in self.nodes]
         used = [(f"timing.ctl_lag_s.{name}", name) for name in self.timing.ctl_lag_s]
-        for index, fault in enumerate(self.faults):
-            if fault.node is not None:
-                used.append((f"faults[{index}].node", fault.node))
+        used += [(f"health.{path}", name) for path, name in self.health.named()]
+        for key in ("certificates", "trust", "devices", "faults"):
+            for index, spec in enumerate(getattr(self, key)):
+                if spec.node is not None:
+                    used.append((f"{key}[{index}].node", spec.node))
+        for index, partner in enumerate(self.partners):
+            used += [(f"partners[{index}].nodes[{i}]", n) for i, n in enumerate(partner.nodes)]
         for path, name in used:
             if name not in names:
                 yield Wrong(path, f"no node is called {name!r}{suggestion(name, names)}")
+
+
+    def _wrong_certificates(self) -> Iterator[Wrong]:
+        layout = self.layout()
+        for index, spec in enumerate(self.certificates):
+            path = f"certificates[{index}]"
+            if not self._first(layout, spec):
+                where = spec.node or "the cluster"
+                yield Wrong(f"{path}.unit", f"{where} has no certificate of {spec.unit}")
+            if spec.reuses_tomcat and self.release.short < _FIRST_REUSE:
+                yield Wrong(f"{path}.reuses_tomcat", "came with 14")
+        for index, entry in enumerate(self.trust):
+            if entry.copied is not None and not layout.has(entry.copied[1], entry.copied[0]):
+                yield Wrong(f"trust[{index}].of", f"there is no {entry.of}")
+            if not self._nodes_of(entry):
+                yield Wrong(f"trust[{index}].store", f"no node has {entry.store}")
+        seen: set[str] = set()
+        for index, device in enumerate(self.devices):
+            if seen & set(device.names):
+                yield Wrong(f"devices[{index}].first", "two devices have one name")
+            seen.update(device.names)
+        if len({partner.name for partner in self.partners}) != len(self.partners):
+            yield Wrong("partners", "two partners have one name")
+        for name in sorted({"ClusterSecurityMode"} & set(self.parameters)):
+            yield Wrong(f"parameters.{name}", "is said by mode")
 
 
 _MODES: Final = {"non-secure": SecurityMode.NON_SECURE, "mixed": SecurityMode.MIXED}

@@ -157,8 +157,9 @@ class NodeSpec:
         name: As CUCM knows it.
         address: A loopback address, for example 127.0.0.11.
         publisher: Whether it is the publisher.
-        product: ``callmanager``, or ``cups`` for IM and Presence, which has Tomcat only.
-        services: What is activated beside Tomcat: ``callmanager``, ``tftp``, ``tvs``, ``cti``, on
+        product: ``callmanager``, or ``cups`` for IM and Presence, where nothing is activated by a
+            choice.
+        services: What is activated beside what runs anyway: ``callmanager``, ``tftp``, ``tvs``, ``cti``, on
             the publisher also ``capf``; or CUCM's own names for them. Not given: the first four, or
             none on IM and Presence.
     """
@@ -199,7 +200,7 @@ class NodeSpec:
             raise WrongValue(Wrong("services", "only a publisher can do without any"))
         if self.product is Product.IM_PRESENCE and (self.services or self.publisher):
             raise WrongValue(
-                Wrong("product", "an IM and Presence node is no publisher and has Tomcat only")
+                Wrong("product", "an IM and Presence node is no publisher, and chooses no services")
             )
 
 
@@ -257,9 +258,18 @@ class VariantSpec:
     """``[variant]``: what is uncertain about real clusters (:class:`~.physics.world.Variant`).
 
     Not given: ``tvs_restarts_itself`` from 14 on; ``tvs_vouches_for_ctl`` below 12;
-    ``vouches_for_itlrecovery`` false; the others as the physics has them.
+    ``vouches_for_itlrecovery`` false, ``expired_is_refused`` true; the others as the physics has
+    them.
 
     Attributes:
+        expired_is_refused: Nobody believes an expired certificate: no signer, TVS or CallManager.
+        capf_of_ctl_must_be_current: A secure phone cannot register while its CTL names a CAPF that
+            is no more (TAC 225746).
+        phones_reset_by_themselves: From 14 on: the cluster resets all phones when a certificate of
+            TVS, CAPF or TFTP (CallManager, ITLRecovery) changes, as it does where the enterprise
+            parameter Phone Interaction on Certificate Update has its default.
+        phones_reset_every_7_minutes: Phones reset again and again while a multi-server certificate
+            is shown (CSCup28852).
         axl_takes_python_booleans: Whether AXL takes ``True`` for ``true``, which is not in its
             schema and which public clients send. Nobody has said what a real node does.
     """
@@ -271,4 +281,8 @@ class VariantSpec:
     ctl_strict: bool = False
     tvs_vouches_for_registration: bool = True
     ctl_lists_itlrecovery: bool = True
+    expired_is_refused: bool = True
+    capf_of_ctl_must_be_current: bool = True
+    phones_reset_by_themselves: bool = False
+    phones_reset_every_7_minutes: bool = False
     axl_takes_python_booleans: bool = True

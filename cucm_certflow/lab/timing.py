@@ -39,6 +39,7 @@ class Timing:
         ctl_lag_s: How much later than the command a TFTP node serves the new list, by node.
         ctl_lag_default_s: The same for nodes that ``ctl_lag_s`` does not name.
         localkey_s: ``utils itl|ctl reset localkey``.
+        delete_trust_s: ``set cert delete``.
         tftp_busy_s: For how long a TFTP node answers 503 over HTTP after its start.
         jitter: By which share of itself each duration of a command may be longer or shorter.
         reset_call_s: One ``doDeviceReset``.
@@ -61,6 +62,7 @@ class Timing:
     ctl_lag_s: Mapping[str, float] = attrs.field(factory=dict[str, float])
     ctl_lag_default_s: float = 3.0
     localkey_s: float = 20.0
+    delete_trust_s: float = 3.0
     tftp_busy_s: float = 5.0
     jitter: float = 0.1
     reset_call_s: float = 0.05

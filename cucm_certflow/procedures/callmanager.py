@@ -1,77 +1,96 @@
-"""The procedure for the CallManager certificate: TFTP's signer, and every secure phone's peer."""
+"""The procedures for CallManager's certificates: TFTP's signer, and every secure phone's peer."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from cucm_certflow.names import CertUnit, Product, Service
+from cucm_certflow.procedures.rows import (
+    ctl_by_hand,
+    ctl_update,
+    regenerate,
+    reset_phones,
+    restart,
+)
 from cucm_certflow.procedures.vocabulary import (
     Condition,
-    CtlUpdate,
     Exposure,
     Need,
-    PhoneReset,
     Procedure,
-    Proof,
-    RegenerateUnit,
     ReleaseRange,
-    RestartOf,
     Row,
     Source,
-    Stage,
 )
 
 __all__ = ["CALLMANAGER"]
 
 _TAC: Final = Source("Cisco TAC 214231", "CallManager", "points M1 to M4")
-_CTL_FIRST: Final = Source("Cisco TAC 214231 and 217138", "CallManager", "M1; D8: before restarts")
+_CTL: Final = Source("Cisco TAC 214231 and 217138", "CallManager", "M1; D8: before restarts")
+_TOKEN: Final = Source("Cisco TAC 118893", "CTL with tokens", "M1: only the token signs the CTL")
 _NO_TVS: Final = Source("Cisco TAC 118893", "tokenless CTL", "phones that cannot ask TVS; F10")
+_HAPROXY: Final = Source("Cisco security guide 14SU2", "Certificates", "D7: the superset")
+_OPTIONAL: Final = Source("Cisco TAC 214231", "CallManager", "M3; D7: may be left out from 14SU1")
+_RESET: Final = Source(
+    "Cisco TAC 214231", "CallManager", "M4; D17: phones only, by name, in batches"
+)
+_CONSUMERS: Final = (
+    "A1: encrypted and authenticated phones; TFTP's signed configuration and the ITL",
+    "A1: phone services, secure SIP trunks and media resources, AXL requests",
+    "A6: ITL and CTL have CallManager and TFTP records",
+)
+_CUCM: Final = frozenset({Product.CALLMANAGER})
 
 # fmt: off
-_REGENERATE = Row(
-    name="regenerate", stage=Stage.REGENERATE, does=RegenerateUnit(CertUnit.CALLMANAGER),
-    proof=Proof.NEW_CERTIFICATE, within_s=600, settle_s=180, source=_TAC)
-_CTL = Row(
-    name="ctl-update", stage=Stage.CTL, does=CtlUpdate(), when=Condition.MIXED_MODE,
-    proof=Proof.CTL_SERVED, within_s=900, settle_s=300, source=_CTL_FIRST)
-_CM = Row(
-    name="restart-callmanager", stage=Stage.RESTART, does=RestartOf(Service.CALLMANAGER),
-    proof=Proof.RESTARTED, within_s=1800, settle_s=600, source=_TAC)
-_CTI = Row(
-    name="restart-ctimanager", stage=Stage.RESTART, does=RestartOf(Service.CTIMANAGER),
-    proof=Proof.RESTARTED, within_s=1800, settle_s=600, source=_TAC)
 # D6: the sources differ; TVS before TFTP, and every restart before the reset, is what holds.
-_TVS = Row(
-    name="restart-tvs", stage=Stage.RESTART, does=RestartOf(Service.TVS),
-    proof=Proof.RESTARTED, within_s=1800, settle_s=600, source=_TAC)
-_TFTP = Row(
-    name="restart-tftp", stage=Stage.RESTART, does=RestartOf(Service.TFTP),
-    proof=Proof.ITL_SERVED, within_s=1800, settle_s=600, source=_TAC)
-_HAPROXY = Row(
-    name="restart-haproxy", stage=Stage.RESTART, does=RestartOf(Service.HAPROXY),
-    proof=Proof.RESTARTED, within_s=1800, settle_s=600,
-    source=Source("Cisco security guide 14SU2", "Certificates", "D7: the superset is the default"))
-_RESET = Row(
-    name="reset-phones", stage=Stage.RESET, does=PhoneReset(),
-    proof=Proof.PHONES_CALLED, within_s=1800, settle_s=120,
-    source=Source("Cisco TAC 214231", "CallManager", "M4; D17: phones only, by name, in batches"))
+_TO_12: Final = (
+    restart(Service.CALLMANAGER, _TAC),
+    restart(Service.CTIMANAGER, _TAC),
+    restart(Service.TVS, _TAC),
+    restart(Service.TFTP, _TAC),
+    reset_phones(_RESET),
+)
+_ALWAYS_FROM_14: Final = (
+    restart(Service.TVS, _TAC),
+    restart(Service.TFTP, _TAC),
+    restart(Service.HAPROXY, _HAPROXY),
+    reset_phones(_RESET),
+)
+_RSA_FROM_14: Final = (
+    restart(Service.CALLMANAGER, _OPTIONAL, when=Condition.CALLMANAGER_RESTARTS),
+    restart(Service.CTIMANAGER, _OPTIONAL, when=Condition.CALLMANAGER_RESTARTS),
+    *_ALWAYS_FROM_14,
+)
+# The guide leaves the restarts out for RSA only.
+_EC_FROM_14: Final = (
+    restart(Service.CALLMANAGER, _TAC),
+    restart(Service.CTIMANAGER, _TAC),
+    *_ALWAYS_FROM_14,
+)
+_CTL_ROWS: Final = (ctl_update(_CTL), ctl_by_hand(_TOKEN))
+_WITHOUT_TVS: Final = (
+    Exposure(phones=Need.WITHOUT_SECURITY_BY_DEFAULT, when=Condition.TOKENLESS_CTL,
+             remedy="utils ctl reset localkey", source=_NO_TVS),
+)
+_RSA, _EC = CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA
+
+
+def _table(unit: CertUnit, first: tuple[int, int], last: tuple[int, int],
+           rows: tuple[Row, ...], exposures: tuple[Exposure, ...] = ()) -> Procedure:
+    modern = first >= (12, 0)
+    apart = {CertUnit.TVS, CertUnit.ITLRECOVERY} if modern else {CertUnit.TVS}
+    return Procedure(
+        unit=unit, releases=ReleaseRange(first, last), products=_CUCM, source=_TAC,
+        never_with=frozenset(apart), joins=_RSA if unit is _EC else None, exposures=exposures,
+        consumers=_CONSUMERS, rows=(regenerate(unit, _TAC), *rows))
+
 
 CALLMANAGER: Final = (
-    Procedure(
-        unit=CertUnit.CALLMANAGER, releases=ReleaseRange((11, 0), (11, 99)),
-        products=frozenset({Product.CALLMANAGER}), source=_TAC,
-        never_with=frozenset({CertUnit.TVS}),
-        exposures=(
-            Exposure(phones=Need.WITHOUT_SECURITY_BY_DEFAULT, when=Condition.MIXED_MODE,
-                     remedy="utils ctl reset localkey", source=_NO_TVS),
-        ),
-        rows=(_REGENERATE, _CTL, _CM, _CTI, _TVS, _TFTP, _RESET),
-    ),
-    Procedure(
-        unit=CertUnit.CALLMANAGER, releases=ReleaseRange((14, 0), (14, 99)),
-        products=frozenset({Product.CALLMANAGER}), source=_TAC,
-        never_with=frozenset({CertUnit.TVS, CertUnit.ITLRECOVERY}),
-        rows=(_REGENERATE, _CTL, _CM, _CTI, _TVS, _TFTP, _HAPROXY, _RESET),
-    ),
+    _table(_RSA, (8, 0), (9, 1), (ctl_by_hand(_TOKEN, when=Condition.MIXED_MODE), *_TO_12)),
+    _table(_RSA, (10, 0), (11, 5), (*_CTL_ROWS, *_TO_12), _WITHOUT_TVS),
+    _table(_RSA, (12, 0), (12, 5), (*_CTL_ROWS, *_TO_12)),
+    _table(_RSA, (14, 0), (15, 0), (*_CTL_ROWS, *_RSA_FROM_14)),
+    _table(_EC, (11, 0), (11, 5), (*_CTL_ROWS, *_TO_12), _WITHOUT_TVS),
+    _table(_EC, (12, 0), (12, 5), (*_CTL_ROWS, *_TO_12)),
+    _table(_EC, (14, 0), (15, 0), (*_CTL_ROWS, *_EC_FROM_14)),
 )
 # fmt: on

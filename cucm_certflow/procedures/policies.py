@@ -9,7 +9,14 @@ import attrs
 from cucm_certflow.names import CertUnit, Release
 from cucm_certflow.trust.model import TrustPolicy
 
-__all__ = ["Evidence", "Policy", "UnitOrder", "trust_policy"]
+__all__ = ["CapfWindow", "Evidence", "Policy", "UnitOrder", "trust_policy"]
+
+
+class CapfWindow(Enum):
+    """Whether CAPF, which moves no anchor of the lifeline, has a window of its own (K1)."""
+
+    OWN = "in a window of its own"
+    WITH_CALLMANAGER = "in CallManager's window, which saves the phones one reset"
 
 
 class UnitOrder(Enum):
@@ -53,6 +60,20 @@ class Policy:
         ctl_judges_itl: Whether a CTL's own anchors alone judge what is offered; unverified.
         phones_change_tftp_node: Whether phones may go over to another TFTP node for good while a
             run goes on. Then, up to 11.5, TVS changes in parts in either order: more windows.
+        capf: Whether CAPF shares CallManager's window (K1); by default it has its own.
+        capf_on_subscribers: Below 14, CAPF is regenerated on subscribers too, where nothing uses
+            it (C2; D3: optional). On by default: every certificate is to be up to date (P5).
+        callmanager_restarts: CallManager and CTIManager are restarted after CallManager (D7). Off
+            is heeded from 14SU1 on, and for the RSA certificate only.
+        expired_is_trusted: Phones go on trusting an expired signer or TVS. Unverified; not
+            assumed, so that nothing depends on one.
+        slow_fresh_s: As *fresh_s*, for what takes long to ask: replication, and backups.
+        fall_back_within_s: Seconds for phones to come back to a restarted CallManager before the
+            next member of their group is restarted (field notes, §8); after that the run holds.
+        trust_watch_s: Seconds for which deleted trust certificates are watched. Certificate
+            Change Notification brings its stores into line every 1,800 s (web APIs §1).
+        loop_after: The run holds when a phone registered so many times anew without a reset of
+            ours (F15: phones in a reset loop).
     """
 
     order: UnitOrder = UnitOrder.CALLMANAGER_FIRST
@@ -67,14 +88,33 @@ class Policy:
     vouches_for_itlrecovery: bool = False
     ctl_judges_itl: bool = False
     phones_change_tftp_node: bool = False
+    capf: CapfWindow = CapfWindow.OWN
+    capf_on_subscribers: bool = True
+    callmanager_restarts: bool = True
+    expired_is_trusted: bool = False
+    slow_fresh_s: float = 900.0
+    fall_back_within_s: float = 900.0
+    trust_watch_s: float = 2100.0
+    loop_after: int = 5
 
     def __attrs_post_init__(self) -> None:
-        for name in ("barrier_within_s", "poll_every_s", "watch_every_s", "fresh_s"):
+        for name in (
+            "barrier_within_s",
+            "poll_every_s",
+            "watch_every_s",
+            "fresh_s",
+            "slow_fresh_s",
+            "fall_back_within_s",
+            "trust_watch_s",
+        ):
             if getattr(self, name) <= 0:
                 message = f"{name} must be over 0 seconds, saw {getattr(self, name)}"
                 raise ValueError(message)
         if self.reset_batch < 1:
             message = f"reset_batch must be 1 or more, saw {self.reset_batch}"
+            raise ValueError(message)
+        if self.loop_after < 2:  # noqa: PLR2004 - once is what any phone may do
+            message = f"loop_after must be 2 or more, saw {self.loop_after}"
             raise ValueError(message)
         if self.load_to_register_s < 0:
             message = f"load_to_register_s must be 0 or more, saw {self.load_to_register_s}"
@@ -84,11 +124,25 @@ class Policy:
             raise ValueError(message)
 
     def unit_order(self) -> tuple[CertUnit, ...]:
-        """The order in which units are put into windows (starting document, P5)."""
-        pair = (CertUnit.CALLMANAGER, CertUnit.TVS)
+        """The order in which units are put into windows (starting document, P5; D1, D13)."""
+        callmanager = (CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA)
+        pair = (*callmanager, CertUnit.TVS)
         if self.order is UnitOrder.TVS_FIRST:
-            pair = (CertUnit.TVS, CertUnit.CALLMANAGER)
-        return (CertUnit.TOMCAT, *pair, CertUnit.ITLRECOVERY)
+            pair = (CertUnit.TVS, *callmanager)
+        return (
+            CertUnit.TOMCAT,
+            CertUnit.TOMCAT_ECDSA,
+            CertUnit.IPSEC,
+            CertUnit.CUP,
+            CertUnit.CUP_ECDSA,
+            CertUnit.CUP_XMPP,
+            CertUnit.CUP_XMPP_ECDSA,
+            CertUnit.CUP_XMPP_S2S,
+            CertUnit.CUP_XMPP_S2S_ECDSA,
+            CertUnit.CAPF,
+            *pair,
+            CertUnit.ITLRECOVERY,
+        )
 
 
 def trust_policy(policy: Policy, release: Release) -> TrustPolicy:

@@ -5,43 +5,38 @@ from __future__ import annotations
 from typing import Final
 
 from cucm_certflow.names import CertUnit, Product, Service
-from cucm_certflow.procedures.vocabulary import (
-    PhoneReset,
-    Procedure,
-    Proof,
-    RegenerateUnit,
-    ReleaseRange,
-    RestartOf,
-    Row,
-    Source,
-    Stage,
-)
+from cucm_certflow.procedures.rows import regenerate, reset_phones, restart
+from cucm_certflow.procedures.vocabulary import Procedure, ReleaseRange, Source
 
 __all__ = ["TVS"]
 
-_TAC: Final = Source("Cisco TAC 214231", "TVS", "points V1, V2")
+_TAC: Final = Source("Cisco TAC 214231", "TVS", "points V1, V2; no CTL update: it holds no TVS")
+_RESET: Final = Source("Cisco TAC 214231", "TVS", "V2; D17: phones only, by name, in batches")
 
-# fmt: off
 TVS: Final = tuple(
     Procedure(
-        unit=CertUnit.TVS, releases=releases, products=frozenset({Product.CALLMANAGER}),
-        source=_TAC, never_with=never_with,
+        unit=CertUnit.TVS,
+        releases=releases,
+        products=frozenset({Product.CALLMANAGER}),
+        source=_TAC,
+        never_with=frozenset(never_with),
+        consumers=(
+            "A5: phones ask it about application servers and about lists whose signer is new",
+            "A6: the ITL has a record for every node's TVS, the CTL for none",
+        ),
         rows=(
-            Row(name="regenerate", stage=Stage.REGENERATE, does=RegenerateUnit(CertUnit.TVS),
-                proof=Proof.NEW_CERTIFICATE, within_s=600, settle_s=180, source=_TAC),
+            regenerate(CertUnit.TVS, _TAC),
             # From 14 the service restarts itself; the restart is kept (D7: the superset).
-            Row(name="restart-tvs", stage=Stage.RESTART, does=RestartOf(Service.TVS),
-                proof=Proof.RESTARTED, within_s=1800, settle_s=600, source=_TAC),
-            Row(name="restart-tftp", stage=Stage.RESTART, does=RestartOf(Service.TFTP),
-                proof=Proof.ITL_SERVED, within_s=1800, settle_s=600, source=_TAC),
-            Row(name="reset-phones", stage=Stage.RESET, does=PhoneReset(),
-                proof=Proof.PHONES_CALLED, within_s=1800, settle_s=120,
-                source=Source("Cisco TAC 214231", "TVS", "V2; D17: phones only, in batches")),
+            restart(Service.TVS, _TAC),
+            restart(Service.TFTP, _TAC),
+            reset_phones(_RESET),
         ),
     )
     for releases, never_with in (
-        (ReleaseRange((11, 0), (11, 99)), frozenset({CertUnit.CALLMANAGER})),
-        (ReleaseRange((14, 0), (14, 99)), frozenset({CertUnit.CALLMANAGER, CertUnit.ITLRECOVERY})),
+        (ReleaseRange((8, 0), (11, 5)), {CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA}),
+        (
+            ReleaseRange((12, 0), (15, 0)),
+            {CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA, CertUnit.ITLRECOVERY},
+        ),
     )
 )
-# fmt: on

@@ -12,12 +12,14 @@ from typing import Final
 
 import attrs
 
-from cucm_certflow.names import CertUnit, ListKind, Product, Release, Service
+from cucm_certflow.names import CertUnit, ListKind, Product, Release, SecurityMode, Service
 
 __all__ = [
     "ANY_RELEASE",
     "Condition",
     "CtlUpdate",
+    "DeleteEntry",
+    "DoneByHand",
     "Exposure",
     "LocalkeyReset",
     "Need",
@@ -26,10 +28,15 @@ __all__ = [
     "Proof",
     "RegenerateUnit",
     "ReleaseRange",
+    "Requirement",
     "RestartOf",
     "Row",
+    "RowAction",
+    "Situation",
     "Source",
     "Stage",
+    "StartOf",
+    "StopOf",
 ]
 
 
@@ -56,19 +63,26 @@ class ReleaseRange:
         return self.first <= release.short <= self.last
 
     def __str__(self) -> str:
-        return f"{self.first[0]}.{self.first[1]} to {self.last[0]}.{self.last[1]}"
+        first, last = (f"{major}.{minor}" for major, minor in (self.first, self.last))
+        return first if first == last else f"{first} to {last}"
 
 
 ANY_RELEASE: Final = ReleaseRange((8, 0), (15, 99))
 
 
 class Stage(Enum):
-    """The part of a certificate's life in which a row runs; in this order within a wave."""
+    """The part of a certificate's life in which a row runs; in this order within a wave.
 
+    The first two are of trust clean-up, where nothing is regenerated; its last is START.
+    """
+
+    STOP = "stop"
+    DELETE = "delete"
     REGENERATE = "regenerate"
     CTL = "ctl"
     RESTART = "restart"
     RESET = "reset"
+    START = "start"
 
 
 class Condition(Enum):
@@ -77,6 +91,43 @@ class Condition(Enum):
     ALWAYS = "always"
     MIXED_MODE = "the cluster is in mixed mode"
     NON_SECURE_MODE = "the cluster is in non-secure mode"
+    TOKENLESS_CTL = "in mixed mode, the CTL is signed without a USB token"
+    CTL_BY_HAND = "in mixed mode, the CTL is signed by a USB token"
+    CALLMANAGER_RESTARTS = "the policy wants CallManager and CTIManager restarted"
+
+    def holds_in(self, situation: Situation) -> bool:
+        """Whether a row or an exposure with this condition applies in *situation*."""
+        mixed = situation.mode is SecurityMode.MIXED
+        return {
+            Condition.ALWAYS: True,
+            Condition.MIXED_MODE: mixed,
+            Condition.NON_SECURE_MODE: not mixed,
+            Condition.TOKENLESS_CTL: mixed and not situation.token_ctl,
+            Condition.CTL_BY_HAND: mixed and situation.token_ctl,
+            Condition.CALLMANAGER_RESTARTS: situation.callmanager_restarts,
+        }[self]
+
+
+@attrs.frozen(kw_only=True)
+class Situation:
+    """What decides which rows of a table apply to a cluster.
+
+    ``token_ctl`` says that a USB token signs the CTL, so that only a person who has it can renew
+    it. ``callmanager_restarts`` is the policy of that name.
+    """
+
+    mode: SecurityMode
+    token_ctl: bool = False
+    callmanager_restarts: bool = True
+
+
+class Requirement(Enum):
+    """What must be seen before a row's command is sent, besides what holds for every command."""
+
+    REPLICATION_GOOD = "database replication is in state 2 on every node"
+    NO_BACKUP_RUNNING = "no backup and no restore is running"
+    DATABASES_HAVE_IT = "every node's own database has the new certificates"
+    PHONES_FELL_BACK = "phones have come back to the group's members that were restarted before"
 
 
 class Proof(Enum):
@@ -89,6 +140,9 @@ class Proof(Enum):
     RESTARTED = "the service was seen to start since the command"
     ITL_SERVED = "the service started since, and the node serves an ITL with all present anchors"
     HTTPS_PRESENTS = "the service started since, and port 8443 presents the node's certificate"
+    STOPPED = "the service is stopped"
+    STARTED = "the service runs"
+    GONE = "the node's trust store has the certificate no more"
     PHONES_CALLED = "no phone of the batch is still registered from before the reset"
 
 
@@ -133,7 +187,43 @@ class PhoneReset:
     """Reset the phones in scope, by name, in batches."""
 
 
-RowAction = RegenerateUnit | CtlUpdate | LocalkeyReset | RestartOf | PhoneReset
+@attrs.frozen
+class DoneByHand:
+    """A person does *what*, whole and in words; the proof alone shows that it was done."""
+
+    what: str
+
+
+@attrs.frozen
+class StopOf:
+    """Stop *service* on each node where it runs, until :class:`StartOf`."""
+
+    service: Service
+
+
+@attrs.frozen
+class StartOf:
+    """Start *service* again on each node on which :class:`StopOf` stopped it."""
+
+    service: Service
+
+
+@attrs.frozen
+class DeleteEntry:
+    """Delete a certificate from the trust stores of each node that has it."""
+
+
+RowAction = (
+    RegenerateUnit
+    | CtlUpdate
+    | LocalkeyReset
+    | RestartOf
+    | PhoneReset
+    | DoneByHand
+    | StopOf
+    | StartOf
+    | DeleteEntry
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -144,6 +234,7 @@ class Row:
     ``settle_s`` is how long a command whose reply was lost may still be running: not before it
     has passed is the command sent again, and then only if it was seen not
     to have been done. Row order within a stage is kept, publisher first, one node at a time.
+    ``requires`` is looked at before each of its commands.
     """
 
     name: str
@@ -155,6 +246,7 @@ class Row:
     source: Source
     wave: int = 0
     when: Condition = Condition.ALWAYS
+    requires: frozenset[Requirement] = frozenset()
 
     def __attrs_post_init__(self) -> None:
         if not 0 < self.settle_s < self.within_s:
@@ -164,12 +256,17 @@ class Row:
 
 @attrs.frozen(kw_only=True)
 class Exposure:
-    """Phones that no plan can spare a moment in which only *remedy* would help."""
+    """Phones that no plan can spare a moment in which only *remedy* would help.
+
+    ``until`` is the row that is that remedy: once it was sent, nothing is tolerated any more. Empty
+    where no row of the table is the remedy: then it is tolerated until the window is over.
+    """
 
     phones: Need
     when: Condition
     remedy: str
     source: Source
+    until: str = ""
 
 
 _ORDER: Final = tuple(Stage)
@@ -183,6 +280,8 @@ class Procedure:
         products: The products whose nodes have the unit.
         publisher_only: The unit is made on the publisher alone.
         never_with: Units that must not change between the same two contacts with the phones.
+        joins: The unit whose window, and whose restarts, it shares where both are asked for.
+        consumers: Who notices while the certificate is invalid, in words (points A1 to A6).
         protocol: Grows when the meaning of the columns changes.
     """
 
@@ -193,7 +292,9 @@ class Procedure:
     source: Source
     publisher_only: bool = False
     never_with: frozenset[CertUnit] = frozenset()
+    joins: CertUnit | None = None
     exposures: tuple[Exposure, ...] = ()
+    consumers: tuple[str, ...] = ()
     protocol: int = 1
 
     def __attrs_post_init__(self) -> None:
@@ -213,6 +314,10 @@ class Procedure:
         if sorted({row.wave for row in self.rows}) != list(range(self.waves)):
             message = f"{self.unit}: waves are not numbered from 0 without gaps"
             raise ValueError(message)
+        strangers = {e.until for e in self.exposures if e.until} - set(names)
+        if strangers:
+            message = f"{self.unit}: an exposure ends at {strangers}, which is no row"
+            raise ValueError(message)
 
     @property
     def waves(self) -> int:
@@ -228,12 +333,13 @@ class Procedure:
         """SHA-256 over the semantic columns only: mending a citation does not change it."""
         parts = [
             f"{self.unit.value}|{self.releases}|{sorted(p.value for p in self.products)}"
-            f"|{self.publisher_only}|{sorted(u.value for u in self.never_with)}|{self.protocol}"
+            f"|{self.publisher_only}|{sorted(u.value for u in self.never_with)}|{self.joins}"
+            f"|{self.protocol}"
         ]
         parts += [
             f"{r.wave}|{r.name}|{r.stage.value}|{r.does!r}|{r.proof.name}|{r.within_s}|"
-            f"{r.settle_s}|{r.when.name}"
+            f"{r.settle_s}|{r.when.name}|{sorted(each.name for each in r.requires)}"
             for r in self.rows
         ]
-        parts += [f"{e.phones.name}|{e.when.name}|{e.remedy}" for e in self.exposures]
+        parts += [f"{e.phones.name}|{e.when.name}|{e.remedy}|{e.until}" for e in self.exposures]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

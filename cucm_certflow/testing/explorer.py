@@ -16,21 +16,27 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from cucm_certflow.commands import (
+    ByHand,
     Command,
+    DeleteTrust,
     Regenerate,
     Reply,
     ReplyKind,
     ResetLocalkey,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
     UpdateCtl,
 )
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.run_state import (
+    Acknowledged,
     CertificateMoved,
     CommandMoved,
     CommandProgress,
+    EntryMoved,
     Record,
     RunState,
     Waived,
@@ -39,13 +45,17 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.core.states import CertificateState, CommandState
 from cucm_certflow.facts import (
+    BackupActivity,
+    BackupStatus,
     CertificateOf,
+    DatabaseCertificates,
     Fact,
     Known,
     PresentedCertificate,
     Query,
     Registration,
     Registrations,
+    Replication,
     ReplyTo,
     ServedList,
     ServiceOn,
@@ -56,7 +66,9 @@ from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import PRESENTED_BY, Layout, PhoneKind, World
-from cucm_certflow.names import CertUnit, ListKind, Service
+from cucm_certflow.names import CertUnit, KeyAlgorithm, ListKind, Service
+from cucm_certflow.trust.lifeline import Health as LifelineHealth
+from cucm_certflow.trust.phone import PhoneClass
 
 __all__ = ["Exploration", "Explorer", "Limits", "Moment", "Violation"]
 
@@ -209,8 +221,10 @@ class Explorer:
                     runs_in_lab(layout, service, name),
                     _NOW if seen else None,
                 )
-            case PresentedCertificate(name, 8443):
-                return str(world.presents(CertUnit.TOMCAT, name))
+            case PresentedCertificate(name, 8443, algorithm):
+                is_ec = algorithm is KeyAlgorithm.EC
+                unit = CertUnit.TOMCAT_ECDSA if is_ec else CertUnit.TOMCAT
+                return str(world.presents(unit, name))
             case Registrations(names):
                 return {
                     kind.name: Registration(
@@ -224,6 +238,12 @@ class Explorer:
                     )
                     if not names or kind.name in names
                 }
+            case Replication():
+                return {each.name: 2 for each in self.layout.nodes}
+            case DatabaseCertificates():
+                return frozenset(str(cert) for cert in world.gen)
+            case BackupStatus():
+                return BackupActivity.IDLE
             case _:
                 raise KeyError(query)
 
@@ -457,6 +477,9 @@ class Explorer:
                 node = node._replace(world=world, restarted=restarted)
             case ResetPhones(_, names):
                 node = self._called(node, [i for i, k in enumerate(kinds) if k.name in names])
+            case StopService() | StartService() | DeleteTrust() | ByHand():
+                message = f"the explorer has no `{command}`"
+                raise NotImplementedError(message)
         return node
 
     def _called(self, node: Moment, indexes: range | list[int]) -> Moment:
@@ -471,7 +494,6 @@ class Explorer:
         twice = next((cert for cert in node.world.gen if cert.generation > _ONCE), None)
         if twice is not None:
             return f"{twice.unit} on {twice.node} was regenerated twice"
-        units = tuple(dict.fromkeys(key.unit for key in self.plan.certificates))
         for index, kind in enumerate(self.kinds):
             if kind.name in node.run.waived:
                 continue
@@ -479,10 +501,19 @@ class Explorer:
             if verdict is Health.OK:
                 continue
             phone = next(p for p, names in self.plan.classes.items() if kind.name in names)
-            tolerated, _ = self.plan.tolerated(units, phone)
-            if verdict.severity > int(tolerated):
+            if verdict.severity > self._tolerated(node.run, phone):
                 return f"{kind.name} has no way back but: {verdict.value}"
         return None
+
+    def _tolerated(self, run: RunState, phone: PhoneClass) -> int:
+        """What the tables allow after the last step that was proved, and those under way."""
+        steps = [step for step in self.plan.steps if run.steps[step.index].attempt]
+        proved = [s for s in steps if run.steps[s.index].state is CommandState.PROVED]
+        under_way = [s for s in steps if run.steps[s.index].state is not CommandState.PROVED]
+        return max(
+            (int(self.plan.tolerated(step, phone)[0]) for step in (*proved[-1:], *under_way)),
+            default=int(LifelineHealth.OK),
+        )
 
     def explore(self, *, most: int = 1_000_000) -> Exploration:
         """Every reachable state, breadth first; stops at the first violation.
@@ -579,8 +610,12 @@ def _words(record: Record) -> str:
             return f"{record.step} is {record.to.value}{what}"
         case CertificateMoved():
             return f"{record.certificate} is {record.to.value}"
+        case EntryMoved():
+            return f"{record.entry} is {record.to.value}"
         case Waived():
             return f"{len(record.names)} phones are waived"
+        case Acknowledged():
+            return f"{record.said.by} says something about {record.said.item}"
 
 
 def _story(came: Mapping[Moment, tuple[Moment, str] | None], node: Moment) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The services of every node, and since when: Control Center behind the seam; restarting them."""
+"""The services of every node, and since when: Control Center behind the seam; driving them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any, Final
 
 import attrs
 
-from cucm_certflow.commands import Command, Reply, ReplyKind, RestartService
+from cucm_certflow.commands import (
+    Command,
+    Reply,
+    ReplyKind,
+    RestartService,
+    StartService,
+    StopService,
+)
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -57,10 +64,12 @@ __all__ = ["NOT_BY_SOAP", "SERVICE_SPELLINGS", "ControlCenterClient", "ControlCe
 _LISTING_AGE_S: Final = 0.5
 _UP_TIME_STEP_S: Final = 1
 
+_Driving = RestartService | StartService | StopService
+
 NOT_BY_SOAP: Final = frozenset(
     {Service.TOMCAT.value, Service.HAPROXY.value, "Cisco DB", "A Cisco DB", "A Cisco DB Replicator"}
 )
-"""Restarted on the command line only: Managed Services Guide 12.5, Cisco 217743, 217748, 225746.
+"""Driven on the command line only: Managed Services Guide 12.5, Cisco 217743, 217748, 225746.
 
 HAProxy is named there with the command line alone; that Control Center cannot do it is assumed.
 """
@@ -124,7 +133,11 @@ class ControlCenterTransport:
         match what:
             case ServiceOn(node=node) | ServicesOn(node=node):
                 return node in self._names
-            case RestartService(node=node, service=service):
+            case (
+                RestartService(node=node, service=service)
+                | StartService(node=node, service=service)
+                | StopService(node=node, service=service)
+            ):
                 return node in self._names and service.value not in NOT_BY_SOAP
             case _:
                 return False
@@ -147,15 +160,17 @@ class ControlCenterTransport:
     async def perform(self, command: Command) -> Reply:
         """Do it; see :class:`~cucm_certflow.transports.base.Transport`.
 
-        Before the first restart on a node the Ex interface is asked which services must not be
-        stopped. Where it is not there, or not permitted, the restart goes without, and the reply
-        says so. What ``PrimaryNode`` forbids no source says; that is left to the node.
+        Before the first service of a node is stopped or restarted the Ex interface is asked which
+        must not be stopped. Where it is not there, or not permitted, the command goes without, and
+        the reply says so. What ``PrimaryNode`` forbids no source says; that is left to the node.
         """
-        if not isinstance(command, RestartService) or not self.supports(command):
+        if not isinstance(command, _Driving) or not self.supports(command):
             text = f"{self.interface} does not do: {command} on {command.node}"
             return Reply(ReplyKind.REFUSED, text, sent=False)
         node = self._node(command.node)
         async with node.lock:
+            if isinstance(command, StartService):
+                return await self._drive(node, ControlAction.START, command.service.value)
             try:
                 await self._ask_restrictions(node)
             except (AuthenticationFailed, IdentityNotTrusted):
@@ -166,7 +181,9 @@ class ControlCenterTransport:
             if (node.restrictions or {}).get(command.service.value) is Restrict.DO_NOT_STOP:
                 text = f"not sent: {command.node} lists {command.service} as {Restrict.DO_NOT_STOP}"
                 return self._reply(ReplyKind.REFUSED, text, sent=False)
-            return await self._restart(node, command.service.value)
+            stops = isinstance(command, StopService)
+            action = ControlAction.STOP if stops else ControlAction.RESTART
+            return await self._drive(node, action, command.service.value, self._note_of(node))
 
     async def aclose(self) -> None:
         """Let go of connections; idempotent."""
@@ -201,13 +218,13 @@ class ControlCenterTransport:
                 listing = node.listing = _Listing(records, began, self._clock.monotonic())
             return listing
 
-    # ── restarting ────────────────────────────────────────────────────────────────────────
+    # ── driving ───────────────────────────────────────────────────────────────────────────
 
     async def _ask_restrictions(self, node: _OneNode) -> None:
         """Learn once what must not be stopped, or why that cannot be known.
 
         Raises:
-            NodeError: Nobody can say now, and the restart had better wait.
+            NodeError: Nobody can say now, and the command had better wait.
         """
         if node.restrictions is not None:
             return
@@ -221,13 +238,19 @@ class ControlCenterTransport:
         else:
             node.restrictions = {_spelt(each.name): each.restrict for each in listed.services}
 
-    async def _restart(self, node: _OneNode, service: str) -> Reply:
+    @staticmethod
+    def _note_of(node: _OneNode) -> str:
+        """What a reply says besides, if it is not known what must not be stopped."""
+        if not node.without_restrictions:
+            return ""
+        return f"\nwithout knowing what must not be stopped: {node.without_restrictions}"
+
+    async def _drive(
+        self, node: _OneNode, action: ControlAction, service: str, note: str = ""
+    ) -> Reply:
         node.listing = None
-        note = ""
-        if node.without_restrictions:
-            note = f"\nwithout knowing what must not be stopped: {node.without_restrictions}"
         try:
-            result = await node.client.control(ControlAction.RESTART, [service])
+            result = await node.client.control(action, [service])
         except (AuthenticationFailed, IdentityNotTrusted):
             raise
         except NotSent as error:
@@ -236,7 +259,7 @@ class ControlCenterTransport:
             return self._reply(ReplyKind.LOST, f"{short(error)}{note}")
         except NodeError as error:
             return self._reply(ReplyKind.REFUSED, f"{short(error)}{note}")
-        kind, text = _judged(result, ControlAction.RESTART, service)
+        kind, text = _judged(result, action, service)
         return self._reply(kind, f"{text}{note}")
 
     def _reply(self, kind: ReplyKind, text: str, *, sent: bool = True) -> Reply:

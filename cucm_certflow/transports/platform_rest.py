@@ -22,10 +22,12 @@ from cucm_certflow.commands import Command, Reply, ReplyKind
 from cucm_certflow.errors import NodeFault, Report, UnknownLayout
 from cucm_certflow.facts import (
     Certificate,
+    CertificateFile,
     CertificateOf,
     Fact,
     Query,
-    TrustStore,
+    TrustEntry,
+    TrustStores,
     UnitsOn,
     Unknown,
 )
@@ -146,6 +148,26 @@ class PlatformRestClient:
         found = self._one(await self.identities(), unit).certificate
         if found is None:
             raise self._lacks(unit)
+        return found
+
+    async def certificate_pem(self, unit: CertUnit) -> str:
+        """As :meth:`certificate`, its PEM; NodeError as there."""
+        found = self._one(await self.identities(), unit).pem
+        if not found:
+            raise self._lacks(unit)
+        return found
+
+    async def trust_entries(self) -> tuple[TrustEntry, ...]:
+        """Everything that the node trusts, store by store, from the snapshot.
+
+        Raises:
+            NodeError: As :meth:`snapshot`; UnknownLayout also if there is nothing at all, since a
+                node always trusts somebody.
+        """
+        answer = await self._server()
+        found = tuple(entry for trust in snapshot_in(answer).trusts for entry in trust.entries)
+        if not found:
+            answer.member("trusts").refuse("what the node trusts", "no certificate in any store")
         return found
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
@@ -353,7 +375,10 @@ class PlatformRestTransport:
 
     def supports(self, what: Query | Command) -> bool:
         """Whether *what* is about the certificates of a known node; it sends nothing."""
-        return isinstance(what, CertificateOf | UnitsOn | TrustStore) and what.node in self._nodes
+        return (
+            isinstance(what, CertificateOf | CertificateFile | UnitsOn | TrustStores)
+            and what.node in self._nodes
+        )
 
     async def observe(self, query: Query) -> Fact:
         """Ask; see :class:`~cucm_certflow.transports.base.Transport`."""
@@ -365,8 +390,12 @@ class PlatformRestTransport:
                 )
             case UnitsOn(node) if node in self._nodes:
                 return await look(clock, self._by(node), lambda: self._units(node))
-            case TrustStore(node, unit) if node in self._nodes:
-                return await look(clock, self._by(node), lambda: self.client(node).trust(unit))
+            case CertificateFile(node, unit) if node in self._nodes:
+                return await look(
+                    clock, self._by(node), lambda: self.client(node).certificate_pem(unit)
+                )
+            case TrustStores(node) if node in self._nodes:
+                return await look(clock, self._by(node), lambda: self.client(node).trust_entries())
             case _:
                 reason = f"{self.interface} does not answer {query}"
                 return Unknown(reason, clock.now(), self.interface)

@@ -161,6 +161,8 @@ def verdict(code: int | None, control_type: str, *, failed: bool) -> Verdict:
         return Verdict.NOT_DONE
     if failed and code in _NOT_DONE_IF_FAILED:
         return Verdict.NOT_DONE
+    if control_type == "Stop" and code == COMMANDED_OUT_OF_SERVICE:
+        return Verdict.NOTHING  # how a service is that was told to stop
     if not failed and code in _PENDING:
         return Verdict.PENDING
     return Verdict.IN_DOUBT

@@ -1,4 +1,4 @@
-"""RISPort70: which phones are registered, where, and since when."""
+"""RISPort70: which phones and other devices are registered, where, and since when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, NoReturn
 from cucm_certflow.errors import NodeFault, Report, UnknownLayout
 from cucm_certflow.facts import Registration
 from cucm_certflow.inventory import NodeEntry
-from cucm_certflow.names import Interface
+from cucm_certflow.names import DeviceClass, Interface
 from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.http import HttpChannel, Login
 from cucm_certflow.transports.soap import (
@@ -113,14 +113,21 @@ class RisClient:
                 found |= read_answer(answer, page, self._channel.where)
         return found
 
-    async def listed(self, pattern: str = "*", *, status: str = "Any") -> dict[str, Registration]:
-        """The phones that match *pattern*, page by page, by ``selectCmDevice``.
+    async def listed(
+        self,
+        pattern: str = "*",
+        *,
+        kind: DeviceClass = DeviceClass.PHONE,
+        status: str = "Any",
+    ) -> dict[str, Registration]:
+        """The devices of *kind* that match *pattern*, page by page, by ``selectCmDevice``.
 
-        It lists what the nodes remember: a phone that is not in it may never have come, or have
+        It lists what the nodes remember: a device that is not in it may never have come, or have
         been forgotten. One that is there more than once counts as in :meth:`registrations`.
 
         Args:
             pattern: A name, with ``*`` for any characters.
+            kind: A ``DeviceClass``.
             status: A ``CmDevRegStat``: Any, Registered, UnRegistered …
 
         Raises:
@@ -135,9 +142,14 @@ class RisClient:
         states, seen = [""], 0
         while True:
             request = request_for(
-                (pattern,), operation=_PLAIN, state=states[-1], status=status, most=self.page
+                (pattern,),
+                operation=_PLAIN,
+                kind=kind,
+                state=states[-1],
+                status=status,
+                most=self.page,
             )
-            answer = await self._ask(request, f"{_PLAIN} of {pattern}")
+            answer = await self._ask(request, f"{_PLAIN} of {kind} {pattern}")
             with self._channel.redacting():
                 result, state = _result(answer, self._channel.where)
                 records = list(_records(result, self._channel.where))
@@ -166,6 +178,7 @@ def request_for(
     names: Sequence[str],
     *,
     operation: str = "selectCmDeviceExt",
+    kind: DeviceClass = DeviceClass.PHONE,
     state: str = "",
     status: str = "Any",
     most: int = 1000,
@@ -175,6 +188,7 @@ def request_for(
     Args:
         names: Devices, or one pattern for ``selectCmDevice``.
         operation: ``selectCmDevice`` or ``selectCmDeviceExt``.
+        kind: A ``DeviceClass``.
         state: StateInfo of the page before, verbatim; empty for the first.
         status: A ``CmDevRegStat``.
         most: MaxReturnedDevices, 1 to 1000.
@@ -186,7 +200,7 @@ def request_for(
         criteria,
         [
             ("MaxReturnedDevices", str(most)),
-            ("DeviceClass", "Phone"),
+            ("DeviceClass", kind.value),
             ("Model", str(_ANY_MODEL)),
             ("Status", status),
             ("NodeName", ""),
@@ -305,8 +319,8 @@ def _unknown(where: str, saw: str) -> NoReturn:
 def _incomplete(where: str, saw: str) -> NoReturn:
     raise NodeFault(
         Report(
-            headline=f"{where} did not say everything about the phones",
+            headline=f"{where} did not say everything about the devices",
             saw=saw,
-            left="what it did say is not used: a phone that is missing there may be registered",
+            left="what it did say is not used: one that is missing there may be registered",
         )
     )

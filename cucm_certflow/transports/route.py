@@ -15,11 +15,14 @@ from cucm_certflow.commands import (
     ReplyKind,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
 )
 from cucm_certflow.core.routing import agree, ways_for
 from cucm_certflow.errors import IdentityNotTrusted
 from cucm_certflow.facts import (
     CertificateOf,
+    Devices,
     Fact,
     Interfaces,
     InterfaceState,
@@ -113,7 +116,7 @@ class Route:
         """Whether one of the ways can answer or do *what*."""
         if isinstance(what, Interfaces):
             return True
-        if isinstance(what, Registrations):
+        if isinstance(what, Registrations | Devices):
             return self._ris is not None
         return any(way.supports(what) for way in self.ways.values())
 
@@ -122,7 +125,7 @@ class Route:
         match query:
             case Interfaces():
                 return await self._interfaces()
-            case Registrations():
+            case Registrations() | Devices():
                 return await self._registrations(query)
             case _:
                 pass
@@ -380,14 +383,18 @@ class Route:
                 self.pins.expect_change(node, unit)
             case ResetPhones(names=names):
                 self.registrations.expect_news(names)
-            case RestartService(node, Service.CALLMANAGER):
+            case (
+                RestartService(node, Service.CALLMANAGER)
+                | StopService(node, Service.CALLMANAGER)
+                | StartService(node, Service.CALLMANAGER)
+            ):
                 self.registrations.expect_news_of(node)
             case _:
                 return
 
     # ── registrations ─────────────────────────────────────────────────────────────────────
 
-    async def _registrations(self, query: Registrations) -> Fact:
+    async def _registrations(self, query: Registrations | Devices) -> Fact:
         by = str(Interface.RISPORT)
         publisher = self._nodes[0]
         if self._ris is None:
@@ -400,7 +407,10 @@ class Route:
         self._note(publisher, Interface.RISPORT, fact)
         return fact
 
-    async def _read(self, query: Registrations) -> Mapping[str, Registration]:
+    async def _read(self, query: Registrations | Devices) -> Mapping[str, Registration]:
+        if isinstance(query, Devices):
+            assert self._ris is not None
+            return await self._ris.listed(kind=query.kind)
         if query.names:
             return await self.registrations.of(query.names)
         return await self.registrations.all()

@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 
 from cucm_certflow.errors import UnknownLayout
-from cucm_certflow.facts import Certificate
+from cucm_certflow.facts import Certificate, TrustEntry
 from cucm_certflow.transports.base import short
 from cucm_certflow.transports.json_answers import JsonValue
-from cucm_certflow.trust.x509 import certificate_from_pem
+from cucm_certflow.trust.x509 import certificate_from_pem, normalised_pem
 
 __all__ = ["Identity", "Snapshot", "Trust", "certificate_in", "identities_in", "snapshot_in"]
 
@@ -24,21 +24,27 @@ _TRUST: Final = "-trust"
 class Identity:
     """A unit as a node lists it; named as CUCM does, which may be a unit that we do not know.
 
-    ``certificate`` is None where the node has none for it. ``csr`` says whether it holds a signing
-    request that waits for its certificate.
+    ``certificate`` is None where the node has none for it, and ``pem``, its very self, is empty
+    then. ``csr`` says whether it holds a signing request that waits for its certificate.
     """
 
     unit: str
     certificate: Certificate | None
+    pem: str = ""
     csr: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class Trust:
-    """What a node trusts for *unit*, which is named without ``-trust``."""
+    """What a node trusts for *unit*, which is named without ``-trust``, with the files' names."""
 
     unit: str
-    certificates: tuple[Certificate, ...]
+    entries: tuple[TrustEntry, ...]
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificates, in the node's order."""
+        return tuple(entry.certificate for entry in self.entries)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,17 +65,24 @@ def snapshot_in(top: JsonValue) -> Snapshot:
     return Snapshot(
         server=top.text("server"),
         identities=identities_in(top),
-        trusts=tuple(
-            Trust(
-                unit=each.text("service").removesuffix(_TRUST),
-                certificates=tuple(
-                    certificate_in(held.member("certificate"))
-                    for held in each.member("certificate_data").items()
-                ),
-            )
-            for each in top.member("trusts").items()
-        ),
+        trusts=tuple(_trust_in(each) for each in top.member("trusts").items()),
     )
+
+
+def _trust_in(each: JsonValue) -> Trust:
+    # Readers of others take both tomcat-trust and tomcat for the name of the store.
+    unit = each.text("service").removesuffix(_TRUST)
+    entries = tuple(
+        TrustEntry(
+            store=f"{unit}{_TRUST}",
+            name=held.text("filename"),
+            certificate=certificate_in(held.member("certificate")),
+        )
+        for held in each.member("certificate_data").items()
+    )
+    if len({entry.name for entry in entries}) != len(entries):
+        each.refuse(f"each file of {unit}{_TRUST} once", "one twice")
+    return Trust(unit=unit, entries=entries)
 
 
 def identities_in(top: JsonValue) -> tuple[Identity, ...]:
@@ -84,9 +97,12 @@ def identities_in(top: JsonValue) -> tuple[Identity, ...]:
     found: dict[str, Identity] = {}
     for each in top.member("identities").items():
         unit = each.text("service")
-        held = certificate_in(each.member("certificate")) if each.has("certificate") else None
+        held, pem = None, ""
+        if each.has("certificate"):
+            held = certificate_in(each.member("certificate"))
+            pem = normalised_pem(each.text("certificate"))
         csr = each.has("csr") and bool(each.text("csr"))
-        identity = Identity(unit=unit, certificate=held, csr=csr)
+        identity = Identity(unit=unit, certificate=held, pem=pem, csr=csr)
         if found.setdefault(unit, identity) != identity:
             each.refuse(f"{unit} once", "twice, and not the same")
     if not any(each.certificate for each in found.values()):

@@ -16,7 +16,7 @@ import httpx
 
 from cucm_certflow.commands import Command, Reply, ReplyKind
 from cucm_certflow.errors import NodeFault, NodeUnreachable, RateLimited, Report, UnknownLayout
-from cucm_certflow.facts import Fact, ListView, Query, ServedList, Unknown
+from cucm_certflow.facts import Fact, ListFile, ListView, Query, ServedList, Unknown
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface, ListKind
 from cucm_certflow.transports.access import Access, host_of
@@ -149,6 +149,17 @@ class TrustFileClient:
         data = await self.fetch(kind, phone)
         return None if data is None else view_of(parse_list(data), kind, data)
 
+    async def file(self, kind: ListKind) -> bytes | None:
+        """The bytes that :meth:`fetch` loads under the plain name, if :meth:`view` can read them.
+
+        Raises:
+            NodeError: As :meth:`view`.
+        """
+        data = await self.fetch(kind)
+        if data is not None:
+            view_of(parse_list(data), kind, data)  # what is no list is of no use as one
+        return data
+
     async def _get(self, name: str) -> tuple[int, bytes]:
         timeout_s = self._access.look_timeout_s
         self._access.budgets.note(Interface.TFTP_HTTP)
@@ -202,20 +213,27 @@ class TrustFileTransport:
 
     def supports(self, what: Query | Command) -> bool:
         """Whether *what* is a list of a known node, for a device whose file has a known name."""
-        return (
-            isinstance(what, ServedList)
-            and what.node in self._nodes
-            and (not what.phone or _PHONE.fullmatch(what.phone) is not None)
-        )
+        match what:
+            case ServedList(node=node, phone=phone):
+                named = not phone or _PHONE.fullmatch(phone) is not None
+                return named and node in self._nodes
+            case ListFile(node=node):
+                return node in self._nodes
+            case _:
+                return False
 
     async def observe(self, query: Query) -> Fact:
         """Ask; see :class:`~cucm_certflow.transports.base.Transport`."""
-        if not isinstance(query, ServedList) or not self.supports(query):
+        if not isinstance(query, ServedList | ListFile) or not self.supports(query):
             reason = f"{self.interface} does not answer {query}"
             return Unknown(reason, self._access.clock.now(), self.interface)
         client = self._client(query.node)
         by = f"{self.interface} {query.node}"
-        return await look(self._access.clock, by, lambda: client.view(query.kind, query.phone))
+        match query:
+            case ServedList(kind=kind, phone=phone):
+                return await look(self._access.clock, by, lambda: client.view(kind, phone))
+            case ListFile(kind=kind):
+                return await look(self._access.clock, by, lambda: client.file(kind))
 
     async def perform(self, command: Command) -> Reply:
         """Nothing is done over this way: REFUSED, and nothing was sent."""

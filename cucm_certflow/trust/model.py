@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from cucm_certflow.facts import ListView
 from cucm_certflow.names import CertUnit, ListKind, Service
 
-_ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
+_LISTED: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF)
 
 __all__ = ["ClusterTrust", "NodeTrust", "TrustPolicy"]
 
@@ -56,6 +56,9 @@ class NodeTrust(NamedTuple):
     ctl: ListView | None = None
     itl_signer: CertUnit = CertUnit.CALLMANAGER
     itl_has_recovery: bool = True
+    capf: str | None = None
+    """Its CAPF certificate, if it has one."""
+    itl_has_capf: bool = True
     tftp: bool = True
     runs_callmanager: bool = True
 
@@ -68,6 +71,12 @@ class ClusterTrust(NamedTuple):
     ctl_signer: CertUnit
     ctl_has_recovery: bool
     policy: TrustPolicy
+    tokens: frozenset[str] = frozenset()
+    """The USB tokens that the CTL names: while they sign it, no command renews it."""
+    ctl_token: str = ""
+    """The token that signs the CTL; empty if none does."""
+    expired: frozenset[str] = frozenset()
+    """Certificates that are over: nothing is left to depend on them."""
 
     @property
     def publisher(self) -> NodeTrust:
@@ -114,7 +123,13 @@ class ClusterTrust(NamedTuple):
             tftp=frozenset({cm}),
             ccm=frozenset({cm}) if self.mixed else frozenset(),
             pin=frozenset(n.tvs for n in self.nodes if n.tvs),
+            capf=self._capf() if node.itl_has_capf else frozenset(),
         )
+
+    def _capf(self) -> frozenset[str]:
+        """The CAPF records of a list: the publisher's, where the service runs (D3)."""
+        capf = self.publisher.capf
+        return frozenset({capf}) if capf else frozenset()
 
     def built_ctl(self) -> ListView | None:
         """The CTL that ``utils ctl update CTLFile`` builds from the present certificates."""
@@ -123,21 +138,28 @@ class ClusterTrust(NamedTuple):
             return None
         recovery = self.publisher.itlrecovery if self.ctl_has_recovery else None
         signer = recovery if self.ctl_signer is CertUnit.ITLRECOVERY else cm
+        sast = frozenset(key for key in (cm, recovery) if key)
+        if self.ctl_token:
+            signer, sast = self.ctl_token, self.tokens
         cms = [n for n in self.nodes if n.callmanager]
         return ListView(
             kind=ListKind.CTL,
             signer=signer or cm,
-            sast=frozenset(key for key in (cm, recovery) if key),
+            sast=sast,
             tftp=frozenset(n.callmanager for n in cms if n.callmanager and n.tftp),
             ccm=frozenset(n.callmanager for n in cms if n.callmanager and n.runs_callmanager),
             pin=frozenset(),
+            capf=self._capf(),
+            token=bool(self.ctl_token),
         )
 
     def regenerated(self, unit: CertUnit, name: str, key: str) -> ClusterTrust:
         """After *unit* on node *name* became *key*; a unit in no trust list changes nothing."""
-        if unit not in _ANCHORS:
+        if unit not in _LISTED:
             return self
         node = self.node(name)
+        if unit is CertUnit.CAPF:
+            return self._rebuilt(self._with(name, node._replace(capf=key)))
         if unit is CertUnit.CALLMANAGER:
             after = self._with(name, node._replace(callmanager=key))
         elif unit is CertUnit.TVS:
@@ -152,6 +174,9 @@ class ClusterTrust(NamedTuple):
                     for n in self.nodes
                 )
             )
+        return self._rebuilt(after)
+
+    def _rebuilt(self, after: ClusterTrust) -> ClusterTrust:
         if self.policy.itl_rebuilt_at_once:
             for tftp in after.tftp_nodes:
                 after = after._with(tftp.name, tftp._replace(itl=after.built_itl(tftp.name)))
@@ -185,7 +210,7 @@ class ClusterTrust(NamedTuple):
         """After ``utils itl|ctl reset localkey``: the publisher's content, by the other anchor."""
         built = self.built_itl(self.publisher.name) if kind is ListKind.ITL else self.built_ctl()
         cm, recovery = self.publisher.callmanager, self.publisher.itlrecovery
-        if built is None or cm is None or recovery is None:
+        if built is None or cm is None or recovery is None or built.token:
             return self
         signer = cm if built.signer == recovery else recovery
         return self._serving(kind, built._replace(signer=signer))

@@ -54,7 +54,9 @@ def _vouching_node(
         return None
     for name in phone.group:
         presented = cluster.node(name).presented_tvs
-        if presented is not None and presented in holding.itl.pin:
+        if presented is None or presented in cluster.expired:
+            continue
+        if presented in holding.itl.pin:
             return name
     return None
 
@@ -76,7 +78,7 @@ def accepts(
         local = (holding.ctl.sast if holding.ctl else frozenset[str]()) | (
             holding.itl.sast if holding.itl else frozenset[str]()
         )
-    if offered.signer in local:
+    if offered.signer in local and offered.signer not in cluster.expired:
         return "its own list holds the signer"
     if offered.kind is ListKind.CTL and not cluster.policy.tvs_vouches_for_ctl:
         return None

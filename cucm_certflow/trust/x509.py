@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from cucm_certflow.errors import Report, UnknownLayout
 from cucm_certflow.facts import Certificate
+from cucm_certflow.names import KeyAlgorithm
 
 __all__ = [
     "certificate_from_der",
@@ -21,12 +22,22 @@ __all__ = [
     "fingerprint_of",
     "load_der",
     "normalised_name",
+    "normalised_pem",
     "same_name",
     "serial_text",
 ]
 
 _PREFIX: Final = 2  # tag and short length in DER
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _ORDER: Final = (
     (NameOID.COMMON_NAME, "CN"),
     (NameOID.ORGANIZATIONAL_UNIT_NAME, "OU"),
@@ -105,13 +116,26 @@ def load_der(der: bytes) -> x509.Certificate:
             loaded = x509.load_der_x509_certificate(der)
             serial_text(loaded.serial_number)
             _ = loaded.subject, loaded.issuer, loaded.signature
-            _ = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+            _ = loaded.not_valid_before_utc, loaded.not_valid_after_utc, _names_in(loaded)
             key = loaded.public_key()
-    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion) as e:
+    except _UNREADABLE as e:
         raise _refuse("an X.509 certificate as DER", f"{len(der)} bytes: {e}") from e
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise _refuse("an RSA or EC key", type(key).__name__)
     return loaded
+
+
+def _names_in(loaded: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names of its subject alternative name, in their order; empty without one.
+
+    Raises:
+        ValueError: Its extensions cannot be read, and so nobody knows.
+    """
+    try:
+        found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(found.value.get_values_for_type(x509.DNSName))
 
 
 def _is_self_signed(loaded: x509.Certificate) -> bool:
@@ -163,6 +187,8 @@ def certificate_from_der(der: bytes) -> Certificate:
         not_after=loaded.not_valid_after_utc,
         self_signed=_is_self_signed(loaded),
         key_bits=key.key_size,
+        key_algorithm=KeyAlgorithm.RSA if isinstance(key, rsa.RSAPublicKey) else KeyAlgorithm.EC,
+        names=_names_in(loaded),
     )
 
 
@@ -172,6 +198,20 @@ def certificate_from_pem(text: str) -> Certificate:
     Raises:
         UnknownLayout: there is none or more than one, or it cannot be read.
     """
+    return certificate_from_der(_der_in(text))
+
+
+def normalised_pem(text: str) -> str:
+    """The one certificate in *text* as PEM: 64 characters a line, whatever way it came.
+
+    Raises:
+        UnknownLayout: there is none or more than one, or it cannot be read.
+    """
+    loaded = load_der(_der_in(text))
+    return loaded.public_bytes(Encoding.PEM).decode("ascii")
+
+
+def _der_in(text: str) -> bytes:
     count = text.count(_BEGIN)
     if count != 1:
         raise _refuse(f"one {_BEGIN}", f"{count} of them in {len(text)} characters")
@@ -179,7 +219,6 @@ def certificate_from_pem(text: str) -> Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             loaded = x509.load_pem_x509_certificate(text.encode())
-            der = loaded.public_bytes(Encoding.DER)
-    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion) as e:
+            return loaded.public_bytes(Encoding.DER)
+    except _UNREADABLE as e:
         raise _refuse("an X.509 certificate as PEM", str(e)) from e
-    return certificate_from_der(der)

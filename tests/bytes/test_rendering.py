@@ -235,12 +235,12 @@ def test_a_certificate_is_named_as_cucm_names_it(unit: CertUnit, name: str) -> N
         assert found.subject == f"CN={name};OU=Lab;O=Example;L=Auckland;ST=AKL;C=NZ"
 
 
-def test_capf_has_a_number_that_is_its_nodes_and_stays() -> None:
+def test_each_capf_has_a_number_of_its_own() -> None:
     names = [
         RENDERER.common_name(Cert(CertUnit.CAPF, node, g))
         for node, g in (("pub", 1), ("pub", 2), ("sub", 1))
     ]
-    assert names[0] == names[1] != names[2]
+    assert len(set(names)) == len(names)
     assert len(names[0]) == len("CAPF-0a1b2c3d")
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cucm_certflow.errors import UnknownLayout
+from cucm_certflow.errors import NodeFault, UnknownLayout
 from cucm_certflow.facts import ServiceStatus
-from cucm_certflow.names import ListKind
-from cucm_certflow.transports.vos import parsers, results
+from cucm_certflow.names import CertUnit, ListKind
+from cucm_certflow.transports.vos import health, parsers, results, stores
 from cucm_certflow.transports.vos.parsers import ListRecord
 from cucm_certflow.transports.vos.results import Outcome
 from tests.vos.talk import FIXTURES, printed, raw_fixture
@@ -45,6 +45,17 @@ READ: Final[dict[str, Callable[[str], object]]] = {
     "sql-syncstatus-completed": parsers.sql_table,
     "sql-typecertificateservice": parsers.sql_table,
     "sql-value-with-spaces": parsers.sql_table,
+    "dbreplication-runtimestate-10.0": health.replication,
+    "dbreplication-runtimestate-10.5.2": health.replication,
+    "dbreplication-runtimestate-15.0.0": health.replication,
+    "dbreplication-runtimestate-8.6.3": health.replication,
+    "dbreplication-runtimestate-imp": health.replication,
+    "drs-history-backup-15-row": health.backup_history,
+    "drs-history-backup-9": health.backup_history,
+    "ntp-status-synchronised-10.5": health.ntp_status,
+    "ntp-status-unsynchronised": health.ntp_status,
+    "show-status-10.0-second": health.disk_use,
+    "show-status-12.5-disk-92pct": health.disk_use,
 }
 
 REFUSED: Final[dict[str, tuple[Callable[[str], object], str]]] = {
@@ -57,6 +68,8 @@ REFUSED: Final[dict[str, tuple[Callable[[str], object], str]]] = {
     "sql-update-rows-1": (parsers.sql_table, "an update, not a table"),
     "error-command-failed-cuc": (parsers.sql_table, "an error instead of a table"),
     "error-network-timeouts": (parsers.network_cluster, "errors instead of a table"),
+    # Read piece by piece in test_health.py.
+    "core-list-entries-12.5": (health.core_files, "two commands in one capture"),
 }
 
 DECIDED: Final[dict[str, tuple[Callable[[str], Outcome], Outcome]]] = {
@@ -91,6 +104,7 @@ DECIDED: Final[dict[str, tuple[Callable[[str], Outcome], Outcome]]] = {
         results.ctl_update, Outcome.REFUSED,
     ),
     "set-cli-pagination-off": (results.ctl_update, Outcome.UNKNOWN),
+    "set-cert-delete-15": (results.trust_deletion, Outcome.UNKNOWN),  # the manual shows no output
     "show-cli-pagination": (results.ctl_update, Outcome.UNKNOWN),
 }  # fmt: skip
 
@@ -107,6 +121,7 @@ DIALOGUES: Final = {  # what the dialogue engine alone is about; read in test_di
 
 OUTSIDE: Final = {  # captured, and not sent by us
     "file-delete-then-core-list-empty": "four commands in one capture; a quoted-y question",
+    "drs-messages-no-data": "messages of several commands, read one by one in test_health.py",
     "login-timed-cucm-11.5": "each chunk has the capturing tool's own time stamp",
     "question-mark-syntax-help": "what '?' does, which is never typed",
 }
@@ -334,6 +349,53 @@ def test_restart_is_watched_from_starting_to_started() -> None:
         assert not restart.watched
 
 
+@pytest.mark.parametrize("unit", CertUnit)
+def test_every_unit_may_be_regenerated_and_no_other_is_taken_for_it(unit: CertUnit) -> None:
+    said = "WARNING: This\n\nSuccessfully Regenerated Certificate for {}.\n\nYou must restart"
+    assert results.regeneration(said.format(unit), unit) is Outcome.DONE
+    for other in {*CertUnit, "tomcat-client"} - {unit}:
+        assert results.regeneration(said.format(other), unit) is Outcome.UNKNOWN
+
+
+STOP: Final = "Cisco Certificate Change Notification"
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (f"Service Manager is running\n{STOP}[STOPPING]  \n{STOP}[STOPPED]  \n", Outcome.DONE),
+        (f"{STOP}[STOPPED]  Commanded Out of Service", Outcome.DONE),
+        (f"{STOP}[STOPPING]", Outcome.UNKNOWN),
+        (f"{STOP}[STOPPED]\n{STOP}[STARTING]", Outcome.UNKNOWN),
+        (f"{STOP}[STOPPED]\nOr not", Outcome.UNKNOWN),
+        (f"{STOP}[STOPPED]\nExecuted command unsuccessfully", Outcome.UNKNOWN),
+        (f"{STOP}[STARTED]", Outcome.UNKNOWN),
+        ("Cisco Tftp[STOPPED]", Outcome.UNKNOWN),
+        ("Executed command unsuccessfully", Outcome.REFUSED),
+        ("", Outcome.UNKNOWN),
+    ],
+)
+def test_stopped_is_what_ends_in_stopped(text: str, outcome: Outcome) -> None:
+    stopped = results.service_stop(text, STOP)
+    assert stopped.outcome is outcome
+    assert not stopped.watched
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("", Outcome.UNKNOWN),
+        ("Successfully deleted siptest.pem", Outcome.UNKNOWN),
+        ("The certificate was deleted.", Outcome.UNKNOWN),
+        ("Executed command unsuccessfully", Outcome.REFUSED),
+        ("siptest.pem certificate is not in the list of certificates", Outcome.REFUSED),
+        ("No valid command entered", Outcome.REFUSED),
+    ],
+)
+def test_a_deletion_is_never_known_to_be_done_by_what_it_says(text: str, outcome: Outcome) -> None:
+    assert results.trust_deletion(text) is outcome
+
+
 def test_newer_wordings() -> None:
     phones = "You must reset all phones to ensure they received the updated CTL file."
     assert results.ctl_update(phones) is Outcome.DONE
@@ -358,6 +420,16 @@ PARSERS: Final[list[Callable[[str], Any]]] = [
     parsers.own_certificate_pem,
     parsers.sql_table,
     ctl,
+    health.replication,
+    health.ntp_status,
+    health.disk_use,
+    health.time_zone,
+    health.core_files,
+    health.backup_history,
+    lambda text: health.backup_activity(text, "backup"),
+    stores.trusted_certificates,
+    stores.trusted_certificate_pem,
+    stores.database_certificates,
 ]
 LINES: Final = sorted(
     {
@@ -374,10 +446,12 @@ def test_parsers_of_rubbish_raise_unknown_layout_or_nothing(lines: list[str]) ->
     for parse in PARSERS:
         try:
             parse(text)
-        except UnknownLayout:
+        except (UnknownLayout, NodeFault):
             continue
     results.regeneration(text, "tomcat")
     results.service_restart(text, "Cisco Tomcat")
+    results.service_stop(text, "Cisco Tomcat")
+    results.trust_deletion(text)
     results.ctl_update(text)
     results.reset_localkey(text, ListKind.ITL)
 
@@ -392,5 +466,5 @@ def test_damaged_transcripts_raise_unknown_layout_or_nothing(
     width = data.draw(st.integers(0, 40))
     try:
         READ[name](text[:at] + data.draw(st.text(max_size=5)) + text[at + width :])
-    except UnknownLayout:
+    except (UnknownLayout, NodeFault):
         return

@@ -10,7 +10,14 @@ import attrs
 import httpx
 import pytest
 
-from cucm_certflow.commands import Command, ReplyKind, ResetPhones, RestartService
+from cucm_certflow.commands import (
+    Command,
+    ReplyKind,
+    ResetPhones,
+    RestartService,
+    StartService,
+    StopService,
+)
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -23,8 +30,11 @@ from cucm_certflow.errors import (
 )
 from cucm_certflow.facts import (
     CallManagerGroups,
+    CertificateFile,
     CertificateOf,
     DevicePools,
+    Devices,
+    ListFile,
     Members,
     Parameter,
     Phones,
@@ -33,12 +43,12 @@ from cucm_certflow.facts import (
     Registrations,
     ServedList,
     ServicesOn,
-    TrustStore,
+    TrustStores,
     Unknown,
     VersionOf,
     Why,
 )
-from cucm_certflow.names import CertUnit, ListKind, Service
+from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Service
 from cucm_certflow.transports.access import Access
 from cucm_certflow.transports.axl import AxlTransport
 from cucm_certflow.transports.base import Transport
@@ -318,6 +328,7 @@ SEAMS = (
     Seam("AXL executeSQLQuery", AxlTransport, CallManagerGroups(), AXL_READ),
     Seam("AXL executeSQLQuery", AxlTransport, DevicePools(), AXL_READ),
     Seam("RIS selectCmDeviceExt", by_route, PHONES, MONITORING),
+    Seam("RIS selectCmDevice", by_route, Devices(DeviceClass.SIP_TRUNK), MONITORING),
     Seam("Control Center status", ControlCenterTransport, ServicesOn(PUB.name), MONITORING),
     Seam("PerfMon one-shot", PerfmonTransport, RegistrationCounts(PUB.name), MONITORING),
     Seam(
@@ -327,12 +338,19 @@ SEAMS = (
         "platform account privilege level 0",
     ),
     Seam(
-        "REST trust",
+        "REST snapshot",
         PlatformRestTransport,
-        TrustStore(PUB.name, CertUnit.TOMCAT),
+        TrustStores(PUB.name),
+        "platform account privilege level 0",
+    ),
+    Seam(
+        "REST certificate",
+        PlatformRestTransport,
+        CertificateFile(PUB.name, CertUnit.TOMCAT),
         "platform account privilege level 0",
     ),
     Seam("file ITLFile.tlv", TrustFileTransport, ServedList(PUB.name, ListKind.ITL), ""),
+    Seam("file CTLFile.tlv", TrustFileTransport, ListFile(PUB.name, ListKind.CTL), ""),
 )
 WHY: Mapping[type[Exception], Why] = {
     UnknownLayout: Why.UNREADABLE,
@@ -400,8 +418,10 @@ LOST = (UnknownLayout, NodeUnreachable)
     [
         (RESET, AxlTransport, "AXL doDeviceReset"),
         (RESTART, ControlCenterTransport, "Control Center control"),
+        (StopService(PUB.name, Service.TFTP), ControlCenterTransport, "Control Center control"),
+        (StartService(PUB.name, Service.TFTP), ControlCenterTransport, "Control Center control"),
     ],
-    ids=["reset", "restart"],
+    ids=["reset", "restart", "stop", "start"],
 )
 async def test_a_command_after_which_anything_may_have_happened_is_lost_and_sent_once(
     command: Command, transport: Callable[[Access], Transport], name: str

@@ -10,7 +10,15 @@ import httpx
 import pytest
 from defusedxml.ElementTree import fromstring
 
-from cucm_certflow.commands import Regenerate, Reply, ReplyKind, RestartService
+from cucm_certflow.commands import (
+    DeleteTrust,
+    Regenerate,
+    Reply,
+    ReplyKind,
+    RestartService,
+    StartService,
+    StopService,
+)
 from cucm_certflow.errors import (
     AuthenticationFailed,
     NodeFault,
@@ -690,6 +698,9 @@ async def test_what_it_does_not_do_is_neither_asked_nor_sent() -> None:
         RestartService(PUB.name, Service.TOMCAT),
         RestartService(PUB.name, Service.HAPROXY),
         RestartService("elsewhere", Service.TFTP),
+        StopService(PUB.name, Service.TOMCAT),
+        StartService("elsewhere", Service.TFTP),
+        DeleteTrust(PUB.name, "tomcat-trust", "a.pem"),
         Regenerate(PUB.name, CertUnit.TVS),
     ):
         assert not transport.supports(command)
@@ -698,8 +709,9 @@ async def test_what_it_does_not_do_is_neither_asked_nor_sent() -> None:
     await transport.aclose()
     assert wire.requests == []
     assert all(
-        transport.supports(RestartService(PUB.name, service)) == (service.value not in NOT_BY_SOAP)
+        transport.supports(drive(PUB.name, service)) == (service.value not in NOT_BY_SOAP)
         for service in Service
+        for drive in (RestartService, StopService, StartService)
     )
 
 
@@ -896,6 +908,60 @@ async def test_password_that_a_node_repeats_is_not_in_the_reply() -> None:
     assert secret not in reply.text
 
 
+# ── the seam: stopping and starting ───────────────────────────────────────────────────────
+
+NOTIFY = Service.CERTIFICATE_CHANGE_NOTIFICATION
+STOP, START = StopService(PUB.name, NOTIFY), StartService(PUB.name, NOTIFY)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "kind"),
+    [
+        (STOP, control(item(NOTIFY, "Stopping")), ReplyKind.ACCEPTED),
+        (STOP, control(item(NOTIFY, "Stopped", -1069)), ReplyKind.ACCEPTED),
+        (STOP, control(item(f"{NOTIFY} Service", "Stopped")), ReplyKind.ACCEPTED),
+        (STOP, control(item(NOTIFY, "Stopped", -1040), return_code="-1"), ReplyKind.REFUSED),
+        (STOP, control(item(NOTIFY, "Stopped"), return_code="-1"), ReplyKind.LOST),
+        (STOP, control(item(NOTIFY, "Started", -1039)), ReplyKind.LOST),
+        (START, control(item(NOTIFY, "Starting")), ReplyKind.ACCEPTED),
+        (START, control(item(NOTIFY, "Started", -1039)), ReplyKind.REFUSED),
+        (START, control(item(NOTIFY, "Stopped", -1068)), ReplyKind.REFUSED),
+        (START, control(item(NOTIFY, "Stopped", -1069)), ReplyKind.LOST),
+        (START, control(), ReplyKind.LOST),
+    ],
+)
+async def test_answer_to_a_stop_and_to_a_start_says_what_became_of_it(
+    command: StopService | StartService, answer: bytes, kind: ReplyKind
+) -> None:
+    wire = node(ok(answer))
+    transport = ControlCenterTransport(access_over(wire))
+    reply = await transport.perform(command)
+    await transport.aclose()
+    assert (reply.kind, reply.sent) == (kind, True)
+    (sent,) = controls(wire)
+    (word,) = fromstring(sent.content).iter(f"{{{NS}}}ControlType")
+    assert word.text == ("Stop" if command is STOP else "Start")
+
+
+async def test_what_must_not_be_stopped_is_not_stopped_but_may_be_started() -> None:
+    wire = node(ok(control(item(NOTIFY))), ok(extended(extended_item(NOTIFY, "DoNotStop"))))
+    transport = ControlCenterTransport(access_over(wire))
+    stopped, started = await transport.perform(STOP), await transport.perform(START)
+    await transport.aclose()
+    assert (stopped.kind, stopped.sent) == (ReplyKind.REFUSED, False)
+    assert started.kind is ReplyKind.ACCEPTED
+    assert len(controls(wire)) == 1
+
+
+async def test_a_start_does_not_wait_for_what_must_not_be_stopped() -> None:
+    wire = node(ok(control(item(NOTIFY, "Starting"))), httpx.ReadError("reset"))
+    transport = ControlCenterTransport(access_over(wire))
+    assert (await transport.perform(START)).kind is ReplyKind.ACCEPTED
+    assert (await transport.perform(STOP)).sent is False
+    await transport.aclose()
+    assert [request.url.path for request in wire.requests].count(NEW) == 1
+
+
 # ── reason codes ──────────────────────────────────────────────────────────────────────────
 
 
@@ -908,4 +974,6 @@ async def test_every_reason_code_has_a_verdict_and_none_of_them_is_success() -> 
     assert verdict(-1039, "Start", failed=False) is Verdict.NOT_DONE
     assert verdict(-1040, "Stop", failed=False) is Verdict.NOT_DONE
     assert verdict(-1039, "Stop", failed=False) is Verdict.IN_DOUBT
+    assert verdict(-1069, "Stop", failed=False) is Verdict.NOTHING
+    assert verdict(-1069, "Start", failed=False) is Verdict.IN_DOUBT
     assert verdict(-424242, "Restart", failed=False) is Verdict.IN_DOUBT

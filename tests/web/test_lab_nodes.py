@@ -19,7 +19,8 @@ from cucm_certflow.facts import (
     ListView,
     PresentedCertificate,
     ServedList,
-    TrustStore,
+    TrustEntry,
+    TrustStores,
     UnitsOn,
     Unknown,
     Why,
@@ -202,7 +203,7 @@ async def test_platform_rest_says_what_the_node_holds() -> None:
             expected = certificate_from_pem((await desk.papers.certificate(cert)).pem)
             assert value(await rest.observe(CertificateOf(node, unit))) == expected
             assert await rest.client(node).identity(unit) == expected
-            assert value(await rest.observe(TrustStore(node, unit))) == ()
+            assert await rest.client(node).trust(unit) == ()
     await rest.aclose()
 
 
@@ -216,10 +217,13 @@ async def test_the_parts_of_a_signing_request_go_together() -> None:
     root = (await desk.papers.certificate(desk.cluster.certificate("sub", CertUnit.TOMCAT))).pem
     await client.upload_trust([CertUnit.TOMCAT, CertUnit.CALLMANAGER], [root], "a root")
     for unit in (CertUnit.TOMCAT, CertUnit.CALLMANAGER):
-        found = value(await rest.observe(TrustStore("pub", unit)))
-        assert found == (certificate_from_pem(root),)
-    snapshot = await client.snapshot()
-    assert {each.unit for each in snapshot.trusts} == {"tomcat", "CallManager"}
+        assert certificate_from_pem(root) in await client.trust(unit)
+    found = value(await rest.observe(TrustStores("pub")))
+    assert isinstance(found, tuple)
+    assert all(isinstance(entry, TrustEntry) for entry in found)
+    assert {"tomcat-trust", "CallManager-trust"} <= {
+        entry.store for entry in found if entry.certificate == certificate_from_pem(root)
+    }
     with pytest.raises(NodeFault, match="HTTP 500: the key of the certificate is not that of"):
         await client.upload_identity(CertUnit.TOMCAT, [root])
     await rest.aclose()

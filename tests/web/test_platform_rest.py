@@ -27,11 +27,13 @@ from cucm_certflow.errors import (
     UnknownLayout,
 )
 from cucm_certflow.facts import (
+    CertificateFile,
     CertificateOf,
     Known,
     Query,
     ServiceOn,
-    TrustStore,
+    TrustEntry,
+    TrustStores,
     UnitsOn,
     Unknown,
     Why,
@@ -46,7 +48,7 @@ from cucm_certflow.transports.http import NotSent
 from cucm_certflow.transports.pins import Pins
 from cucm_certflow.transports.platform_rest import PlatformRestClient, PlatformRestTransport
 from cucm_certflow.transports.snapshots import Identity
-from cucm_certflow.trust.x509 import certificate_from_pem
+from cucm_certflow.trust.x509 import certificate_from_pem, normalised_pem
 from tests.web.helpers import ManualClock
 
 pytestmark = pytest.mark.asyncio
@@ -145,9 +147,9 @@ async def test_a_snapshot_is_read_as_others_read_it() -> None:
     snapshot = await server.client.snapshot()
     assert snapshot.server == "cucm-pub"
     assert snapshot.identities == (
-        Identity(unit="tomcat", certificate=certificate_from_pem(LEAF), csr=True),
-        Identity(unit="CallManager-ECDSA", certificate=certificate_from_pem(THIRD)),
-        Identity(unit="a-unit-of-2030", certificate=certificate_from_pem(OTHER)),
+        Identity(unit="tomcat", certificate=certificate_from_pem(LEAF), pem=LEAF, csr=True),
+        Identity(unit="CallManager-ECDSA", certificate=certificate_from_pem(THIRD), pem=THIRD),
+        Identity(unit="a-unit-of-2030", certificate=certificate_from_pem(OTHER), pem=OTHER),
         Identity(unit="ipsec", certificate=None),
         Identity(unit="CAPF", certificate=None),
     )
@@ -522,6 +524,9 @@ async def test_what_is_no_snapshot_is_unknown_and_never_nothing(body: object) ->
         [{"service": "tomcat", "certificate_data": None}],
         [{"service": "tomcat", "certificate_data": [LEAF]}],
         [{"service": "tomcat", "certificate_data": [{"filename": "a.pem"}]}],
+        [{"service": "tomcat", "certificate_data": [{"certificate": LEAF}]}],
+        [{"service": "tomcat", "certificate_data": [{"filename": None, "certificate": LEAF}]}],
+        [{"service": "tomcat", "certificate_data": [{"filename": "a", "certificate": LEAF}] * 2}],
         [{"service": "tomcat", "certificate_data": [{"certificate": ""}]}],
     ],
 )
@@ -555,29 +560,52 @@ NO_STORES: dict[str, object] = {
 
 
 @pytest.mark.parametrize("body", NO_STORES.values(), ids=NO_STORES.keys())
-async def test_what_is_no_trust_store_is_unknown_and_never_empty(body: object) -> None:
-    fact = await answering(200, body).transport.observe(TrustStore("cucm-pub", CertUnit.TOMCAT))
+async def test_what_is_no_trust_store_is_an_error_and_never_empty(body: object) -> None:
+    with pytest.raises(UnknownLayout):
+        await answering(200, body).client.trust(CertUnit.TOMCAT)
+
+
+@pytest.mark.parametrize(
+    "trusts", [[], [{"service": "tomcat", "certificate_data": []}]], ids=["no-store", "empty-store"]
+)
+async def test_a_node_that_trusts_nobody_is_not_believed(trusts: object) -> None:
+    server = answering(200, SNAPSHOT | {"trusts": trusts})
+    fact = await server.transport.observe(TrustStores("cucm-pub"))
     assert isinstance(fact, Unknown)
     assert fact.why is Why.UNREADABLE
+    assert "no certificate in any store" in fact.reason
+
+
+async def test_the_pem_is_the_same_however_the_node_wraps_it() -> None:
+    lines = LEAF.split("\n")
+    wrapped = "\r\n".join([lines[0], "".join(lines[1:-2]), *lines[-2:]])
+    identities = [{"service": "tomcat", "certificate": wrapped}]
+    server = answering(200, SNAPSHOT | {"identities": identities})
+    fact = await server.transport.observe(CertificateFile("cucm-pub", CertUnit.TOMCAT))
+    assert isinstance(fact, Known)
+    assert fact.value == LEAF == normalised_pem(LEAF)
 
 
 # ── the transport ─────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_transport_answers_what_a_node_holds() -> None:
-    bodies = {"/snapshot/server": SNAPSHOT, "/trust/certificate": [{"certificate": OTHER}]}
-    server = Server(
-        lambda request: httpx.Response(
-            200, content=json.dumps(bodies[request.url.path.partition("config")[2]]).encode()
-        )
-    )
+    server = answering(200, SNAPSHOT)
     transport = server.transport
     at = server.access.clock.now()
     by = "platform REST cucm-pub"
     expected: dict[Query, object] = {
         CertificateOf("cucm-pub", CertUnit.TOMCAT): certificate_from_pem(LEAF),
         UnitsOn("cucm-pub"): ("tomcat", "CallManager-ECDSA", "a-unit-of-2030"),
-        TrustStore("cucm-pub", CertUnit.TOMCAT): (certificate_from_pem(OTHER),),
+        CertificateFile("cucm-pub", CertUnit.TOMCAT): LEAF,
+        TrustStores("cucm-pub"): (
+            TrustEntry(
+                store="tomcat-trust", name="one.pem", certificate=certificate_from_pem(LEAF)
+            ),
+            TrustEntry(
+                store="tomcat-trust", name="two.pem", certificate=certificate_from_pem(OTHER)
+            ),
+        ),
     }
     for query, value in expected.items():
         assert transport.supports(query)
@@ -588,10 +616,11 @@ async def test_the_transport_answers_what_a_node_holds() -> None:
 
 @pytest.mark.parametrize("unit", [CertUnit.IPSEC, CertUnit.TVS], ids=["without", "not-listed"])
 async def test_a_unit_without_a_certificate_has_no_answer(unit: CertUnit) -> None:
-    fact = await answering(200, SNAPSHOT).transport.observe(CertificateOf("cucm-pub", unit))
-    assert isinstance(fact, Unknown)
-    assert fact.why is Why.FAULT
-    assert str(unit) in fact.reason
+    for query in (CertificateOf("cucm-pub", unit), CertificateFile("cucm-pub", unit)):
+        fact = await answering(200, SNAPSHOT).transport.observe(query)
+        assert isinstance(fact, Unknown)
+        assert fact.why is Why.FAULT
+        assert str(unit) in fact.reason
 
 
 async def test_a_release_without_the_interface_and_a_busy_node_are_unknown() -> None:

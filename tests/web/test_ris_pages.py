@@ -11,9 +11,11 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from cucm_certflow.errors import NodeFault
-from cucm_certflow.facts import Registration
-from cucm_certflow.transports.ris import request_for
-from tests.web.helpers import ManualClock, Wire, answering, ris_client, soap
+from cucm_certflow.facts import Devices, Known, Registration, Unknown
+from cucm_certflow.names import DeviceClass
+from cucm_certflow.transports.ris import RisClient, request_for
+from cucm_certflow.transports.route import Route
+from tests.web.helpers import PUB, ManualClock, Wire, access_over, answering, ris_client, soap
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,6 +92,52 @@ async def test_a_page_asks_for_as_many_as_it_may_and_for_the_pattern() -> None:
     assert fields["Status"] == "Registered"
     assert [each.text for each in criteria.iter(f"{AST}Item")] == ["SEP00*"]
     assert wire.requests[0].headers["SOAPAction"] == '"selectCmDevice"'
+
+
+async def test_devices_of_a_class_are_listed_page_by_page_each_with_the_class() -> None:
+    wire = pages(
+        page(node("pub", device("TRUNK1"), device("TRUNK2")), total=3, state="a"),
+        page(node("sub", device("TRUNK3", "UnRegistered")), total=3, state="b"),
+    )
+    client = ris_client(wire, page=2)
+    found = await client.listed(kind=DeviceClass.SIP_TRUNK)
+    await client.aclose()
+    assert {name: each.registered for name, each in found.items()} == {
+        "TRUNK1": True,
+        "TRUNK2": True,
+        "TRUNK3": False,
+    }
+    for request in wire.requests:
+        (kind,) = fromstring(request.content).iter(f"{AST}DeviceClass")
+        assert kind.text == "SIPTrunk"
+
+
+@pytest.mark.parametrize("kind", DeviceClass)
+async def test_every_class_of_devices_can_be_asked_for_behind_the_seam(kind: DeviceClass) -> None:
+    wire = pages(page(node("cucm-pub", device("D1")), node("cucm-sub"), total=1))
+    access = access_over(wire)
+    access.pins.learn(PUB.name, "ab" * 32)
+    route = Route(
+        {},
+        ris=RisClient(PUB, access),
+        clock=access.clock,
+        pins=access.pins,
+        nodes=(PUB.name,),
+    )
+    assert route.supports(Devices(kind))
+    fact = await route.observe(Devices(kind))
+    await route.aclose()
+    assert isinstance(fact, Known), fact
+    at = datetime.fromtimestamp(1704067200, UTC)
+    assert fact.value == {"D1": Registration("D1", registered=True, node="cucm-pub", at=at)}
+    assert fact.by == "RISPort70"
+
+
+async def test_without_risport_no_class_of_devices_is_known() -> None:
+    access = access_over(answering(500))
+    route = Route({}, ris=None, clock=access.clock, pins=access.pins, nodes=(PUB.name,))
+    assert not route.supports(Devices(DeviceClass.CTI))
+    assert isinstance(await route.observe(Devices(DeviceClass.CTI)), Unknown)
 
 
 async def test_no_phone_at_all_is_an_answer() -> None:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from cucm_certflow.commands import (
+    ByHand,
     Command,
     Regenerate,
     Reply,
     ReplyKind,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
 )
 from cucm_certflow.core.routing import WAYS, WITHOUT, agree, route_of, ways_for
 from cucm_certflow.errors import IdentityNotTrusted, Report
@@ -295,6 +298,26 @@ async def test_a_command_goes_another_way_only_if_not_a_byte_was_sent() -> None:
         assert site.control.asked == []
 
 
+async def test_what_is_done_by_hand_is_sent_to_nobody() -> None:
+    site = Site()
+    reply = await site.route.perform(ByHand("pub", "tell the owners of the partner systems"))
+    assert (reply.kind, reply.sent) == (ReplyKind.REFUSED, False)
+    assert all(way.asked == [] for way in (site.ssh, site.control, site.axl, site.rest))
+
+
+@pytest.mark.parametrize("command", [StopService, StartService, RestartService])
+async def test_phones_of_a_callmanager_that_is_driven_are_read_again(
+    command: type[StopService | StartService | RestartService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site()
+    told: list[str] = []
+    monkeypatch.setattr(site.route.registrations, "expect_news_of", told.append)
+    site.ssh.replies = [Reply(ReplyKind.ACCEPTED)] * 2
+    await site.route.perform(command("pub", Service.TFTP))
+    await site.route.perform(command("pub", Service.CALLMANAGER))
+    assert told == ["pub"]
+
+
 async def test_a_command_that_no_way_can_do_was_not_sent() -> None:
     site = Site()
     site.route.ways = {}
@@ -397,10 +420,11 @@ async def test_the_first_pin_is_learnt_before_the_first_request() -> None:
 # ── the table ─────────────────────────────────────────────────────────────────────────────
 
 
-async def test_every_question_and_command_but_two_has_a_way_and_every_interface_a_price() -> None:
+async def test_every_question_and_command_has_a_way_but_what_is_not_for_nodes() -> None:
     kinds = {*Query.__args__, *Command.__args__}
     without = {kind.__name__ for kind in kinds - set(WAYS)}
-    assert without == {"Interfaces", "ReplyTo"}  # the route's own, and the runner's
+    # The route's own, the runner's, and a person's.
+    assert without == {"Interfaces", "ReplyTo", "ByHand"}
     assert set(WITHOUT) == set(Interface)
     assert {way.interface for ways in WAYS.values() for way in ways} == set(Interface)
 

@@ -13,7 +13,16 @@ import pytest
 
 from cucm_certflow.commands import ReplyKind, ResetPhones
 from cucm_certflow.errors import NodeFault, NodeUnreachable, RateLimited, UnknownLayout
-from cucm_certflow.facts import CertificateOf, Known, ListView, Query, ServedList, Unknown, Why
+from cucm_certflow.facts import (
+    CertificateOf,
+    Known,
+    ListFile,
+    ListView,
+    Query,
+    ServedList,
+    Unknown,
+    Why,
+)
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, ListKind
 from cucm_certflow.secret import Secret
@@ -209,11 +218,21 @@ async def test_a_served_list_is_what_its_bytes_say() -> None:
     await transport.aclose()
 
 
+async def test_the_bytes_of_a_list_are_kept_as_they_are() -> None:
+    for kind, data in ((ListKind.ITL, ITL), (ListKind.CTL, CTL)):
+        server = answering(200, data)
+        fact = await server.transport().observe(ListFile("cucm-pub", kind))
+        assert isinstance(fact, Known)
+        assert fact.value == data
+        assert [request.url.path for request in server.requests] == [f"/{kind.file_name}"]
+
+
 async def test_no_file_is_an_answer() -> None:
     transport = answering(404).transport()
-    fact = await transport.observe(ServedList("cucm-pub", ListKind.CTL))
-    assert isinstance(fact, Known)
-    assert fact.value is None
+    for query in (ServedList("cucm-pub", ListKind.CTL), ListFile("cucm-pub", ListKind.CTL)):
+        fact = await transport.observe(query)
+        assert isinstance(fact, Known)
+        assert fact.value is None
 
 
 @pytest.mark.parametrize(
@@ -245,16 +264,21 @@ async def test_no_file_is_an_answer() -> None:
 )
 async def test_what_cannot_be_read_is_unknown_and_never_no_list(server: Server, why: Why) -> None:
     transport = server.transport()
-    fact = await transport.observe(ServedList("cucm-pub", ListKind.ITL))
-    assert isinstance(fact, Unknown)
-    assert fact.why is why
-    assert fact.by == "HTTP 6970 cucm-pub"
+    for query in (ServedList("cucm-pub", ListKind.ITL), ListFile("cucm-pub", ListKind.ITL)):
+        fact = await transport.observe(query)
+        assert isinstance(fact, Unknown)
+        assert fact.why is why
+        assert fact.by == "HTTP 6970 cucm-pub"
 
 
 @pytest.mark.parametrize(
     "query",
-    [ServedList("elsewhere", ListKind.ITL), CertificateOf("cucm-pub", CertUnit.TVS)],
-    ids=["another-node", "another-question"],
+    [
+        ServedList("elsewhere", ListKind.ITL),
+        ListFile("elsewhere", ListKind.ITL),
+        CertificateOf("cucm-pub", CertUnit.TVS),
+    ],
+    ids=["another-node", "the-file-of-another-node", "another-question"],
 )
 async def test_what_no_file_answers_is_not_asked(query: Query) -> None:
     server = answering(200, ITL)

@@ -5,15 +5,16 @@ Where the field's documents are silent the unkind reading was taken, and the com
 
 from __future__ import annotations
 
-from typing import Literal
-
+from cucm_certflow.lab.physics.lists import build_ctl, build_itl, ctl_of, is_listed, itl_of
 from cucm_certflow.lab.physics.phones import accepts, can_register, home
 from cucm_certflow.lab.physics.world import (
     PRESENTED_BY,
     Cert,
+    Drf,
     Layout,
     Phone,
     PhoneKind,
+    Trusted,
     TrustList,
     World,
 )
@@ -25,11 +26,13 @@ __all__ = [
     "build_itl",
     "delete_lists",
     "initial",
+    "issue_lsc",
     "power",
     "regenerate",
     "reset_localkey",
     "reset_phones",
     "restart",
+    "sign_ctl_by_token",
     "start",
     "stop",
     "update_ctl",
@@ -42,11 +45,31 @@ _UNITS = (
     CertUnit.TVS,
     CertUnit.ITLRECOVERY,
     CertUnit.CAPF,
+    CertUnit.IPSEC,
+    CertUnit.CALLMANAGER_ECDSA,
+    CertUnit.CUP,
+    CertUnit.CUP_ECDSA,
+    CertUnit.CUP_XMPP,
+    CertUnit.CUP_XMPP_ECDSA,
+    CertUnit.CUP_XMPP_S2S,
+    CertUnit.CUP_XMPP_S2S_ECDSA,
 )
+_DRF = (Service.DRF_MASTER, Service.DRF_LOCAL)
 
 
-def initial(layout: Layout, kinds: tuple[PhoneKind, ...]) -> World:
+def initial(
+    layout: Layout,
+    kinds: tuple[PhoneKind, ...],
+    same: tuple[tuple[Cert, Cert], ...] = (),
+) -> World:
     """Everything at generation 1 and consistent; each phone holds what its first TFTP serves.
+
+    A secure phone has an LSC of the present CAPF.
+
+    Args:
+        layout: What does not change.
+        kinds: The phones.
+        same: Certificates that are really another's (multi-server, reused), and whose.
 
     Raises:
         ValueError: the layout has no publisher, or a kind names a node that cannot serve it.
@@ -74,6 +97,16 @@ def initial(layout: Layout, kinds: tuple[PhoneKind, ...]) -> World:
         ctl=(),
         down=frozenset(),
         phones=(),
+        same=same,
+    )
+    identity = _drf_identity(layout, world)
+    world = world._replace(
+        drf=tuple(
+            Drf(node.name, service, identity)
+            for node in layout.nodes
+            for service in _DRF
+            if identity is not None and layout.runs(service, node.name)
+        )
     )
     ctl = build_ctl(layout, world) if layout.mixed else None
     world = world._replace(
@@ -82,27 +115,24 @@ def initial(layout: Layout, kinds: tuple[PhoneKind, ...]) -> World:
     )
     return world._replace(
         phones=tuple(
-            Phone(itl=world.itl_of(kind.tftp[0]) if kind.asks_tvs else None, ctl=ctl)
+            Phone(
+                itl=world.itl_of(kind.tftp[0]) if kind.asks_tvs else None,
+                ctl=ctl,
+                lsc=world.current(CertUnit.CAPF, layout.publisher) if kind.secure else None,
+            )
             for kind in kinds
         )
     )
-
-
-def build_itl(layout: Layout, world: World, node: str) -> TrustList:
-    """The ITL that TFTP on *node* would build from the certificates of now."""
-    return _itl(layout, world, node, "normal")
-
-
-def build_ctl(layout: Layout, world: World) -> TrustList:
-    """The CTL that ``utils ctl update CTLFile`` would write from the certificates of now."""
-    return _ctl(layout, world, "normal")
 
 
 def regenerate(layout: Layout, world: World, unit: CertUnit, node: str) -> World:
     """A new generation of *unit* on *node*; processes go on with what they started with.
 
     TVS knows the new certificate at once and the old one no more (the database is followed within
-    seconds). Unkind: a list signed by the old certificate is then vouched for by nobody.
+    seconds). Unkind: a list signed by the old certificate is then vouched for by nobody. What the
+    node shared with others (multi-server) it has for itself from now on, self-signed: the others
+    keep what they have (F18, F21). Who reuses Tomcat's certificate for CallManager gets the new
+    one of Tomcat for both. An old CAPF stays in the trust stores: its subject is another one.
 
     Raises:
         ValueError: the node owns no such certificate.
@@ -112,12 +142,18 @@ def regenerate(layout: Layout, world: World, unit: CertUnit, node: str) -> World
         raise ValueError(message)
     old = world.current(unit, node)
     new = old._replace(generation=old.generation + 1)
+    world = _shared_anew(layout, world, old, new)
     world = world._replace(gen=_swap(world.gen, new))
+    if unit is CertUnit.CAPF and node == layout.publisher:
+        world = _capf_kept(layout, world, old)
+    if unit is CertUnit.CAPF and layout.release >= (14, 0) and layout.runs(Service.CAPF, node):
+        # 14: the CAPF service restarts itself when its certificate is regenerated.
+        world = world._replace(presented=_swap(world.presented, new))
     if unit is CertUnit.TVS and layout.variant.tvs_restarts_itself:
         world = world._replace(presented=_swap(world.presented, new))
     if layout.variant.itl_rebuilt_at_once:
         for name in layout.tftp_nodes:
-            if world.up(Service.TFTP, name) and _lists(layout, name, unit, node):
+            if world.up(Service.TFTP, name) and is_listed(layout, name, unit, node):
                 world = _load_tftp(layout, world, name)
     return world
 
@@ -131,7 +167,7 @@ def restart(
 ) -> World:
     """The process takes up the certificates of now; a stopped service runs afterwards.
 
-    TVS, CallManager and Tomcat present their current certificates; TFTP rebuilds its ITL and signs
+    What shows certificates shows the current ones; TFTP rebuilds its ITL and signs
     with the current CallManager certificate. Phones that are registered with a restarted
     CallManager register anew, without loading any list: a secure one that cannot accept the
     certificate stays unregistered until it boots by itself.
@@ -201,11 +237,42 @@ def update_ctl(layout: Layout, world: World) -> World:
     """``utils ctl update CTLFile``: a new CTL on every TFTP node, signed by the usual anchor.
 
     Raises:
-        ValueError: the cluster is not in mixed mode.
+        ValueError: the cluster is not in mixed mode, or USB tokens sign its CTL.
     """
     _check_mixed(layout)
-    ctl = build_ctl(layout, world)
-    return world._replace(ctl=tuple((name, ctl) for name in layout.tftp_nodes))
+    if layout.signs_by_token:
+        message = "the CTL is signed by a USB token: no command of a node renews it"
+        raise ValueError(message)
+    return _with_new_ctl(layout, world)
+
+
+def sign_ctl_by_token(layout: Layout, world: World) -> World:
+    """Somebody with the USB token runs the CTL client: a new CTL, signed by that token.
+
+    Raises:
+        ValueError: the cluster is not in mixed mode, or no token signs its CTL.
+    """
+    _check_mixed(layout)
+    if not layout.signs_by_token:
+        message = "the CTL is signed by the cluster itself"
+        raise ValueError(message)
+    return _with_new_ctl(layout, world)
+
+
+def issue_lsc(layout: Layout, world: World, index: int) -> World:
+    """CAPF issues a new LSC to a phone that is registered.
+
+    Raises:
+        ValueError: CAPF does not run, or the phone is not registered.
+    """
+    phone, publisher = world.phones[index], layout.publisher
+    if not layout.runs(Service.CAPF, publisher) or not world.up(Service.CAPF, publisher):
+        message = f"{Service.CAPF.value} does not run on {publisher}"
+        raise ValueError(message)
+    if not phone.on or not phone.registered:
+        message = "a phone without registration hears of no CAPF operation"
+        raise ValueError(message)
+    return _with_phone(world, index, phone._replace(lsc=world.presents(CertUnit.CAPF, publisher)))
 
 
 def reset_localkey(layout: Layout, world: World, kind: ListKind) -> World:
@@ -216,16 +283,19 @@ def reset_localkey(layout: Layout, world: World, kind: ListKind) -> World:
     phone homed on a subscriber may know neither anchor of it.
 
     Raises:
-        ValueError: the release has no such command, or there is no CTL.
+        ValueError: the release has no such command, or there is no CTL that the cluster signs.
     """
     if not layout.has_itlrecovery:
         message = f"reset localkey came with 10.0, this cluster runs {_dotted(layout.release)}"
         raise ValueError(message)
     if kind is ListKind.ITL:
-        itl = _itl(layout, world, layout.publisher, "other")
+        itl = itl_of(layout, world, layout.publisher, "other")
         return world._replace(itl=tuple((name, itl) for name in layout.tftp_nodes))
     _check_mixed(layout)
-    ctl = _ctl(layout, world, "other")
+    if layout.signs_by_token:
+        message = "the CTL is signed by a USB token: there is no other anchor"
+        raise ValueError(message)
+    ctl = ctl_of(layout, world, "other")
     return world._replace(ctl=tuple((name, ctl) for name in layout.tftp_nodes))
 
 
@@ -297,62 +367,6 @@ def delete_lists(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, ind
     return boot(layout, kinds, world, index)
 
 
-_Anchor = Literal["normal", "other"]
-
-
-def _itl(layout: Layout, world: World, node: str, anchor: _Anchor) -> TrustList:
-    callmanager = world.current(CertUnit.CALLMANAGER, node)
-    sast, signer = _anchors(layout, world, node, anchor)
-    return TrustList(
-        kind=ListKind.ITL,
-        signer=signer,
-        sast=sast,
-        tftp=frozenset((callmanager,)),
-        ccm=frozenset((callmanager,)) if layout.mixed else frozenset(),
-        pin=frozenset(cert for cert in world.gen if cert.unit is CertUnit.TVS),
-        capf=frozenset(cert for cert in world.gen if cert.unit is CertUnit.CAPF),
-    )
-
-
-def _ctl(layout: Layout, world: World, anchor: _Anchor) -> TrustList:
-    # Below 10.0 USB tokens signed the CTL. They are not modelled: unkind, because a token's
-    # signature survives every regeneration and the CallManager certificate's does not.
-    sast, signer = _anchors(layout, world, layout.publisher, anchor)
-    if not layout.variant.ctl_lists_itlrecovery and not layout.signer_is_itlrecovery:
-        sast = frozenset(cert for cert in sast if cert.unit is CertUnit.CALLMANAGER)
-    return TrustList(
-        kind=ListKind.CTL,
-        signer=signer,
-        sast=sast,
-        tftp=frozenset(world.current(CertUnit.CALLMANAGER, n) for n in layout.tftp_nodes),
-        ccm=frozenset(world.current(CertUnit.CALLMANAGER, n) for n in layout.callmanager_nodes),
-        pin=frozenset(),
-        capf=frozenset(cert for cert in world.gen if cert.unit is CertUnit.CAPF),
-    )
-
-
-def _lists(layout: Layout, tftp_node: str, unit: CertUnit, node: str) -> bool:
-    """Whether the ITL of *tftp_node* has a record of *unit* of *node*."""
-    match unit:
-        case CertUnit.CALLMANAGER:
-            return node == tftp_node
-        case CertUnit.ITLRECOVERY:
-            return node == layout.itlrecovery_of(tftp_node)
-        case _:
-            return unit in (CertUnit.TVS, CertUnit.CAPF)
-
-
-def _anchors(
-    layout: Layout, world: World, node: str, anchor: _Anchor
-) -> tuple[frozenset[Cert], Cert]:
-    callmanager = world.current(CertUnit.CALLMANAGER, node)
-    if not layout.has_itlrecovery:
-        return frozenset((callmanager,)), callmanager
-    recovery = world.current(CertUnit.ITLRECOVERY, layout.itlrecovery_of(node))
-    by_recovery = layout.signer_is_itlrecovery == (anchor == "normal")
-    return frozenset((callmanager, recovery)), recovery if by_recovery else callmanager
-
-
 def _load(layout: Layout, world: World, kind: PhoneKind, phone: Phone, node: str) -> Phone:
     empty = phone.itl is None and phone.ctl is None
     ctl = world.ctl_of(node)
@@ -370,10 +384,11 @@ def _load(layout: Layout, world: World, kind: PhoneKind, phone: Phone, node: str
 def _run(layout: Layout, world: World, service: Service, node: str) -> World:
     if (node, service) in world.down:
         world = world._replace(down=world.down - {(node, service)})
-    units = PRESENTED_BY.get(service)
-    if units is None:
+    if service is Service.TFTP:
         return _load_tftp(layout, world, node)
-    for unit in units:
+    if service in _DRF:
+        return _drf_started(layout, world, service, node)
+    for unit in PRESENTED_BY.get(service, ()):
         if layout.has(unit, node):
             world = world._replace(presented=_swap(world.presented, world.current(unit, node)))
     return world
@@ -385,6 +400,51 @@ def _load_tftp(layout: Layout, world: World, node: str) -> World:
         itl=tuple((name, itl if name == node else served) for name, served in world.itl),
         signing=_swap(world.signing, world.current(CertUnit.CALLMANAGER, node)),
     )
+
+
+def _drf_identity(layout: Layout, world: World) -> Cert | None:
+    publisher = layout.publisher
+    if not layout.has(layout.drf_unit, publisher) or not layout.runs(Service.DRF_LOCAL, publisher):
+        return None
+    return world.real(world.current(layout.drf_unit, publisher))
+
+
+def _drf_started(layout: Layout, world: World, service: Service, node: str) -> World:
+    identity = _drf_identity(layout, world)
+    assert identity is not None  # DRF runs
+    return world._replace(
+        drf=tuple(
+            drf._replace(cert=identity) if (drf.node, drf.service) == (node, service) else drf
+            for drf in world.drf
+        )
+    )
+
+
+def _shared_anew(layout: Layout, world: World, old: Cert, new: Cert) -> World:
+    """Where CallManager is Tomcat's certificate, a new Tomcat is CallManager's new one as well."""
+    if not world.same or old.unit is not CertUnit.TOMCAT:
+        return world
+    if not layout.has(CertUnit.CALLMANAGER, old.node):
+        return world
+    reusing = world.current(CertUnit.CALLMANAGER, old.node)
+    if world.real(reusing) != world.real(old):
+        return world
+    after = reusing._replace(generation=reusing.generation + 1)
+    return world._replace(gen=_swap(world.gen, after), same=(*world.same, (after, new)))
+
+
+def _capf_kept(layout: Layout, world: World, old: Cert) -> World:
+    kept = {
+        Trusted(node, store, old)
+        for node in layout.calling_nodes
+        for store in ("CAPF-trust", "CallManager-trust")
+    }
+    return world._replace(kept=world.kept | (kept - world.gone))
+
+
+def _with_new_ctl(layout: Layout, world: World) -> World:
+    ctl = build_ctl(layout, world)
+    return world._replace(ctl=tuple((name, ctl) for name in layout.tftp_nodes))
 
 
 def _register_anew(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, node: str) -> World:

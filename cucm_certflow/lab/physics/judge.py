@@ -15,11 +15,11 @@ from cucm_certflow.lab.physics.actions import (
     build_itl,
     reset_localkey,
     restart,
+    sign_ctl_by_token,
     update_ctl,
 )
 from cucm_certflow.lab.physics.phones import synced
 from cucm_certflow.lab.physics.world import (
-    PRESENTED_BY,
     Cert,
     Layout,
     PhoneKind,
@@ -35,7 +35,7 @@ __all__ = [
     "project",
 ]
 
-_TOMCATS = PRESENTED_BY[Service.TOMCAT]
+_IN_LISTS = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF)
 
 
 class Health(Enum):
@@ -113,19 +113,24 @@ def health(
 def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: int) -> World:
     """The part of *world* that decides the health of one phone; all else set to a fixed value.
 
-    The other phones go, and so do Tomcat, what CallManager presents, the TVS processes outside
+    The other phones go, and so do the certificates that are in no list, the outside world, what CallManager presents, the TVS processes outside
     the phone's group and the TFTP nodes that it never uses: the clean-up brings those up to date
     on all nodes at once, and the phone never sees them before. What TFTP signs configurations
     with goes too: no list depends on it, and a last restart of TFTP hurts nobody.
     """
     kind = kinds[index]
-    phone = world.phones[index]._replace(on=True, registered=True)
+    # What it takes to register over TLS is no matter of the lists: its LSC, and its registration.
+    phone = world.phones[index]._replace(on=True, registered=True, lsc=None)
     ctl = world.ctl_of(kind.tftp[0])
     gen = tuple(
-        cert._replace(generation=1) if cert.unit in _TOMCATS else cert for cert in world.gen
+        cert if cert.unit in _IN_LISTS else cert._replace(generation=1) for cert in world.gen
     )
     world = world._replace(
         gen=gen,
+        returning=frozenset(),
+        unaware=frozenset(),
+        drf=(),
+        partners=(),
         down=frozenset(
             (node, service)
             for node, service in world.down
@@ -212,10 +217,11 @@ class _Search:
         worlds.append(self._restart_all(state, Service.TFTP, layout.tftp_nodes))
         worlds.append(self._restart_all(state, Service.TVS, layout.tvs_nodes))
         if layout.mixed:
-            worlds.append(update_ctl(layout, state))
+            renew = sign_ctl_by_token if layout.signs_by_token else update_ctl
+            worlds.append(renew(layout, state))
         if localkey and layout.has_itlrecovery:
             worlds.append(reset_localkey(layout, state, ListKind.ITL))
-            if layout.mixed:
+            if layout.mixed and not layout.signs_by_token:
                 worlds.append(reset_localkey(layout, state, ListKind.CTL))
         return worlds
 

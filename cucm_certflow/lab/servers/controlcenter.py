@@ -24,6 +24,7 @@ from cucm_certflow.lab.servers.service_catalogue import (
     Reason,
     Restrict,
     Standing,
+    followed,
     listed,
     standing,
 )
@@ -189,7 +190,8 @@ class _Service:
 
     def _tell(self, entry: Listed, control: _Control) -> Reason | None:
         """Have the cluster begin; the reason why it does not, or None."""
-        now, service = self._standing(entry), entry.service
+        now = self._standing(entry)
+        service = followed(self._desk.cluster, self._node, entry)
         if entry.is_platform:
             return Reason.RESERVED_FOR_PLATFORM
         if now.reason is Reason.NOT_ACTIVATED:

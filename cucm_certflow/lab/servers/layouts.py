@@ -6,7 +6,7 @@ Layouts are those of captures from real nodes, except what a comment calls the l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from cucm_certflow.facts import ServiceState, ServiceStatus
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.scenario import Scenario
-from cucm_certflow.names import CertUnit, ListKind, Product, Release, Service
+from cucm_certflow.lab.servers.service_catalogue import REASONS, Listed, Reason, Standing
+from cucm_certflow.names import CertUnit, ListKind, Product, Release
 
 __all__ = [
     "banner",
@@ -27,35 +27,18 @@ __all__ = [
     "missing_list",
     "network_cluster",
     "regen_warning",
-    "restart_banner",
+    "service_banner",
     "service_list",
     "sql_table",
     "trust_list",
 ]
 
 _OLD_UP_TO: Final = (11, 5)
+_SHORT_ROWS_UP_TO: Final = (9, 1)
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
 _FULL_DOTS: Final = 3
-
-# The upper block of `utils service list`: its head is that of a capture.
-_SYSTEM: Final = ("System SSH", "Cluster Manager", "Name Service Cache", "A Cisco DB")
-_ALWAYS: Final = (
-    "Cisco AMC Service",
-    "Cisco Certificate Change Notification",
-    "Cisco Certificate Expiry Monitor",
-    "Cisco DRF Local",
-    "Cisco RIS Data Collector",
-)
-_AFTER: Final = (
-    "Platform Administrative Web Service",
-    "Platform Communication Web Service",
-    "SOAP -Log Collection APIs",
-    "SOAP -Performance Monitoring APIs",
-    "SOAP -Real-Time Service APIs",
-)
-
 
 def full_version(release: Release) -> str:
     """The whole version; the lab's invention, if the scenario gives no more than ``11.5``."""
@@ -84,69 +67,75 @@ def banner() -> str:
 
 
 def network_cluster(scenario: Scenario, node: str, since: datetime) -> str:
-    """``show network cluster`` on *node*, as 10.x and later print it."""
+    """``show network cluster`` on *node*: as 9.x prints it, or as 10.x and later do."""
     lines: list[str] = []
     seen_cups = False
+    is_short = scenario.release.short <= _SHORT_ROWS_UP_TO
     for spec in scenario.nodes:
         role = "Publisher" if spec.publisher else "Subscriber"
         is_cups = spec.product is Product.IM_PRESENCE
         db = "DBPub" if spec.publisher or (is_cups and not seen_cups) else "DBSub"
         seen_cups |= is_cups
-        fqdn = f"{spec.name}.{scenario.domain}"
-        when = "" if spec.name == node else f" using TCP since {_date(since, zone=False)}"
-        lines.append(
-            f"{spec.address} {fqdn} {spec.name} {role} {spec.product.value} {db} "
-            f"authenticated{when}"
-        )
-    lines += ["", "Server Table (processnode) Entries", "-" * 34]
-    lines += [spec.name for spec in scenario.nodes]
+        long = f"{spec.product.value} {db} "
+        if is_short:
+            names, long = spec.name, ""
+        else:
+            names = f"{spec.name}.{scenario.domain} {spec.name}"
+        when = _date(since, zone=False)
+        if spec.name in scenario.health.unauthenticated:
+            state = f"not authenticated - INITIATOR since {when}"
+        elif spec.name == node:
+            state = "authenticated"
+        else:
+            state = f"authenticated using TCP since {when}"
+        lines.append(f"{spec.address} {names} {role} {long}{state}")
+    if not is_short:
+        lines += ["", "Server Table (processnode) Entries", "-" * 34]
+        lines += [spec.name for spec in scenario.nodes]
     return "\n".join(lines) + "\n"
 
 
-def service_list(
-    states: Mapping[Service, ServiceState],
-    *,
-    is_publisher: bool,
-    commanded_out: Collection[Service] = (),
-) -> str:
+def service_list(rows: Sequence[tuple[Listed, Standing]], *, is_publisher: bool) -> str:
     """``utils service list``: the system's block, the noise, and the services.
 
     That a service which somebody has stopped is "Commanded Out of Service" is known from Control
     Center's reason codes; that the command line says the same is an inference.
     """
     lines = ["Requesting service status, please wait..."]
-    lines += [f"{name} [STARTED]" for name in _SYSTEM]
-    lines.insert(3, "Password Reset [STOPPED] Service Activated")
+    for entry, now in rows:
+        if entry.name in _UPPER_BLOCK:
+            detail = " Service Activated" if now.reason is Reason.NOT_RUNNING else ""
+            lines.append(f"{entry.name} [{now.status.value}]{detail}")
     lines += ["Service Manager is running", "Getting list of all services", ">> Return code = 0"]
-    rows = [(name, "[STARTED]") for name in _ALWAYS]
-    rows.append(
-        ("Cisco DRF Master", "[STARTED]" if is_publisher else "[STOPPED]  Commanded Out of Service")
-    )
-    off: list[tuple[str, str]] = [("Cisco DirSync", "[STOPPED]  Service Not Activated")]
-    for service, state in states.items():
-        if not state.activated:
-            off.append((service.value, "[STOPPED]  Service Not Activated"))
-        elif service in commanded_out:
-            rows.append((service.value, "[STOPPED]  Commanded Out of Service"))
-        elif state.status is ServiceStatus.STOPPED:
-            rows.append((service.value, "[STOPPED]  Component is not running"))
-        else:
-            rows.append((service.value, f"[{state.status.value}]"))
-    for name, text in (*sorted(rows), *((name, "[STARTED]") for name in _AFTER), *sorted(off)):
-        lines.append(f"{name}{text}")
+    # What is not activated comes last.
+    for entry, now in sorted(rows, key=lambda row: row[1].reason is Reason.NOT_ACTIVATED):
+        if entry.name not in _UPPER_BLOCK:
+            detail = "" if now.reason is Reason.NONE else f"  {REASONS[now.reason]}"
+            lines.append(f"{entry.name}[{now.status.value}]{detail}")
     lines += [f"Primary Node ={'true' if is_publisher else 'false'}", "Command successful"]
     return "\n".join(lines) + "\n"
 
 
-def restart_banner(release: Release, word: str) -> str:
-    """What ``utils service restart`` says first: up to 11.5, and later."""
+_UPPER_BLOCK: Final = frozenset(
+    {"System SSH", "Cluster Manager", "Name Service Cache", "Password Reset", "A Cisco DB"}
+)
+
+
+def service_banner(release: Release, old: str, new: str) -> str:
+    """What ``utils service restart`` says first: up to 11.5, and later; that of stop is inferred.
+
+    Args:
+        release: Whose words.
+        old: ``RESTARTED`` or ``STOPPED``.
+        new: ``restarting`` or ``stopping``.
+    """
     if release.short <= _OLD_UP_TO:
         return (
-            f" Don't press Ctrl-c while the service is getting {word}.If Service has not "
-            "Restarted Properly, execute the same Command Again"
+            f" Don't press Ctrl-c while the service is getting {old}.If Service has not "
+            f"{old.title()} Properly, execute the same Command Again"
         )
     return (
-        "Do not press Ctrl+C while the service is restarting. If the service has not restarted "
+        f"Do not press Ctrl+C while the service is {new}. If the service has not {old.lower()} "
         "properly, execute the same command again."
     )
 

@@ -1,18 +1,29 @@
-"""Which services a node lists, and how each stands: for Control Center, as the CLI lists them."""
+"""Which services a node lists, and how each stands: for the command line and Control Center."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from cucm_certflow.facts import ServiceStatus
 from cucm_certflow.lab.cluster import LabCluster
-from cucm_certflow.names import Service
+from cucm_certflow.names import Product, Service
 
-__all__ = ["REASONS", "Listed", "Reason", "Restrict", "Standing", "listed", "standing"]
+__all__ = [
+    "REASONS",
+    "Listed",
+    "Reason",
+    "Restrict",
+    "Standing",
+    "followed",
+    "listed",
+    "standing",
+]
 
 
 class Reason(IntEnum):
@@ -80,87 +91,139 @@ class Listed:
 
     @property
     def service(self) -> Service | None:
-        """Under which name the lab follows it; None if the lab has but its name."""
-        return next((each for each in _FOLLOWED if each.value == self.name), None)
+        """Under which name the library knows it; None if it does not."""
+        return next((each for each in Service if each.value == self.name), None)
 
 
-_FOLLOWED: Final = (
-    Service.TOMCAT,
-    Service.HAPROXY,
-    Service.CALLMANAGER,
-    Service.TFTP,
-    Service.CTIMANAGER,
-    Service.TVS,
-    Service.CAPF,
-)
-_FEATURES: Final = {
-    Service.CALLMANAGER: "CM Services",
-    Service.TFTP: "CM Services",
-    Service.CTIMANAGER: "CTI Services",
-    Service.CAPF: "Security Services",
-}
-_DIRSYNC: Final = Listed(name="Cisco DirSync", group="Directory Services", deployable=True)
-_STOPPED: Final = frozenset({"Password Reset"})
 _UP_FOR: Final = timedelta(days=30)
 """For how long the services that the lab does not follow have run when the story begins."""
 
+_STOPPED: Final = frozenset({"Password Reset"})
+_BACKUP: Final = "Backup and Restore Services"
+_MONITORING: Final = "Performance and Monitoring Services"
+_PLATFORM: Final = "Platform Services"
+_SECURITY: Final = "Security Services"
+_CALLS: Final = "CM Services"
+_PRESENCE: Final = "IM and Presence Services"
+
 # Tomcat and HAProxy are restarted by the command line only. That Control Center answers with -1011
 # is the lab's invention: which code a real node gives for Tomcat was not seen.
-_PLATFORM: Final = tuple(
+_OWN_BY_PLATFORM: Final = tuple(
     Listed(name=name, group=group, restrict=Restrict.DO_NOT_STOP, is_platform=True)
     for name, group in (
         ("A Cisco DB", "DB Services"),
-        ("Cluster Manager", "Platform Services"),
-        ("Name Service Cache", "Platform Services"),
-        ("Password Reset", "Platform Services"),
-        ("System SSH", "Platform Services"),
-        (Service.TOMCAT.value, "Platform Services"),
+        ("Cluster Manager", _PLATFORM),
+        ("Name Service Cache", _PLATFORM),
+        ("Password Reset", _PLATFORM),
+        ("System SSH", _PLATFORM),
     )
 )
-_HAPROXY: Final = Listed(
-    name=Service.HAPROXY.value,
-    group="Platform Services",
-    restrict=Restrict.DO_NOT_STOP,
-    is_platform=True,
-)
-_NETWORK: Final = (
-    Listed(name="Cisco AMC Service", group="Performance and Monitoring Services"),
-    Listed(name="Cisco Certificate Change Notification", group="Platform Services"),
-    Listed(name="Cisco Certificate Expiry Monitor", group="Platform Services"),
-    Listed(name="Cisco DRF Local", group="Backup and Restore Services"),
-    Listed(
-        name="Cisco DRF Master",
-        group="Backup and Restore Services",
-        restrict=Restrict.PRIMARY_NODE,
-    ),
-    Listed(name="Cisco RIS Data Collector", group="Performance and Monitoring Services"),
-    Listed(name="Platform Administrative Web Service", group="Platform Services"),
-    Listed(name="Platform Communication Web Service", group="Platform Services"),
+_BY_NAME_ONLY: Final = (
+    Listed(name="Cisco AMC Service", group=_MONITORING),
+    Listed(name="Cisco RIS Data Collector", group=_MONITORING),
+    Listed(name="Platform Communication Web Service", group=_PLATFORM),
     Listed(name="SOAP -Log Collection APIs", group="SOAP Services"),
     Listed(name="SOAP -Performance Monitoring APIs", group="SOAP Services"),
     Listed(name="SOAP -Real-Time Service APIs", group="SOAP Services"),
+    Listed(name="Cisco DirSync", group="Directory Services", deployable=True),
 )
-_TVS: Final = Listed(name=Service.TVS.value, group="Security Services")
+"""Listed like the others, but the lab has nothing behind them."""
+
+
+def _network(service: Service, group: str, restrict: Restrict = Restrict.NONE) -> Listed:
+    return Listed(name=service.value, group=group, restrict=restrict)
+
+
+def _feature(service: Service, group: str) -> Listed:
+    return Listed(name=service.value, group=group, deployable=True)
+
+
+def _tomcat(service: Service) -> Listed:
+    return Listed(
+        name=service.value, group=_PLATFORM, restrict=Restrict.DO_NOT_STOP, is_platform=True
+    )
+
+
+_SERVICES: Final[Mapping[Service, Listed]] = MappingProxyType(
+    {
+        Service.TOMCAT: _tomcat(Service.TOMCAT),
+        Service.SSOSP_TOMCAT: _network(Service.SSOSP_TOMCAT, _PLATFORM),
+        Service.UDS_TOMCAT: _network(Service.UDS_TOMCAT, _PLATFORM),
+        Service.AXL_TOMCAT: _network(Service.AXL_TOMCAT, _PLATFORM),
+        Service.HAPROXY: _tomcat(Service.HAPROXY),
+        Service.CALLMANAGER: _feature(Service.CALLMANAGER, _CALLS),
+        Service.CTIMANAGER: _feature(Service.CTIMANAGER, "CTI Services"),
+        Service.TVS: _network(Service.TVS, _SECURITY),
+        Service.TFTP: _feature(Service.TFTP, _CALLS),
+        Service.CAPF: _feature(Service.CAPF, _SECURITY),
+        Service.DRF_MASTER: _network(Service.DRF_MASTER, _BACKUP, Restrict.PRIMARY_NODE),
+        Service.DRF_LOCAL: _network(Service.DRF_LOCAL, _BACKUP),
+        Service.INTERCLUSTER_LOOKUP: _feature(Service.INTERCLUSTER_LOOKUP, _CALLS),
+        Service.LOCATION_BANDWIDTH_MANAGER: _feature(Service.LOCATION_BANDWIDTH_MANAGER, _CALLS),
+        Service.EXTENSION_MOBILITY: _feature(Service.EXTENSION_MOBILITY, _CALLS),
+        Service.CERTIFICATE_CHANGE_NOTIFICATION: _network(
+            Service.CERTIFICATE_CHANGE_NOTIFICATION, _PLATFORM
+        ),
+        Service.CERTIFICATE_EXPIRY_MONITOR: _network(Service.CERTIFICATE_EXPIRY_MONITOR, _PLATFORM),
+        Service.PLATFORM_ADMINISTRATIVE_WEB: _network(
+            Service.PLATFORM_ADMINISTRATIVE_WEB, _PLATFORM
+        ),
+        Service.INTERCLUSTER_SYNC_AGENT: _network(Service.INTERCLUSTER_SYNC_AGENT, _PRESENCE),
+        Service.SIP_PROXY: _feature(Service.SIP_PROXY, _PRESENCE),
+        Service.PRESENCE_ENGINE: _feature(Service.PRESENCE_ENGINE, _PRESENCE),
+        Service.XCP_ROUTER: _network(Service.XCP_ROUTER, _PRESENCE),
+        Service.XCP_FEDERATION: _feature(Service.XCP_FEDERATION, _PRESENCE),
+    }
+)
+_ELSEWHERE: Final[Mapping[Product, tuple[Service, ...]]] = MappingProxyType(
+    {
+        Product.CALLMANAGER: (
+            Service.CALLMANAGER,
+            Service.TFTP,
+            Service.CTIMANAGER,
+            Service.CAPF,
+            Service.EXTENSION_MOBILITY,
+            Service.INTERCLUSTER_LOOKUP,
+            Service.LOCATION_BANDWIDTH_MANAGER,
+            Service.DRF_MASTER,
+        ),
+        Product.IM_PRESENCE: (
+            Service.SIP_PROXY,
+            Service.PRESENCE_ENGINE,
+            Service.XCP_FEDERATION,
+            Service.DRF_MASTER,
+        ),
+    }
+)
+"""What a node of each product lists even if it does not run there."""
+
+_FIRST_OF: Final[Mapping[Service, tuple[int, int]]] = MappingProxyType(
+    {Service.INTERCLUSTER_LOOKUP: (9, 0), Service.LOCATION_BANDWIDTH_MANAGER: (9, 0)}
+)
+"""The first release of some services, from memory of the product: no source is noted for it."""
 
 
 def listed(cluster: LabCluster, node: str) -> tuple[Listed, ...]:
     """The services of *node* in order of name, activated or not.
 
-    They are those of ``utils service list``. That Control Center lists the platform's own, too, is
-    the lab's invention.
+    They are the same for the command line and for Control Center. That Control Center lists the
+    platform's own, too, is the lab's invention.
     """
-    on = cluster.activated(node)
-    found = [*_PLATFORM, *_NETWORK, _DIRSYNC]
-    if Service.HAPROXY in on:
-        found.append(_HAPROXY)
-    if Service.TVS in on:
-        found.append(_TVS)
-    if cluster.scenario.node(node).activated:
-        found += [
-            Listed(name=service.value, group=group, deployable=True)
-            for service, group in _FEATURES.items()
-        ]
+    product = cluster.scenario.node(node).product
+    others = (
+        service
+        for service in _ELSEWHERE[product]
+        if _FIRST_OF.get(service, (0, 0)) <= cluster.layout.release
+    )
+    services = dict.fromkeys((*cluster.activated(node), *others))
+    found = [*_OWN_BY_PLATFORM, *_BY_NAME_ONLY, *(_SERVICES[each] for each in services)]
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+def followed(cluster: LabCluster, node: str, entry: Listed) -> Service | None:
+    """The service of *entry* that the lab brings to life on *node*; None if there is no such."""
+    service = entry.service
+    return service if service is not None and service in cluster.activated(node) else None
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +241,7 @@ class Standing:
 
 def standing(cluster: LabCluster, node: str, entry: Listed) -> Standing:
     """How the service of *entry* stands on *node*, now."""
-    service = entry.service
+    service = followed(cluster, node, entry)
     if service is not None:
         state = cluster.service_state(node, service)
         reason = Reason.NONE
@@ -189,9 +252,8 @@ def standing(cluster: LabCluster, node: str, entry: Listed) -> Standing:
         elif state.status is ServiceStatus.STOPPED:
             reason = Reason.NOT_RUNNING
         return Standing(status=state.status, reason=reason, started_at=state.started_at)
-    is_elsewhere = entry.restrict is Restrict.PRIMARY_NODE and node != cluster.layout.publisher
     for is_off, reason in (
-        (is_elsewhere, Reason.OUT_OF_SERVICE),
+        (entry.restrict is Restrict.PRIMARY_NODE, Reason.OUT_OF_SERVICE),
         (entry.deployable, Reason.NOT_ACTIVATED),
         (entry.name in _STOPPED, Reason.NOT_RUNNING),
     ):

@@ -43,29 +43,6 @@ async def _show_cluster(cli: VosCli, _: str) -> None:
     await cli.look("show network cluster", make)
 
 
-async def _service_list(cli: VosCli, _: str) -> None:
-    async def make() -> str:
-        cluster = cli.cluster
-        listed = (*cluster.activated(cli.node), *_dormant(cli))
-        states = {service: cluster.service_state(cli.node, service) for service in listed}
-        return layouts.service_list(
-            states,
-            is_publisher=cli.node == cluster.layout.publisher,
-            commanded_out={each for each in listed if cluster.is_commanded_out(cli.node, each)},
-        )
-
-    await cli.look("utils service list", make)
-
-
-def _dormant(cli: VosCli) -> tuple[Service, ...]:
-    """Feature services that are not activated here; an IM and Presence node has none of them."""
-    on = cli.cluster.activated(cli.node)
-    if not cli.scenario.node(cli.node).activated:
-        return ()
-    features = (Service.CALLMANAGER, Service.TFTP, Service.CTIMANAGER, Service.CAPF)
-    return tuple(service for service in features if service not in on)
-
-
 def _owned(cli: VosCli) -> list[CertUnit]:
     units: list[CertUnit] = []
     for unit in _ORDER:
@@ -194,57 +171,6 @@ async def _regenerate(cli: VosCli, name: str) -> None:
     )
 
 
-def _known_service(name: str) -> Service | None:
-    """Names are case-sensitive."""
-    return next((service for service in Service if service.value == name), None)
-
-
-async def _restart(cli: VosCli, name: str) -> None:
-    cluster, node = cli.cluster, cli.node
-    service = _known_service(name)
-    if service is None or service not in (*cluster.activated(node), *_dormant(cli)):
-        cli.refuse(f"Service {name} is not a valid service")  # the lab's invention
-        return
-    cli.terminal.print(layouts.restart_banner(cli.scenario.release, "RESTARTED"))
-    cli.terminal.print("Service Manager is running")
-    if service not in cluster.activated(node):
-        cli.refuse(f"{name}[STOPPED]  Service Not Activated")  # the lab's invention
-        return
-
-    async def stream(end: datetime) -> None:
-        while (left := (end - cli.desk.clock.now()).total_seconds()) > 0:
-            await cli.desk.clock.sleep(min(_POLL_S, left))
-            match cluster.service_state(node, service).status:
-                case ServiceStatus.STOPPING | ServiceStatus.STOPPED:
-                    cli.terminal.print(f"{name}[STOPPING]  ")
-                case ServiceStatus.STARTING:
-                    cli.terminal.print(f"{name}[STARTING]  ")
-                case _:
-                    pass  # it has not begun to stop, or it runs again
-
-    await cli.change(
-        f"utils service restart {name}",
-        lambda: cluster.begin_restart(node, service),
-        done=lambda: (f"{name}[STARTED]  ", f"{name}[STARTED]  "),
-        meanwhile=stream,
-    )
-
-
-async def _start(cli: VosCli, name: str) -> None:
-    """A service that runs stays so; the lab has no other, except while it restarts."""
-    service = _known_service(name)
-    if service is None or service not in cli.cluster.activated(cli.node):
-        cli.refuse(f"Service {name} is not a valid service")  # the lab's invention
-        return
-    status = cli.cluster.service_state(cli.node, service).status
-    cli.terminal.print("Service Manager is running", f"{name}[{status.value}]  ")
-
-
-async def _stop(cli: VosCli, name: str) -> None:
-    """The lab's services can be restarted, not stopped for good: it says no (its invention)."""
-    cli.refuse(f"Service {name} cannot be stopped in the lab")
-
-
 async def _ctl_update(cli: VosCli, _: str) -> None:
     cli.terminal.print("This operation will update the CTLFile.")
     # The answer is not echoed (up to 11.x, in a capture).
@@ -321,12 +247,9 @@ async def _ctl_localkey(cli: VosCli, _: str) -> None:
 
 
 COMMANDS: Final[tuple[tuple[str, Handler], ...]] = (
+    *SERVICE_COMMANDS,
     ("show version active", _show_version),
     ("show network cluster", _show_cluster),
-    ("utils service list", _service_list),
-    ("utils service restart", _restart),
-    ("utils service start", _start),
-    ("utils service stop", _stop),
     ("show cert list", _cert_list),
     ("show cert own", _cert_own),
     ("set cert regen", _regenerate),

@@ -2,8 +2,10 @@
 
 Whatever is not positively recognised raises :class:`~cucm_certflow.errors.UnknownLayout`: a guess
 about a node is worse than no answer. The texts are those of a finished command, without echo and
-prompt (:mod:`cucm_certflow.transports.vos.dialogue`). What commands say that *change* something
-is in :mod:`cucm_certflow.transports.vos.results`.
+prompt (:mod:`cucm_certflow.transports.vos.dialogue`). How well a node is, is read in
+:mod:`cucm_certflow.transports.vos.health`, what it trusts in
+:mod:`cucm_certflow.transports.vos.stores`; what commands say that *change* something is in
+:mod:`cucm_certflow.transports.vos.results`.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from typing import Final, NamedTuple
 import attrs
 from cryptography import x509
 
-from cucm_certflow.errors import Report, UnknownLayout
 from cucm_certflow.facts import ClusterMember, ServiceState, ServiceStatus
 from cucm_certflow.names import ListKind
+from cucm_certflow.transports.vos.texts import lines_of, unknown
 
 __all__ = [
     "ListRecord",
@@ -34,20 +36,6 @@ __all__ = [
 ]
 
 
-def _unknown(command: str, saw: str) -> UnknownLayout:
-    return UnknownLayout(
-        Report(
-            headline=f"the output of {command!r} is in no form that we know",
-            saw=ascii(saw.strip()[:200]),
-            next="read it by hand; a capture of it would teach the library",
-        )
-    )
-
-
-def _lines_of(text: str) -> list[str]:
-    return [line.rstrip() for line in re.sub(r"\r\n?", "\n", text).split("\n")]
-
-
 # ── the node and its cluster ──────────────────────────────────────────────────────────────
 
 _MASTER: Final = re.compile(r"Active Master Version:\s*(\d+(?:\.\d+){2,4}(?:-\d+)?)\s*")
@@ -55,9 +43,9 @@ _MASTER: Final = re.compile(r"Active Master Version:\s*(\d+(?:\.\d+){2,4}(?:-\d+
 
 def version_active(text: str) -> str:
     """``show version active``: the version, such as ``15.0.1.12900-234``."""
-    found = [m[1] for line in _lines_of(text) if (m := _MASTER.fullmatch(line))]
+    found = [m[1] for line in lines_of(text) if (m := _MASTER.fullmatch(line))]
     if len(found) != 1:
-        raise _unknown("show version active", text)
+        raise unknown("show version active", text)
     return found[0]
 
 
@@ -76,7 +64,7 @@ _TABLE: Final = "Server Table (processnode) Entries"
 def network_cluster(text: str) -> tuple[ClusterMember, ...]:
     """``show network cluster``: its nodes in the order printed."""
     rows: list[str] = []
-    lines = _lines_of(text)
+    lines = lines_of(text)
     for number, line in enumerate(lines):
         if line.strip() == _TABLE:
             _check_processnodes(lines[number + 1 :], text)
@@ -90,17 +78,17 @@ def network_cluster(text: str) -> tuple[ClusterMember, ...]:
         elif rows and re.fullmatch(r"(?:using TCP|- INITIATOR) .*", line.strip()):
             rows[-1] += f" {line.strip()}"
         else:
-            raise _unknown("show network cluster", line)
+            raise unknown("show network cluster", line)
     nodes = tuple(_cluster_node(row) for row in rows)
     if not nodes or len({node.address for node in nodes}) != len(nodes):
-        raise _unknown("show network cluster", text)
+        raise unknown("show network cluster", text)
     return nodes
 
 
 def _cluster_node(row: str) -> ClusterMember:
     match = _ROW.fullmatch(row)
     if match is None:
-        raise _unknown("show network cluster", row)
+        raise unknown("show network cluster", row)
     return ClusterMember(
         address=match["address"],
         name=match["name"],
@@ -115,7 +103,7 @@ def _cluster_node(row: str) -> ClusterMember:
 def _check_processnodes(lines: Iterable[str], text: str) -> None:
     for line in lines:
         if not re.fullmatch(r"-+|[\w.:-]+|Successful|", line.strip()):
-            raise _unknown("show network cluster", text)
+            raise unknown("show network cluster", text)
 
 
 # ── services ──────────────────────────────────────────────────────────────────────────────
@@ -143,31 +131,31 @@ def service_list(text: str) -> Mapping[str, ServiceState]:
     A service is ``activated`` unless the list calls it not activated or commanded out of service.
     """
     states: dict[str, ServiceState] = {}
-    for line in _lines_of(text):
+    for line in lines_of(text):
         if _SERVICE_NOISE.fullmatch(line.strip()):
             continue
         for name, state in _services_on(line):
             if states.setdefault(name, state) != state:
-                raise _unknown("utils service list", f"{name} is listed twice: {line}")
+                raise unknown("utils service list", f"{name} is listed twice: {line}")
     if not states:
-        raise _unknown("utils service list", text)
+        raise unknown("utils service list", text)
     return MappingProxyType(states)
 
 
 def _services_on(line: str) -> list[tuple[str, ServiceState]]:
     pieces = _BRACKET.split(line.strip())  # name, word, detail + name, word, …, detail
     if len(pieces) < 3:  # noqa: PLR2004 - one name, one state, one rest
-        raise _unknown("utils service list", line)
+        raise unknown("utils service list", line)
     found: list[tuple[str, ServiceState]] = []
     name = pieces[0]
     for word, rest in zip(pieces[1::2], pieces[2::2], strict=True):
         detail = next((d for d in _DETAILS if rest.startswith(d)), "")
         if not name or word not in ServiceStatus.__members__:
-            raise _unknown("utils service list", line)
+            raise unknown("utils service list", line)
         found.append((name, ServiceState(ServiceStatus[word], detail not in _NOT_HERE)))
         name = rest[len(detail) :].strip()
     if name:  # neither a known detail nor followed by a state
-        raise _unknown("utils service list", line)
+        raise unknown("utils service list", line)
     return found
 
 
@@ -191,15 +179,15 @@ _OWN: Final = re.compile(
 def own_certificates(text: str) -> tuple[OwnCertificate, ...]:
     """``show cert list own``: one line per certificate."""
     found: list[OwnCertificate] = []
-    for line in _lines_of(text):
+    for line in lines_of(text):
         if not line.strip():
             continue
         match = _OWN.fullmatch(line.strip())
         if match is None:
-            raise _unknown("show cert list own", line)
+            raise unknown("show cert list own", line)
         found.append(OwnCertificate(match["unit"], match["file"], match["by"] or ""))
     if not found or len({own.unit for own in found}) != len(found):
-        raise _unknown("show cert list own", text)
+        raise unknown("show cert list own", text)
     return tuple(found)
 
 
@@ -211,7 +199,7 @@ _SERIAL: Final = re.compile(
 )
 
 
-def own_certificate_pem(text: str) -> str:
+def own_certificate_pem(text: str, command: str = "show cert own") -> str:
     """``show cert own UNIT``: the certificate in PEM, if the serial number printed is its own.
 
     Names and times in the text are the node's rendering (reversed order, local zone): everything
@@ -221,15 +209,15 @@ def own_certificate_pem(text: str) -> str:
     pems = _PEM.findall(text)
     serials = list(_SERIAL.finditer(text))
     if len(pems) != 1 or len(serials) != 1:
-        raise _unknown("show cert own", text)
+        raise unknown(command, text)
     try:
         serial = x509.load_pem_x509_certificate(pems[0].encode("ascii")).serial_number
     except ValueError as error:
-        raise _unknown("show cert own", f"{pems[0][:80]} ({error})") from error
+        raise unknown(command, f"{pems[0][:80]} ({error})") from error
     decimal, hexadecimal = serials[0]["decimal"], serials[0]["hex"]
     printed = int(decimal) if decimal else int(hexadecimal.replace(":", ""), 16)
     if printed != serial:
-        raise _unknown("show cert own", f"serial {serials[0][0].strip()}, but PEM has {serial:X}")
+        raise unknown(command, f"serial {serials[0][0].strip()}, but PEM has {serial:X}")
     return str(pems[0]) + "\n"
 
 
@@ -271,11 +259,11 @@ def trust_file(text: str, kind: ListKind) -> TrustFile | None:
     Only a dump that is complete and that the node verified is read.
     """
     command = f"show {kind.value.lower()}"
-    lines = [line.strip() for line in _lines_of(text)]
+    lines = [line.strip() for line in lines_of(text)]
     if f"Length of {kind.value} file: 0" in lines:
         if re.search(rf"^{kind.value} File not found ?\.", text, re.MULTILINE):
             return None
-        raise _unknown(command, text)
+        raise unknown(command, text)
     reader = _ListReader(kind, command)
     for line in lines:
         reader.line(line)
@@ -310,7 +298,7 @@ class _ListReader:
             self._length = int(match[1])
         elif match := re.fullmatch(rf"{word} Record #:(\d+)", line):
             if int(match[1]) != len(self._records) + 1:
-                raise _unknown(self._command, line)
+                raise unknown(self._command, line)
             self._records.append({})
         elif line == f"This etoken was used to sign the {word} file." and self._records:
             self._signers.add(len(self._records) - 1)
@@ -319,16 +307,16 @@ class _ListReader:
         elif match := _FIELD.fullmatch(line):
             fields = self._records[-1] if self._records else self._header
             if match["tag"] in fields:
-                raise _unknown(self._command, line)
+                raise unknown(self._command, line)
             fields[match["tag"]] = (match["value"] or "").strip()
         elif not self._noise.fullmatch(line):
-            raise _unknown(self._command, line)
+            raise unknown(self._command, line)
 
     def result(self, text: str) -> TrustFile:
         signer = self._header.get("SERIALNUMBER", "")
         complete = {"MD5", "SHA1"} <= set(self._sums) and signer and self._length and self._records
         if not self._verified or not complete:
-            raise _unknown(self._command, text)
+            raise unknown(self._command, text)
         assert self._length is not None
         return TrustFile(
             kind=self._kind,
@@ -342,10 +330,10 @@ class _ListReader:
 
     def _record(self, number: int, fields: dict[str, str]) -> ListRecord:
         if not fields.get("FUNCTION"):
-            raise _unknown(self._command, f"record {number + 1} has no FUNCTION")
+            raise unknown(self._command, f"record {number + 1} has no FUNCTION")
         digest = _SHA1.fullmatch(fields.get("CERTIFICATE", ""))
         if fields.get("CERTIFICATE") and digest is None:
-            raise _unknown(self._command, fields["CERTIFICATE"])
+            raise unknown(self._command, fields["CERTIFICATE"])
         return ListRecord(
             function=fields["FUNCTION"],
             serial=fields.get("SERIALNUMBER", ""),
@@ -367,15 +355,15 @@ def sql_table(text: str) -> tuple[Mapping[str, str | None], ...]:
     Columns begin where the rule under the header begins; a value may be wider than its rule. What
     crosses into the next column is refused: it cannot be told whose it is.
     """
-    lines = [line for line in _lines_of(text) if line.strip()]
+    lines = [line for line in lines_of(text) if line.strip()]
     if len(lines) < 2 or not re.fullmatch(r"=+(?: +=+)*", lines[1]):  # noqa: PLR2004 - header, rule
-        raise _unknown("run sql", text)
+        raise unknown("run sql", text)
     rules = [match.span() for match in re.finditer("=+", lines[1])]
     names = [(match[0], match.start()) for match in re.finditer(r"\S+", lines[0])]
     if [start for _, start in names] != [start for start, _ in rules]:
-        raise _unknown("run sql", lines[0])
+        raise unknown("run sql", lines[0])
     if len({name for name, _ in names}) != len(names):
-        raise _unknown("run sql", lines[0])
+        raise unknown("run sql", lines[0])
     return tuple(_sql_row(row, [name for name, _ in names], rules) for row in lines[2:])
 
 
@@ -388,6 +376,6 @@ def _sql_row(row: str, names: list[str], rules: list[tuple[int, int]]) -> Mappin
         # Beyond its own rule a value goes on, it does not begin again.
         strays = len(rules) > 1 and "  " in value.strip() and len(value.rstrip()) > end - start
         if crosses or strays:
-            raise _unknown("run sql", row)
+            raise unknown("run sql", row)
         values[name] = None if value.strip() == "NULL" else value.strip()
     return MappingProxyType(values)

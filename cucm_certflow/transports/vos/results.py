@@ -21,6 +21,9 @@ __all__ = [
     "reset_localkey",
     "says_failure",
     "service_restart",
+    "service_start",
+    "service_stop",
+    "trust_deletion",
 ]
 
 
@@ -77,7 +80,7 @@ def regeneration(text: str, unit: str) -> Outcome:
 
 
 class Restart(NamedTuple):
-    """The states that a restart passed through, repetitions left out."""
+    """The states that a service passed through at a command, repetitions left out."""
 
     states: tuple[ServiceStatus, ...]
     outcome: Outcome
@@ -91,12 +94,13 @@ class Restart(NamedTuple):
         )
 
 
-_RESTART_NOISE: Final = re.compile(
-    r"|Don't press Ctrl-c while the service is getting (?:RE)?STARTED\..*"
-    r"|Do not press Ctrl\+C while the service is (?:re)?starting\..*"
+_SERVICE_NOISE: Final = re.compile(
+    r"|Don't press Ctrl-c while the service is getting (?:(?:RE)?STARTED|STOPPED)\..*"
+    r"|Do not press Ctrl\+C while the service is (?:(?:re)?starting|stopping)\..*"
     r"|Service Manager is running|Command successful",
     re.IGNORECASE,
 )
+"""What stands around the states. The banner of ``stop`` is inferred from that of ``restart``."""
 
 
 def service_restart(text: str, service: str) -> Restart:
@@ -104,20 +108,51 @@ def service_restart(text: str, service: str) -> Restart:
 
     The command may come back before the service has started; that is not known to be done.
     """
+    return _service(text, service, ServiceStatus.STARTING, ServiceStatus.STARTED)
+
+
+def service_start(text: str, service: str) -> Restart:
+    """``utils service start NAME``: as a restart."""
+    return service_restart(text, service)
+
+
+def service_stop(text: str, service: str) -> Restart:
+    """``utils service stop NAME``: done if its last state is STOPPED; why may stand behind it.
+
+    No capture of it was found: the lines are those of a restart, the words behind a state those of
+    ``utils service list``.
+    """
+    return _service(text, service, None, ServiceStatus.STOPPED)
+
+
+def _service(
+    text: str, service: str, through: ServiceStatus | None, last: ServiceStatus
+) -> Restart:
     states: list[ServiceStatus] = []
     strange = False
+    state = re.compile(rf"{re.escape(service)}\s*\[([A-Z]+)\](?:\s+Commanded Out of Service)?")
     for line in text.splitlines():
-        match = re.fullmatch(rf"{re.escape(service)}\s*\[([A-Z]+)\]", line.strip())
+        match = state.fullmatch(line.strip())
         if match is not None and match[1] in ServiceStatus.__members__:
             status = ServiceStatus[match[1]]
             if not states or states[-1] is not status:
                 states.append(status)
-        elif not _RESTART_NOISE.fullmatch(line.strip()):
+        elif not _SERVICE_NOISE.fullmatch(line.strip()):
             strange = True
-    done = not strange and states[-2:] == [ServiceStatus.STARTING, ServiceStatus.STARTED]
+    wanted = [last] if through is None else [through, last]
+    done = not strange and states[-len(wanted) :] == wanted
     if states and not done:
         return Restart(tuple(states), Outcome.UNKNOWN)
     return Restart(tuple(states), _decide(text, done=done))
+
+
+def trust_deletion(text: str) -> Outcome:
+    """``set cert delete UNIT FILE``: refused if it says so, and never known to be done.
+
+    What it prints when it has deleted something, no source shows: only looking helps.
+    """
+    refused = says_failure(text) or _NOT_IN_LIST.search(text)
+    return Outcome.REFUSED if refused else Outcome.UNKNOWN
 
 
 _CTL_UPDATED: Final = re.compile(

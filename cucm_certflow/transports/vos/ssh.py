@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import MappingProxyType
@@ -15,15 +14,7 @@ import asyncssh
 import attrs
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.commands import (
-    Command,
-    Regenerate,
-    Reply,
-    ReplyKind,
-    ResetLocalkey,
-    RestartService,
-    UpdateCtl,
-)
+from cucm_certflow.commands import Command, Reply, ReplyKind, StopService
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -34,38 +25,33 @@ from cucm_certflow.errors import (
     RateLimited,
     Report,
     UnknownLayout,
-    UsageError,
 )
 from cucm_certflow.facts import (
-    CallManagerGroups,
     Certificate,
-    CertificateOf,
     ClusterMember,
-    DevicePools,
     Fact,
-    Members,
-    Parameter,
-    Phones,
     Query,
     ServiceOn,
     ServicesOn,
     ServiceState,
     ServiceStatus,
-    UnitsOn,
     Unknown,
     VersionOf,
 )
 from cucm_certflow.inventory import Account, NodeEntry
-from cucm_certflow.names import CertUnit, Interface, ListKind
+from cucm_certflow.names import Interface, ListKind
 from cucm_certflow.transports.base import look
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.budget import Budgets
-from cucm_certflow.transports.queries import DatabaseReader
 from cucm_certflow.transports.vos import parsers, results
-from cucm_certflow.transports.vos.dialogue import (
-    Dialogue,
-    Expected,
-    Finished,
+from cucm_certflow.transports.vos.asking import ABOUT_CLUSTER, ABOUT_NODE, Questions
+from cucm_certflow.transports.vos.dialogue import Dialogue, Finished
+from cucm_certflow.transports.vos.orders import (
+    ServiceCommand,
+    can_be_typed,
+    outcome_of,
+    passage_of,
+    questions_of,
 )
 from cucm_certflow.transports.vos.results import Outcome
 from cucm_certflow.transports.vos.security import (
@@ -87,7 +73,6 @@ from cucm_certflow.transports.vos.session import (
     SshShell,
     Wire,
 )
-from cucm_certflow.trust.x509 import certificate_from_pem
 
 __all__ = ["VosTransport"]
 
@@ -97,50 +82,6 @@ _log.addHandler(logging.NullHandler())
 _TERMINAL: Final = ("vt100", (200, 1000))
 _LISTING_AGE_S: Final = 0.5
 _MAX_UNANSWERED_LOGINS: Final = 2
-_PHONES_A_PAGE: Final = 500
-"""Ours, not measured: a table that a shell prints well within a read's time."""
-
-# ── commands ──────────────────────────────────────────────────────────────────────────────
-
-# Answered only if this very question is asked by this very command.
-_PROCEED: Final = Expected(r"Proceed with regeneration \(yes\|no\) ?\?", "yes")
-_TOMCAT_CLIENT: Final = Expected(
-    # 15SU5+: the manual's own example says yes, and names both in its success message.
-    r"Do you want to use the same certificate for tomcat-client \(yes\|no\) ?\?",
-    "yes",
-)
-_CTL: Final = Expected(
-    r"(?:This operation (?:will update|updates) the CTLFile\. ?)?"
-    r"(?:Auto-registration is enabled on at least one CM node\. ?)?"
-    r"Do you want to continue\? \(y/n\):",
-    "y",
-)
-
-
-def _questions(command: Command) -> tuple[Expected, ...]:
-    match command:
-        case Regenerate(unit=CertUnit.TOMCAT):
-            return (_PROCEED, _TOMCAT_CLIENT)
-        case Regenerate():
-            return (_PROCEED,)
-        case UpdateCtl():
-            return (_CTL,)
-        case _:
-            return ()
-
-
-def _outcome(command: Command, text: str) -> Outcome:
-    match command:
-        case Regenerate(unit=unit):
-            return results.regeneration(text, unit.value)
-        case UpdateCtl():
-            return results.ctl_update(text)
-        case ResetLocalkey(kind=kind):
-            return results.reset_localkey(text, kind)
-        case RestartService(service=service):
-            return results.service_restart(text, service.value).outcome
-        case _:
-            return Outcome.UNKNOWN
 
 
 @attrs.define
@@ -205,7 +146,7 @@ class VosTransport:
         self._hook = hook
         self._budgets = budgets or Budgets(clock)
         self._has_place = False
-        self._database = DatabaseReader(self._rows, node_name, page=_PHONES_A_PAGE)
+        self._questions = Questions(self._read, node_name)
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._unanswered_logins = 0
@@ -218,20 +159,11 @@ class VosTransport:
 
     def supports(self, what: Query | Command) -> bool:
         """What the node says of itself and of its cluster, and what is done on its CLI."""
-        about_cluster = (Members, Parameter, Phones, CallManagerGroups, DevicePools)
-        if isinstance(what, about_cluster):
+        if isinstance(what, ABOUT_CLUSTER):
             return True
-        kinds = (
-            CertificateOf,
-            ServiceOn,
-            ServicesOn,
-            UnitsOn,
-            VersionOf,
-            Regenerate,
-            RestartService,
-            UpdateCtl,
-            ResetLocalkey,
-        )
+        if isinstance(what, Command):
+            return can_be_typed(what) and what.node == self._node.name
+        kinds = (*ABOUT_NODE, ServiceOn, ServicesOn)
         return isinstance(what, kinds) and what.node == self._node.name
 
     async def observe(self, query: Query) -> Fact:
@@ -244,28 +176,7 @@ class VosTransport:
             case ServicesOn():
                 return await self._of_listing(lambda states: states)
             case _:
-                return await look(self._clock, self._by, lambda: self._answer(query))
-
-    async def _answer(self, query: Query) -> object:
-        match query:
-            case CertificateOf(unit=unit):
-                return await self.certificate(unit.value)
-            case UnitsOn():
-                return await self.own_certificates()
-            case VersionOf():
-                return await self.version()
-            case Members():
-                return await self.network_cluster()
-            case Parameter(name):
-                return await self._database.parameter(name)
-            case Phones():
-                return await self._database.phones()
-            case CallManagerGroups():
-                return await self._database.groups()
-            case DevicePools():
-                return await self._database.pools()
-            case _:
-                raise AssertionError(query)
+                return await look(self._clock, self._by, lambda: self._questions.answer(query))
 
     async def _of_listing(self, read: Callable[[Mapping[str, ServiceState]], object]) -> Fact:
         """A fact out of the list of services, which several questions may share."""
@@ -294,16 +205,16 @@ class VosTransport:
                 return Reply(ReplyKind.REFUSED, text, sent=False)
             self._listing = None
             watch = _Watch(self._clock)
-            if isinstance(command, RestartService):
+            if isinstance(command, ServiceCommand):
                 self._started_at.pop(command.service.value, None)
                 self._starting.discard(command.service.value)
             _log.info("%s: sending %s", self._node.name, command)
             self._budgets.note(Interface.SSH)
             result = await session.run(
-                str(command), self._change_timeout_s, _questions(command), watch.data
+                str(command), self._change_timeout_s, questions_of(command), watch.data
             )
-            if isinstance(command, RestartService):
-                self._watched(command.service.value, result, watch)
+            if isinstance(command, ServiceCommand):
+                self._watched(command, result, watch)
         return self._reply(command, result)
 
     async def aclose(self) -> None:
@@ -320,7 +231,7 @@ class VosTransport:
 
     async def version(self) -> str:
         """The active version, such as ``15.0.1.12900-234``; NodeError if it cannot be had."""
-        return parsers.version_active(await self._read("show version active"))
+        return str(await self._questions.answer(VersionOf(self._node.name)))
 
     async def network_cluster(self) -> tuple[ClusterMember, ...]:
         """The nodes of the cluster; NodeError if they cannot be had."""
@@ -332,25 +243,19 @@ class VosTransport:
 
     async def own_certificates(self) -> tuple[str, ...]:
         """The units that have a certificate here; NodeError if they cannot be had."""
-        text = await self._read("show cert list own")
-        return tuple(own.unit for own in parsers.own_certificates(text))
+        return await self._questions.own_certificates()
 
     async def certificate(self, unit: str) -> Certificate:
-        """The identity certificate of *unit*, from its PEM; NodeError if it cannot be had."""
-        if not re.fullmatch(r"[A-Za-z][\w-]*", unit):
-            raise UsageError(Report(headline=f"no certificate unit: {unit!r}"))
-        text = await self._read(f"show cert own {unit}")
-        return certificate_from_pem(parsers.own_certificate_pem(text))
+        """The identity certificate of *unit*, from its PEM; NodeError if it cannot be had.
+
+        Raises:
+            UsageError: *unit* is none. Nothing was sent.
+        """
+        return await self._questions.certificate(unit)
 
     async def trust_file(self, kind: ListKind) -> parsers.TrustFile | None:
         """The node's own view of its list, None for no file; NodeError if it cannot be had."""
         return parsers.trust_file(await self._read(f"show {kind.value.lower()}"), kind)
-
-    async def _rows(self, statement: str) -> Sequence[Mapping[str, str]]:
-        """As :meth:`sql`; what is null is an empty text."""
-        return [
-            {name: value or "" for name, value in row.items()} for row in await self.sql(statement)
-        ]
 
     async def sql(self, statement: str) -> tuple[Mapping[str, str | None], ...]:
         """Rows of a ``select``, by column; NodeError if they cannot be had.
@@ -358,9 +263,7 @@ class VosTransport:
         Raises:
             UsageError: *statement* is no ``select``, or cannot be typed. Nothing was sent.
         """
-        if not re.match(r"select\s", statement, re.IGNORECASE):
-            raise UsageError(Report(headline="only select is read with", saw=statement[:80]))
-        return parsers.sql_table(await self._read(f"run sql {statement}"))
+        return await self._questions.sql(statement)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
@@ -399,12 +302,15 @@ class VosTransport:
             self._started_at[name] = self._clock.now()
         return attrs.evolve(state, started_at=self._started_at.get(name))
 
-    def _watched(self, name: str, result: Finished | NotFinished, watch: _Watch) -> None:
-        text = result.text
-        restart = results.service_restart(text, name)
-        if isinstance(result, Finished) and restart.watched and watch.started_at is not None:
+    def _watched(
+        self, command: ServiceCommand, result: Finished | NotFinished, watch: _Watch
+    ) -> None:
+        name, passage = command.service.value, passage_of(command, result.text)
+        if isinstance(command, StopService):
+            return  # when it starts again, somebody else starts it
+        if isinstance(result, Finished) and passage.watched and watch.started_at is not None:
             self._started_at[name] = watch.started_at
-        elif restart.states[-1:] == (ServiceStatus.STARTING,):
+        elif passage.states[-1:] == (ServiceStatus.STARTING,):
             self._starting.add(name)
 
     async def _read(self, text: str) -> str:
@@ -442,7 +348,7 @@ class VosTransport:
         text = self._account.password.redact(result.text)
         if isinstance(result, NotFinished):
             return Reply(ReplyKind.LOST, f"{result.why}\n{text}".strip())
-        outcome = Outcome.UNKNOWN if result.cut else _outcome(command, text)
+        outcome = Outcome.UNKNOWN if result.cut else outcome_of(command, text)
         kinds = {
             Outcome.DONE: ReplyKind.ACCEPTED,
             Outcome.REFUSED: ReplyKind.REFUSED,
