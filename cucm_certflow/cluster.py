@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cucm_certflow.checking import preflight
+from cucm_certflow.checking import gather, preflight
 from cucm_certflow.checks.scope import Limits
 from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.commands import Command, ResetPhones
@@ -15,7 +16,7 @@ from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
 from cucm_certflow.core.run_state import Acknowledged, RunState, apply, begin
 from cucm_certflow.errors import RefusedError, Report
-from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.facts import ClusterFacts, Known, TrustEntry, TrustStores
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
 from cucm_certflow.names import CertUnit
@@ -79,9 +80,16 @@ class Cluster:
         """
         return await self._discover()
 
-    async def start(self, plan: Plan, *, journal: str | os.PathLike[str]) -> Run:
+    async def start(
+        self,
+        plan: Plan,
+        *,
+        journal: str | os.PathLike[str],
+        rescue_kit: str | os.PathLike[str] | None = None,
+    ) -> Run:
         """As :meth:`run`, for callers that enter the run themselves."""
         plan.raise_if_refused()
+        self._check_preflight(plan)
         now = await self._discover()
         if now.unknown or fingerprint_of(now) != plan.fingerprint:
             raise RefusedError(
@@ -94,24 +102,76 @@ class Cluster:
                     next="discover and plan again",
                 )
             )
+        if plan.certificates:
+            folder = Path(rescue_kit) if rescue_kit else Path(f"{os.fspath(journal)}.rescue")
+            from cucm_certflow.rescue import save_rescue_kit
+
+            await save_rescue_kit(now, self.transport, folder, clock=self.clock)
         opened = Journal.create(journal, plan, at=self.clock.now())
         return Run(opened, self.transport, self.clock)
 
-    def run(self, plan: Plan, *, journal: str | os.PathLike[str]) -> _Starting:
+    def _check_preflight(self, plan: Plan) -> None:
+        """Refuse a plan before which nobody looked, or not lately. A clean-up looks by itself."""
+        if not plan.certificates:
+            return
+        limit = plan.policy.preflight_fresh_s
+        taken = plan.preflight.baseline if plan.preflight else None
+        age = None if taken is None else (self.clock.now() - taken.at).total_seconds()
+        if plan.preflight is None or (age is not None and age > limit):
+            raise RefusedError(
+                Report(
+                    headline="nobody looked at the cluster before this plan, or not lately",
+                    expected=f"a preflight of the last {limit:.0f} s",
+                    saw="none" if age is None else f"one of {age:.0f} s ago",
+                    left="nothing was sent",
+                    next="cluster.preflight(units=…), and make_plan(preflight=…) with its report; "
+                    "CheckReport(findings=()) says on purpose that nobody looks",
+                )
+            )
+
+    def run(
+        self,
+        plan: Plan,
+        *,
+        journal: str | os.PathLike[str],
+        rescue_kit: str | os.PathLike[str] | None = None,
+    ) -> _Starting:
         """Run *plan* from its beginning, as ``async with cluster.run(…) as run``.
 
-        The cluster is discovered again first: a plan is bound to what it was made from.
+        The cluster is discovered again first: a plan is bound to what it was made from. Then the
+        rescue kit is saved, before anything is written to the journal or sent.
 
         Args:
-            plan: Not refused.
+            plan: Not refused, and made with a preflight.
             journal: A file that does not exist yet. It is written and synced before each command.
+            rescue_kit: A folder that does not exist yet; the journal's name and ``.rescue`` if not
+                given. A clean-up of trust stores needs none.
 
         Raises:
-            RefusedError: The plan is refused, or the cluster has changed since. Nothing was sent.
+            RefusedError: The plan is refused, nobody looked before it, or the cluster has changed
+                since. Nothing was sent.
+            RescueKitError: The rescue kit cannot be saved. Nothing was sent.
             JournalError: The file exists or cannot be written. Nothing was sent.
             JournalInUse: Another process holds it. Nothing was sent.
         """
-        return _Starting(lambda: self.start(plan, journal=journal))
+        return _Starting(lambda: self.start(plan, journal=journal, rescue_kit=rescue_kit))
+
+    async def trust_stores(self, facts: ClusterFacts) -> Mapping[str, tuple[TrustEntry, ...]]:
+        """What is in the trust stores of every node, for ``plan_cleanup``. It only looks.
+
+        A node whose stores cannot be read is absent: a clean-up over it is refused.
+
+        Raises:
+            AuthenticationFailed: An account was refused; it is not tried again anywhere.
+            IdentityNotTrusted: A node is not who it should be.
+        """
+        queries = [TrustStores(node.name) for node in facts.nodes]
+        answers = await gather(queries, self.transport, clock=self.clock)
+        return {
+            query.node: answer.value
+            for query in queries
+            if isinstance(answer := answers[query], Known)
+        }
 
     def resume(
         self,
@@ -119,6 +179,7 @@ class Cluster:
         journal: str | os.PathLike[str],
         waive: Iterable[str] = (),
         waived_by: str = "",
+        said: Iterable[Said] = (),
     ) -> Run:
         """Go on from *journal*, after a crash, a pause or a hold, as ``async with``.
 
@@ -129,6 +190,7 @@ class Cluster:
             journal: The file of the run.
             waive: Phones to take out of scope now, by name.
             waived_by: Who says so, for the record.
+            said: What people say about partner tasks; written to the journal.
 
         Raises:
             JournalError: The file does not read, or belongs to other tables. Nothing was sent.
@@ -140,7 +202,13 @@ class Cluster:
             self._prepare(opened.plan, _sent(opened))
         try:
             return Run(
-                opened, self.transport, self.clock, waive=waive, waived_by=waived_by, resume=True
+                opened,
+                self.transport,
+                self.clock,
+                waive=waive,
+                waived_by=waived_by,
+                said=said,
+                resume=True,
             )
         except BaseException:
             opened.close()

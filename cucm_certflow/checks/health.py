@@ -8,6 +8,7 @@ from typing import Final
 
 from cucm_certflow.checks.scope import Scope
 from cucm_certflow.checks.vocabulary import Check, Doubt, Fault, Remark, Seen, asks_for, names
+from cucm_certflow.core.requirements import short_name
 from cucm_certflow.facts import (
     Backup,
     BackupActivity,
@@ -18,7 +19,6 @@ from cucm_certflow.facts import (
     DatabaseCertificates,
     DiskUse,
     Members,
-    NodeFacts,
     NtpStatus,
     Parameter,
     Query,
@@ -105,12 +105,6 @@ def _authenticated(scope: Scope) -> Iterator[Remark]:
 # ── database ──────────────────────────────────────────────────────────────────────────────
 
 
-def _is_called(printed: str, node: NodeFacts) -> bool:
-    """Whether *printed*, a name in a table of states, is *node*: whole, or its first label."""
-    label = printed.lower().partition(".")[0]
-    return label == node.name.lower().partition(".")[0]
-
-
 def _replication(scope: Scope) -> Iterator[Remark]:
     nodes = scope.callmanagers
     for _, states in scope.each((Replication(),)):
@@ -119,7 +113,7 @@ def _replication(scope: Scope) -> Iterator[Remark]:
             yield Seen("a single node: nothing is replicated")
             continue
         for node in nodes:
-            if not any(_is_called(printed, node) for printed in given):
+            if short_name(node.name) not in {short_name(printed) for printed in given}:
                 yield Fault(f"{node.name} is missing in the table of replication states")
         for printed, state in sorted(given.items()):
             if state != _GOOD:

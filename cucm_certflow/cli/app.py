@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from cucm_certflow.cli.output import (
-    Exit,
-    as_json,
-    exit_of_error,
-    exit_of_outcome,
-    plan_document,
+from cucm_certflow.cli.common import (
+    BarrierOption,
+    CapfOption,
+    ExpiringOption,
+    InventoryOption,
+    JournalOption,
+    JsonOption,
+    NoRestartOption,
+    PseudonymsOption,
+    RecordOption,
+    SpeedOption,
+    TvsFirstOption,
+    UnitOption,
+    WaiveOption,
+    WindowOption,
+    fail,
+    planned,
+    policy_of,
+    with_cluster,
 )
-from cucm_certflow.clock import Clock, ScaledClock, SystemClock
+from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.looking import cleanup_command, preflight_command
+from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
+from cucm_certflow.clock import ScaledClock
 from cucm_certflow.cluster import Cluster
-from cucm_certflow.connection import connect
-from cucm_certflow.core.plan import Plan
-from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.routing import WITHOUT
-from cucm_certflow.errors import CertflowError, Report, UsageError
+from cucm_certflow.errors import CertflowError
 from cucm_certflow.facts import ClusterFacts
-from cucm_certflow.inventory import Inventory
-from cucm_certflow.names import CertUnit
-from cucm_certflow.observers import Waiting
-from cucm_certflow.procedures.policies import Policy, UnitOrder
-from cucm_certflow.runner import Run
 
 __all__ = ["app"]
 
@@ -41,129 +48,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Regenerate the certificates of a CUCM cluster in an order that its phones survive.",
 )
-
-InventoryOption = Annotated[
-    Path, typer.Option("--inventory", "-i", help="Nodes and accounts of the cluster.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
-SpeedOption = Annotated[
-    float,
-    typer.Option(
-        "--lab-speed",
-        help="For labs: the clock runs this many times as fast. Socket timeouts stay real.",
-    ),
-]
-UnitOption = Annotated[
-    list[str] | None, typer.Option("--unit", "-u", help="A certificate kind; may be repeated.")
-]
-WindowOption = Annotated[
-    list[str] | None,
-    typer.Option("--window", "-w", help="Kinds to change together, with commas; repeatable."),
-]
-WaiveOption = Annotated[
-    list[str] | None,
-    typer.Option("--waive", help="A phone that may be left behind, by name; repeatable."),
-]
-TvsFirstOption = Annotated[bool, typer.Option("--tvs-first", help="TVS before CallManager.")]
-BarrierOption = Annotated[
-    float, typer.Option("--barrier-within", help="Seconds to wait for phones before holding.")
-]
-RecordOption = Annotated[
-    Path | None,
-    typer.Option("--record", help="Write the conversation to a new file, without secrets."),
-]
-PseudonymsOption = Annotated[
-    bool,
-    typer.Option("--pseudonyms", help="With --record: other names for phones, users and nodes."),
-]
-JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record of the run.")]
-
-
-def _fail(error: CertflowError, *, json: bool) -> NoReturn:
-    if json:
-        document = {"error": type(error).__name__, "code": error.code, "report": error.report}
-        print(as_json(document))
-    else:
-        print(error, file=sys.stderr)
-    raise typer.Exit(exit_of_error(error))
-
-
-def _with_cluster(
-    inventory: Path,
-    speed: float,
-    work: Callable[[Cluster], Awaitable[Exit]],
-    *,
-    json: bool,
-    record: Path | None = None,
-    pseudonyms: bool = False,
-) -> NoReturn:
-    """Run *work* on the cluster; every error of ours becomes a message and an exit status."""
-
-    async def main() -> Exit:
-        if speed <= 0:
-            raise UsageError(Report(headline="--lab-speed must be over 0", left="nothing was sent"))
-        loaded = Inventory.load(inventory)
-        clock: Clock = SystemClock()
-        if speed != 1:
-            # The lab wrote the file when its story began: all who read it share that instant, so
-            # that a run that is resumed does not find itself before its own journal.
-            written = inventory.stat().st_mtime  # noqa: ASYNC240 - nothing else runs yet
-            began = datetime.fromtimestamp(written, UTC)
-            clock = ScaledClock(speed, epoch=began)
-        recorder = None
-        if record is not None:
-            from cucm_certflow.transports.record import open_recording
-
-            recorder = open_recording(record, loaded, clock, pseudonyms=pseudonyms)
-        async with connect(loaded, clock=clock, recorder=recorder) as cluster:
-            return await work(cluster)
-
-    try:
-        status = asyncio.run(main())
-    except CertflowError as error:
-        _fail(error, json=json)
-    except KeyboardInterrupt:
-        print("interrupted; nothing more is sent, the journal resumes the run", file=sys.stderr)
-        raise typer.Exit(Exit.PAUSED) from None
-    raise typer.Exit(status)
-
-
-def _policy(tvs_first: bool, barrier_within: float, speed: float) -> Policy:
-    order = UnitOrder.TVS_FIRST if tvs_first else UnitOrder.CALLMANAGER_FIRST
-    try:
-        # A look takes real time, which is *speed* times as long by the lab's clock.
-        return Policy(order=order, barrier_within_s=barrier_within, fresh_s=60.0 * max(1.0, speed))
-    except ValueError as error:
-        raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
-
-
-def _unit(name: str) -> CertUnit:
-    for unit in CertUnit:
-        if unit.value.lower() == name.strip().lower():
-            return unit
-    raise UsageError(
-        Report(
-            headline=f"there is no certificate kind {name.strip()!r}",
-            expected=", ".join(CertUnit),
-            left="nothing was sent",
-        )
-    )
-
-
-def _planned(
-    facts: ClusterFacts,
-    units: list[str] | None,
-    windows: list[str] | None,
-    waive: list[str] | None,
-    policy: Policy,
-) -> Plan:
-    return make_plan(
-        facts,
-        units=None if windows else {_unit(name) for name in units or ()},
-        windows=[{_unit(name) for name in w.split(",")} for w in windows] if windows else None,
-        policy=policy,
-        waive=waive or (),
-    )
+app.command("preflight")(preflight_command)
+app.command("cleanup")(cleanup_command)
 
 
 @app.command("discover")
@@ -181,7 +67,7 @@ def discover_command(
         print(as_json(facts) if json else _facts_text(facts))
         return Exit.NODE if facts.unknown else Exit.DONE
 
-    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 def _facts_text(facts: ClusterFacts) -> str:
@@ -211,8 +97,14 @@ def plan_command(
     unit: UnitOption = None,
     window: WindowOption = None,
     waive: WaiveOption = None,
+    expiring: ExpiringOption = None,
     tvs_first: TvsFirstOption = False,
+    capf_with_callmanager: CapfOption = False,
+    no_callmanager_restart: NoRestartOption = False,
     barrier_within: BarrierOption = 1800.0,
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -221,34 +113,45 @@ def plan_command(
     """Show what would be done, in which order, and why. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
-        policy = _policy(tvs_first, barrier_within, lab_speed)
-        plan = _planned(await cluster.discover(), unit, window, waive, policy)
+        plan = await planned(
+            cluster,
+            units=unit,
+            windows=window,
+            expiring=expiring,
+            waive=waive,
+            policy=policy_of(
+                tvs_first=tvs_first,
+                barrier_within=barrier_within,
+                speed=lab_speed,
+                capf_with_callmanager=capf_with_callmanager,
+                no_callmanager_restart=no_callmanager_restart,
+            ),
+            said=words_of(say, by, words),
+        )
         print(as_json(plan_document(plan)) if json else plan)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
-    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
-
-
-async def _follow(run: Run, *, json: bool) -> Exit:
-    async for event in run.events():
-        if json:
-            print(as_json({type(event).__name__: event}), flush=True)
-        elif not isinstance(event, Waiting):
-            print(event, flush=True)
-    outcome = await run.wait()
-    print(as_json({type(outcome).__name__: outcome}) if json else outcome)
-    return exit_of_outcome(outcome)
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("run")
 def run_command(
     inventory: InventoryOption,
     journal: JournalOption,
+    rescue_kit: Annotated[
+        Path | None, typer.Option("--rescue-kit", help="A new folder; JOURNAL.rescue if not given.")
+    ] = None,
     unit: UnitOption = None,
     window: WindowOption = None,
     waive: WaiveOption = None,
+    expiring: ExpiringOption = None,
     tvs_first: TvsFirstOption = False,
+    capf_with_callmanager: CapfOption = False,
+    no_callmanager_restart: NoRestartOption = False,
     barrier_within: BarrierOption = 1800.0,
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -257,13 +160,26 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
-        policy = _policy(tvs_first, barrier_within, lab_speed)
-        plan = _planned(await cluster.discover(), unit, window, waive, policy)
+        plan = await planned(
+            cluster,
+            units=unit,
+            windows=window,
+            expiring=expiring,
+            waive=waive,
+            policy=policy_of(
+                tvs_first=tvs_first,
+                barrier_within=barrier_within,
+                speed=lab_speed,
+                capf_with_callmanager=capf_with_callmanager,
+                no_callmanager_restart=no_callmanager_restart,
+            ),
+            said=words_of(say, by, words),
+        )
         print(as_json(plan_document(plan)) if json else plan, flush=True)
-        async with cluster.run(plan, journal=journal) as run:
-            return await _follow(run, json=json)
+        async with cluster.run(plan, journal=journal, rescue_kit=rescue_kit) as run:
+            return await follow(run, json=json)
 
-    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("resume")
@@ -272,6 +188,9 @@ def resume_command(
     journal: JournalOption,
     waive: WaiveOption = None,
     waived_by: Annotated[str, typer.Option("--waived-by", help="Who says so.")] = "",
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -280,16 +199,24 @@ def resume_command(
     """Go on from a journal, after a hold, an interruption or a crash."""
 
     async def work(cluster: Cluster) -> Exit:
-        async with cluster.resume(journal=journal, waive=waive or (), waived_by=waived_by) as run:
-            return await _follow(run, json=json)
+        async with cluster.resume(
+            journal=journal,
+            waive=waive or (),
+            waived_by=waived_by,
+            said=words_of(say, by, words),
+        ) as run:
+            return await follow(run, json=json)
 
-    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("verify")
 def verify_command(
     inventory: InventoryOption,
     journal: JournalOption,
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -298,11 +225,11 @@ def verify_command(
     """Look once more, from the outside, at what a run was to leave. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
-        report = await cluster.verify(journal=journal)
+        report = await cluster.verify(journal=journal, said=words_of(say, by, words))
         print(as_json(report) if json else report)
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
-    _with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("lab")
@@ -328,7 +255,7 @@ def lab_command(
     try:
         asyncio.run(main())
     except CertflowError as error:
-        _fail(error, json=json)
+        fail(error, json=json)
     except ModuleNotFoundError as error:
         print(f"the lab needs {error.name}: pip install 'cucm-certflow[lab]'", file=sys.stderr)
         raise typer.Exit(Exit.USAGE) from None

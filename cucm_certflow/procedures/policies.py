@@ -72,6 +72,7 @@ class Policy:
             next member of their group is restarted (field notes, §8); after that the run holds.
         trust_watch_s: Seconds for which deleted trust certificates are watched. Certificate
             Change Notification brings its stores into line every 1,800 s (web APIs §1).
+        preflight_fresh_s: A preflight older than this does not let a run begin.
         loop_after: The run holds when a phone registered so many times anew without a reset of
             ours (F15: phones in a reset loop).
     """
@@ -95,6 +96,7 @@ class Policy:
     slow_fresh_s: float = 900.0
     fall_back_within_s: float = 900.0
     trust_watch_s: float = 2100.0
+    preflight_fresh_s: float = 14_400.0
     loop_after: int = 5
 
     def __attrs_post_init__(self) -> None:
@@ -104,6 +106,7 @@ class Policy:
             "watch_every_s",
             "fresh_s",
             "slow_fresh_s",
+            "preflight_fresh_s",
             "fall_back_within_s",
             "trust_watch_s",
         ):

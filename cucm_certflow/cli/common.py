@@ -1,0 +1,249 @@
+"""What the commands of ``certflow`` share: options, the way to a cluster, and what was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cucm_certflow.cli.output import Exit, as_json, exit_of_error
+from cucm_certflow.clock import Clock, ScaledClock, SystemClock
+from cucm_certflow.cluster import Cluster
+from cucm_certflow.connection import connect
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.planner import expiring_units, make_plan
+from cucm_certflow.errors import CertflowError, Report, UsageError
+from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import Said
+from cucm_certflow.inventory import Inventory
+from cucm_certflow.names import CertUnit
+from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
+
+__all__ = [
+    "BarrierOption",
+    "CapfOption",
+    "ExpiringOption",
+    "InventoryOption",
+    "JournalOption",
+    "JsonOption",
+    "NoRestartOption",
+    "PseudonymsOption",
+    "RecordOption",
+    "SpeedOption",
+    "TvsFirstOption",
+    "UnitOption",
+    "WaiveOption",
+    "WindowOption",
+    "fail",
+    "planned",
+    "policy_of",
+    "unit_named",
+    "units_of",
+    "with_cluster",
+]
+
+InventoryOption = Annotated[
+    Path, typer.Option("--inventory", "-i", help="Nodes and accounts of the cluster.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
+SpeedOption = Annotated[
+    float,
+    typer.Option(
+        "--lab-speed",
+        help="For labs: the clock runs this many times as fast. Socket timeouts stay real.",
+    ),
+]
+UnitOption = Annotated[
+    list[str] | None, typer.Option("--unit", "-u", help="A certificate kind; may be repeated.")
+]
+WindowOption = Annotated[
+    list[str] | None,
+    typer.Option("--window", "-w", help="Kinds to change together, with commas; repeatable."),
+]
+WaiveOption = Annotated[
+    list[str] | None,
+    typer.Option("--waive", help="A phone that may be left behind, by name; repeatable."),
+]
+TvsFirstOption = Annotated[bool, typer.Option("--tvs-first", help="TVS before CallManager.")]
+BarrierOption = Annotated[
+    float, typer.Option("--barrier-within", help="Seconds to wait for phones before holding.")
+]
+ExpiringOption = Annotated[
+    float | None,
+    typer.Option("--expiring", help="Every kind of which a certificate is over in so many days."),
+]
+CapfOption = Annotated[
+    bool, typer.Option("--capf-with-callmanager", help="CAPF in CallManager's window: one reset.")
+]
+NoRestartOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-callmanager-restart", help="From 14SU1: leave CallManager and CTIManager running."
+    ),
+]
+RecordOption = Annotated[
+    Path | None,
+    typer.Option("--record", help="Write the conversation to a new file, without secrets."),
+]
+PseudonymsOption = Annotated[
+    bool,
+    typer.Option("--pseudonyms", help="With --record: other names for phones, users and nodes."),
+]
+JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record of the run.")]
+
+
+def fail(error: CertflowError, *, json: bool) -> NoReturn:
+    """Say *error*, and end with its exit status."""
+    if json:
+        document = {"error": type(error).__name__, "code": error.code, "report": error.report}
+        print(as_json(document))
+    else:
+        print(error, file=sys.stderr)
+    raise typer.Exit(exit_of_error(error))
+
+
+def with_cluster(
+    inventory: Path,
+    speed: float,
+    work: Callable[[Cluster], Awaitable[Exit]],
+    *,
+    json: bool,
+    record: Path | None = None,
+    pseudonyms: bool = False,
+) -> NoReturn:
+    """Run *work* on the cluster; every error of ours becomes a message and an exit status."""
+
+    async def main() -> Exit:
+        if speed <= 0:
+            raise UsageError(Report(headline="--lab-speed must be over 0", left="nothing was sent"))
+        loaded = Inventory.load(inventory)
+        clock: Clock = SystemClock()
+        if speed != 1:
+            # The lab wrote the file when its story began: all who read it share that instant, so
+            # that a run that is resumed does not find itself before its own journal.
+            written = inventory.stat().st_mtime  # noqa: ASYNC240 - nothing else runs yet
+            began = datetime.fromtimestamp(written, UTC)
+            clock = ScaledClock(speed, epoch=began)
+        recorder = None
+        if record is not None:
+            from cucm_certflow.transports.record import open_recording
+
+            recorder = open_recording(record, loaded, clock, pseudonyms=pseudonyms)
+        async with connect(loaded, clock=clock, recorder=recorder) as cluster:
+            return await work(cluster)
+
+    try:
+        status = asyncio.run(main())
+    except CertflowError as error:
+        fail(error, json=json)
+    except KeyboardInterrupt:
+        print("interrupted; nothing more is sent, the journal resumes the run", file=sys.stderr)
+        raise typer.Exit(Exit.PAUSED) from None
+    raise typer.Exit(status)
+
+
+def policy_of(
+    *,
+    tvs_first: bool,
+    barrier_within: float,
+    speed: float,
+    capf_with_callmanager: bool = False,
+    no_callmanager_restart: bool = False,
+) -> Policy:
+    """The policy that the options choose; everything else is the safe default.
+
+    Raises:
+        UsageError: A figure is out of range.
+    """
+    slower = max(1.0, speed)  # a look takes real time, which is *speed* times as long in the lab
+    try:
+        return Policy(
+            order=UnitOrder.TVS_FIRST if tvs_first else UnitOrder.CALLMANAGER_FIRST,
+            capf=CapfWindow.WITH_CALLMANAGER if capf_with_callmanager else CapfWindow.OWN,
+            callmanager_restarts=not no_callmanager_restart,
+            barrier_within_s=barrier_within,
+            fresh_s=60.0 * slower,
+            slow_fresh_s=900.0 * slower,
+            preflight_fresh_s=14_400.0 * slower,
+        )
+    except ValueError as error:
+        raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
+
+
+def unit_named(name: str) -> CertUnit:
+    """The certificate kind called *name*, in upper or lower case.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for unit in CertUnit:
+        if unit.value.lower() == name.strip().lower():
+            return unit
+    raise UsageError(
+        Report(
+            headline=f"there is no certificate kind {name.strip()!r}",
+            expected=", ".join(CertUnit),
+            left="nothing was sent",
+        )
+    )
+
+
+def units_of(
+    facts: ClusterFacts,
+    units: list[str] | None,
+    windows: list[str] | None,
+    expiring: float | None,
+) -> tuple[CertUnit, ...]:
+    """The kinds that were asked for: by name, by window, or by what is over within some days.
+
+    Raises:
+        UsageError: A kind is unknown, more than one way was used, or nothing expires in time.
+    """
+    if sum(map(bool, (units, windows, expiring is not None))) > 1:
+        raise UsageError(
+            Report(
+                headline="--unit, --window and --expiring exclude each other",
+                left="nothing was sent",
+            )
+        )
+    if expiring is not None:
+        found = expiring_units(facts, expiring)
+        if not found:
+            raise UsageError(
+                Report(
+                    headline=f"no certificate expires within {expiring:g} days",
+                    left="nothing was sent",
+                )
+            )
+        return found
+    names = [name for window in windows or () for name in window.split(",")] + (units or [])
+    return tuple(dict.fromkeys(unit_named(name) for name in names))
+
+
+async def planned(
+    cluster: Cluster,
+    *,
+    units: list[str] | None,
+    windows: list[str] | None,
+    expiring: float | None,
+    waive: list[str] | None,
+    policy: Policy,
+    said: tuple[Said, ...],
+) -> Plan:
+    """Discover, look at everything that has to be right, and plan. Nothing is changed."""
+    facts = await cluster.discover()
+    asked = units_of(facts, units, windows, expiring)
+    report = await cluster.preflight(units=asked, facts=facts, policy=policy, said=said)
+    return make_plan(
+        facts,
+        units=None if windows else asked,
+        windows=[{unit_named(name) for name in w.split(",")} for w in windows] if windows else None,
+        policy=policy,
+        waive=waive or (),
+        preflight=report,
+    )

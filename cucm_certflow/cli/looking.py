@@ -1,0 +1,133 @@
+"""The commands that look at a cluster before and after certificates: preflight, trust clean-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cucm_certflow.cli.common import (
+    ExpiringOption,
+    InventoryOption,
+    JsonOption,
+    PseudonymsOption,
+    RecordOption,
+    SpeedOption,
+    UnitOption,
+    policy_of,
+    units_of,
+    with_cluster,
+)
+from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
+from cucm_certflow.cluster import Cluster
+from cucm_certflow.core.cleanup import plan_cleanup
+from cucm_certflow.core.plan import TrustKey
+from cucm_certflow.errors import Report, UsageError
+from cucm_certflow.facts import TrustEntry
+
+__all__ = ["cleanup_command", "preflight_command"]
+
+_BARRIER_S = 1800.0
+
+
+def preflight_command(
+    inventory: InventoryOption,
+    unit: UnitOption = None,
+    expiring: ExpiringOption = None,
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
+    json: JsonOption = False,
+    lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
+) -> None:
+    """Look at everything that has to be right first, findings by severity. Changes nothing."""
+
+    async def work(cluster: Cluster) -> Exit:
+        facts = await cluster.discover()
+        report = await cluster.preflight(
+            units=units_of(facts, unit, None, expiring),
+            facts=facts,
+            policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
+            said=words_of(say, by, words),
+        )
+        is_open = bool(report.open())
+        if json:
+            print(as_json({"open": is_open, "findings": report.in_order(), "said": report.said}))
+        else:
+            print(report)
+        return Exit.REFUSED if is_open else Exit.DONE
+
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+
+
+def cleanup_command(
+    inventory: InventoryOption,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option("--delete", help="STORE/FILE to delete, expired or not; repeatable."),
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", "-j", help="Do it, with this record; else it is only shown."),
+    ] = None,
+    say: SayOption = None,
+    by: ByOption = "",
+    words: WordsOption = None,
+    json: JsonOption = False,
+    lab_speed: SpeedOption = 1.0,
+    record: RecordOption = None,
+    pseudonyms: PseudonymsOption = False,
+) -> None:
+    """Show which expired trust certificates can go, or delete them (with --journal)."""
+
+    async def work(cluster: Cluster) -> Exit:
+        facts = await cluster.discover()
+        stores = await cluster.trust_stores(facts)
+        plan = plan_cleanup(
+            facts,
+            stores,
+            delete=_named(stores, delete) if delete else None,
+            policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
+            said=words_of(say, by, words),
+        )
+        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        if journal is None or plan.is_refused or not plan.entries:
+            return Exit.REFUSED if plan.is_refused else Exit.DONE
+        async with cluster.run(plan, journal=journal) as run:
+            return await follow(run, json=json)
+
+    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+
+
+def _named(
+    stores: Mapping[str, Sequence[TrustEntry]], names: Sequence[str]
+) -> tuple[TrustKey, ...]:
+    """The entries that *names* are about, each ``STORE/FILE``.
+
+    Raises:
+        UsageError: No node has such an entry.
+    """
+    keys = {
+        f"{entry.store}/{entry.name}": TrustKey(
+            entry.store, entry.certificate.fingerprint, entry.name
+        )
+        for held in stores.values()
+        for entry in held
+    }
+    strangers = [name for name in names if name not in keys]
+    if strangers:
+        raise UsageError(
+            Report(
+                headline="no trust store has what is to be deleted",
+                expected="STORE/FILE, for example tomcat-trust/old-ca.pem",
+                saw=", ".join(strangers),
+                left="nothing was sent",
+            )
+        )
+    return tuple(keys[name] for name in names)
