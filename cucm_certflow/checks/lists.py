@@ -151,6 +151,8 @@ def _capf_in(scope: Scope, node: NodeFacts, view: ListView) -> Iterator[Remark]:
     live = _own(scope.facts.publisher, CertUnit.CAPF)
     where = f"the {view.kind.value} on {node.name}"
     if not live:
+        if view.capf:
+            yield Doubt(f"{where} names a CAPF certificate, and the publisher shows none")
         return
     if gone := view.capf - {live}:
         yield Fault(f"{where} names a CAPF certificate that is not the present one ({_cut(gone)})")

@@ -14,7 +14,6 @@ import attrs
 
 from cucm_certflow.checks.scope import Scope
 from cucm_certflow.facts import (
-    CertificateOf,
     Devices,
     ListFile,
     Parameter,
@@ -276,8 +275,6 @@ def spoken(query: Query) -> str:
     """*query* in a few words, for a reader who has to find out why it has no answer."""
     node = getattr(query, "node", "")
     match query:
-        case CertificateOf(node, unit):
-            text = f"{unit} on {node}"
         case ServedList(node, kind) | ListFile(node, kind):
             text = f"the {kind.value} that {node} serves"
         case PresentedCertificate(node, port):

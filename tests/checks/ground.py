@@ -219,12 +219,11 @@ def answers(given: ClusterFacts) -> dict[Query, Any]:
         said[ServedList(name, ListKind.ITL)] = node.itl
         said[ServedList(name, ListKind.CTL)] = node.ctl
         said[ListFile(name, ListKind.ITL)] = b"\1" * 8000
+        ipsec = given.publisher.certificates.get(CertUnit.IPSEC)
         said[TrustStores(name)] = (
-            TrustEntry(
-                store="ipsec-trust",
-                name="pub.pem",
-                certificate=given.publisher.certificates[CertUnit.IPSEC],
-            ),
+            ()
+            if ipsec is None
+            else (TrustEntry(store="ipsec-trust", name="pub.pem", certificate=ipsec),)
         )
         for unit, shown in node.certificates.items():
             if unit in PORTS:

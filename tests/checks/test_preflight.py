@@ -37,7 +37,7 @@ from cucm_certflow.facts import (
     TimeSync,
 )
 from cucm_certflow.findings import Severity, Verdict
-from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Service
+from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Release, Service
 from cucm_certflow.procedures.policies import Policy
 from tests.checks.ground import (
     NOW,
@@ -132,6 +132,9 @@ def _cluster() -> Iterator[Case]:
     later = attrs.evolve(facts("14").nodes[1], certificates=GOOD.nodes[1].certificates)
     given = scope(with_node(GOOD, "sub", lambda _: later))
     yield Case("half an upgrade", "one-release", given, block, "different releases")
+    older = attrs.evolve(GOOD.nodes[1], release=Release.parse("12.5.1.10000-22"))
+    given = scope(with_node(GOOD, "sub", lambda _: older))
+    yield Case("two versions", "one-release", given, block, "different versions")
     given = scope(but=_members(authenticated=False))
     yield Case("a strange node", "cluster-authenticated", given, block, "imp is not authenticated")
     given = scope(but={Replication(): {"pub": 2, "sub": 3}})
@@ -199,6 +202,8 @@ def _certificates() -> Iterator[Case]:
         given, facts=with_node(ONE_NODE, "pub", lambda node: _without(node, CertUnit.CAPF))
     )
     yield Case("nowhere", "certificates-shown", given, block, "CAPF is not shown by pub")
+    given = scope(facts("9.1.2.10000-28"), units=frozenset({ITLR}))
+    yield Case("not in this release", "certificates-shown", given, block, "no node shows ITLR")
     given = scope(_changed(GOOD, "sub", TOMCAT, self_signed=False, issuer="CN=Lab CA"))
     yield Case("a CA's", "identity-self-signed", given, block, "issuer CN=Lab CA")
     shared = certificate("pub", TOMCAT)
@@ -341,6 +346,11 @@ DOUBTS: list[tuple[str, Scope, str]] = [
     ("backup-fresh", scope(but={BackupHistory(): UNDATED}), "time zone"),
     ("rollback-parameter", scope(but={Parameter("RollBackToPreGrayback"): ""}), "neither F nor T"),
     ("anchors-valid", scope(with_node(GOOD, "sub", _undated)), "nobody says until when"),
+    (
+        "itl-equals-live",
+        scope(with_node(GOOD, "pub", lambda n: _without(n, CertUnit.CAPF))),
+        "the publisher shows none",
+    ),
     ("ctl-tokenless", scope(facts("9.1.2.10000-28")), "has no other way"),
 ]
 

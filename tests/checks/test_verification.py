@@ -151,9 +151,9 @@ def test_every_check_that_sees_has_a_fault_here() -> None:
 # ── what cannot be told ───────────────────────────────────────────────────────────────────
 
 
-def _unreadable() -> Scope:
+def _without(unit: CertUnit) -> Scope:
     nodes = tuple(
-        attrs.evolve(n, certificates={u: c for u, c in n.certificates.items() if u is not TVS})
+        attrs.evolve(n, certificates={u: c for u, c in n.certificates.items() if u is not unit})
         for n in AFTER.nodes
     )
     return scope(attrs.evolve(AFTER, nodes=nodes), change=CHANGE)
@@ -172,10 +172,11 @@ NO_GATEWAYS = attrs.evolve(
     ),
 )
 DOUBTS: list[tuple[str, Scope, str]] = [
-    ("certificates-new", _unreadable(), "TVS is not readable"),
+    ("certificates-new", _without(TVS), "TVS is not readable"),
     ("devices-back", _after(change=attrs.evolve(CHANGE, baseline=None)), "nobody wrote down"),
     ("devices-back", _after(change=NO_GATEWAYS), "Gateway: could not be read before"),
     ("backup-after", _after(UNDATED), "time zone"),
+    ("ipsec-trust-serial", _without(IPSEC), "pub shows no ipsec certificate"),
 ]
 
 

@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from cucm_certflow.commands import Command
+from cucm_certflow.commands import ByHand, Command
 from cucm_certflow.core.routing import WAYS, WITHOUT
 from cucm_certflow.facts import Query, ReplyTo, Why
 from cucm_certflow.lab.scenario_tables import Role
@@ -26,7 +26,8 @@ CELL = re.compile(
     rf"{NO}|(?:yes|refused|in doubt|{'|'.join(why.value for why in Why)}), [1-9]\d*"
     r"(?: \(first [1-9]\d*\))?"
 )
-KINDS = {kind.__name__ for kind in (*get_args(Query), *get_args(Command))} - {ReplyTo.__name__}
+NOBODYS = {ReplyTo.__name__, ByHand.__name__}
+KINDS = {kind.__name__ for kind in (*get_args(Query), *get_args(Command))} - NOBODYS
 
 
 def _tables(heading: str) -> list[list[Sequence[str]]]:

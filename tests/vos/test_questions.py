@@ -135,13 +135,29 @@ async def test_every_trusted_certificate_is_read_by_what_the_list_calls_it() -> 
     )
 
 
+async def test_trusted_certificates_that_are_only_described_are_looked_up_once() -> None:
+    described = CERTIFICATE.partition("]-----BEGIN")[0]
+    node = Node(
+        {
+            "show cert list trust": TRUSTED,
+            "show cert trust CallManager-trust/CAPF-36205338.pem": described,
+            "show cert trust tomcat-trust/Some_CA.pem": described,
+            f"run sql {DATABASE_CERTIFICATES}": TABLE,
+        }
+    )
+    entries = await value(node, TrustStores("pub"))
+    assert isinstance(entries, tuple)
+    assert {entry.certificate.fingerprint for entry in entries} == {FINGERPRINT}
+    assert node.commands.count(f"run sql {DATABASE_CERTIFICATES}") == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
         ("Executed command unsuccessfully\n", Why.FAULT),
         (CERTIFICATE.partition("]-----BEGIN")[0], Why.UNREADABLE),
     ],
-    ids=["fails", "prints-no-pem"],
+    ids=["fails", "is-nowhere"],
 )
 async def test_one_trusted_certificate_that_cannot_be_read_leaves_no_part_of_a_store(
     answer: str, why: Why
@@ -151,6 +167,7 @@ async def test_one_trusted_certificate_that_cannot_be_read_leaves_no_part_of_a_s
             "show cert list trust": TRUSTED,
             "show cert trust CallManager-trust/CAPF-36205338.pem": CERTIFICATE,
             "show cert trust tomcat-trust/Some_CA.pem": answer,
+            f"run sql {DATABASE_CERTIFICATES}": TABLE.replace("MIIDpzCC", "MIIDpz"),
         }
     )
     (fact,) = await asked(node, TrustStores("pub"))

@@ -123,8 +123,8 @@ class LabServers:
         stack.callback(papers.close)
         layout = self.scenario.layout()
         kinds = tuple(phone.kind for phone in self.scenario.each_phone())
-        first = actions.initial(layout, kinds)
-        for cert in first.gen:  # before the story begins: keys take real time
+        first = actions.initial(layout, kinds, self.scenario.same(layout))
+        for cert in first.reals(first.gen):  # before the story begins: keys take real time
             await papers.certificate(cert)
         cluster = LabCluster(self.scenario, self.clock)
         database = Database(cluster)

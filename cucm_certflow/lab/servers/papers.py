@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from cucm_certflow.clock import Clock
+from cucm_certflow.lab.book import Entry
+from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.render import RenderedCertificate, Renderer, digest_of_release
 from cucm_certflow.lab.scenario import Scenario
@@ -24,13 +26,14 @@ class Papers:
     Args:
         scenario: Whose nodes and seed.
         clock: Where the timestamp of a list comes from: the instant at which it is first asked
-            for.
+            for. Certificates are dated from the present one.
         threaded: False to work in the caller's thread, where time does not matter.
     """
 
     def __init__(self, scenario: Scenario, clock: Clock, *, threaded: bool = True) -> None:
         self._clock = clock
-        self._renderer = Renderer(scenario.domain, seed=scenario.seed)
+        self._identities = Identities(scenario, scenario.layout(), clock.now())
+        self._renderer = Renderer(scenario.domain, seed=scenario.seed, identities=self._identities)
         self._addresses = {node.name: node.address for node in scenario.nodes}
         self._digest: Final = digest_of_release(scenario.release.short)
         self._made: dict[Cert, RenderedCertificate] = {}
@@ -51,6 +54,15 @@ class Papers:
         if found is None:
             found = self._made[cert] = await self.run(lambda: self._renderer.certificate(cert))
         return found
+
+    async def trusted(self, entry: Entry) -> RenderedCertificate:
+        """What *entry* of a trust store is, made real: a copy is the very certificate."""
+        cert = entry.trusted.cert
+        if cert is not None:
+            return await self.certificate(cert)
+        name = entry.trusted.name
+        said = self._identities.stranger(name)
+        return await self.run(lambda: self._renderer.stranger(name, said))
 
     async def certificates(self, certs: Iterable[Cert]) -> dict[Cert, bytes]:
         """The DER of each of *certs*."""

@@ -32,7 +32,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.transports.queries import DatabaseReader
 from cucm_certflow.transports.vos import health, parsers, stores
-from cucm_certflow.trust.x509 import certificate_from_pem, normalised_pem
+from cucm_certflow.trust.x509 import certificate_from_der, certificate_from_pem, normalised_pem
 
 __all__ = ["ABOUT_CLUSTER", "ABOUT_NODE", "Questions"]
 
@@ -96,8 +96,7 @@ class Questions:
             case TrustStores():
                 return await self.trust_stores()
             case DatabaseCertificates():
-                text = await self._read(f"run sql {stores.DATABASE_CERTIFICATES}")
-                return stores.database_certificates(text)
+                return stores.database_certificates(await self._read_database())
             case TimeSync():
                 return health.ntp_status(await self._read("utils ntp status"))
             case DiskUse():
@@ -149,14 +148,26 @@ class Questions:
         return parsers.own_certificate_pem(await self._read(f"show cert own {unit}"))
 
     async def trust_stores(self) -> tuple[TrustEntry, ...]:
-        """Everything that the node trusts; one command for each certificate."""
+        """Everything that the node trusts; one command for each certificate.
+
+        Where a certificate is described and not printed, it is looked for in the node's database.
+        """
         listed = stores.trusted_certificates(await self._read("show cert list trust"))
+        database: tuple[bytes, ...] | None = None
         found: list[TrustEntry] = []
         for store, file in listed:
             text = await self._read(f"show cert trust {store}/{file}")
-            certificate = certificate_from_pem(stores.trusted_certificate_pem(text))
+            if stores.has_pem(text):
+                certificate = certificate_from_pem(stores.trusted_certificate_pem(text))
+            else:
+                if database is None:
+                    database = stores.ders_in_database(await self._read_database())
+                certificate = certificate_from_der(stores.certificate_named(text, database))
             found.append(TrustEntry(store=store, name=file, certificate=certificate))
         return tuple(found)
+
+    async def _read_database(self) -> str:
+        return await self._read(f"run sql {stores.DATABASE_CERTIFICATES}")
 
     # ── backups ───────────────────────────────────────────────────────────────────────────
 

@@ -29,6 +29,7 @@ __all__ = [
     "network_cluster",
     "own_certificate_pem",
     "own_certificates",
+    "serial_printed",
     "service_list",
     "sql_table",
     "trust_file",
@@ -199,25 +200,31 @@ _SERIAL: Final = re.compile(
 )
 
 
+def serial_printed(text: str) -> int | None:
+    """The serial number that ``show cert own`` or ``show cert trust`` prints, if it is the one."""
+    found = list(_SERIAL.finditer(re.sub(r"[ \t]*\r*\n", "\n", text)))
+    if len(found) != 1:
+        return None
+    decimal, hexadecimal = found[0]["decimal"], found[0]["hex"]
+    return int(decimal) if decimal else int(hexadecimal.replace(":", ""), 16)
+
+
 def own_certificate_pem(text: str, command: str = "show cert own") -> str:
     """``show cert own UNIT``: the certificate in PEM, if the serial number printed is its own.
 
     Names and times in the text are the node's rendering (reversed order, local zone): everything
     is taken from the PEM.
     """
-    text = re.sub(r"[ \t]*\r*\n", "\n", text)
-    pems = _PEM.findall(text)
-    serials = list(_SERIAL.finditer(text))
-    if len(pems) != 1 or len(serials) != 1:
+    pems = _PEM.findall(re.sub(r"[ \t]*\r*\n", "\n", text))
+    printed = serial_printed(text)
+    if len(pems) != 1 or printed is None:
         raise unknown(command, text)
     try:
         serial = x509.load_pem_x509_certificate(pems[0].encode("ascii")).serial_number
     except ValueError as error:
         raise unknown(command, f"{pems[0][:80]} ({error})") from error
-    decimal, hexadecimal = serials[0]["decimal"], serials[0]["hex"]
-    printed = int(decimal) if decimal else int(hexadecimal.replace(":", ""), 16)
     if printed != serial:
-        raise unknown(command, f"serial {serials[0][0].strip()}, but PEM has {serial:X}")
+        raise unknown(command, f"serial {printed:X}, but PEM has {serial:X}")
     return str(pems[0]) + "\n"
 
 
