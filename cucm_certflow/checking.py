@@ -12,6 +12,7 @@ import attrs
 from cucm_certflow.checks.phones import baseline_of, baseline_queries
 from cucm_certflow.checks.preflight import PREFLIGHT
 from cucm_certflow.checks.scope import Limits, Scope
+from cucm_certflow.checks.verification import VERIFICATION
 from cucm_certflow.checks.vocabulary import Check
 from cucm_certflow.clock import Clock
 from cucm_certflow.errors import AuthenticationFailed, IdentityNotTrusted, Report, UsageError
@@ -146,14 +147,21 @@ async def take_baseline(facts: ClusterFacts, transport: Transport, *, clock: Clo
     return baseline_of(scope)
 
 
-def known_words(said: Iterable[Said], checks: Iterable[Check]) -> tuple[Said, ...]:
-    """*said*, if every word is about one of *checks* or a partner task.
+def known_words(said: Iterable[Said], checks: Iterable[Check] = ()) -> tuple[Said, ...]:
+    """*said*, if every word is about something that is looked at or asked, now or afterwards.
+
+    So that one list of words serves a whole change: what a look does not ask about, it leaves.
+
+    Args:
+        said: What people say.
+        checks: Checks besides the library's own.
 
     Raises:
-        UsageError: One is not: a mistyped word would be no word at all.
+        UsageError: A word is about nothing that is known: mistyped, it would be no word at all.
     """
     words = tuple(said)
-    items = {check.id for check in checks} | {task.id for task in PARTNER_TASKS}
+    items = {check.id for check in (*checks, *PREFLIGHT, *VERIFICATION)}
+    items |= {task.id for task in PARTNER_TASKS}
     strangers = sorted({word.item for word in words} - items)
     if strangers:
         raise UsageError(

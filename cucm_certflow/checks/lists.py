@@ -101,9 +101,10 @@ def _no_ctl(scope: Scope) -> Iterator[Remark]:
 
 def _itl_signers(scope: Scope) -> Iterator[Remark]:
     recovery = _live(scope.callmanagers, CertUnit.ITLRECOVERY)
+    calling = _live(scope.callmanagers, CertUnit.CALLMANAGER)
     for node, view in _served(scope, _itls(scope)):
         own = _own(node, CertUnit.CALLMANAGER)
-        if view.signer not in recovery | ({own} - {""}):
+        if view.signer not in recovery | calling:
             yield Fault(
                 f"the ITL on {node.name} is signed by a certificate that the cluster does not "
                 f"hold any more ({view.signer[:_PLACES]})"
@@ -113,13 +114,16 @@ def _itl_signers(scope: Scope) -> Iterator[Remark]:
         usual = CertUnit.CALLMANAGER
         if node.release.short >= _NEW_SIGNER:
             usual = CertUnit.ITLRECOVERY
-        text = f"the ITL on {node.name} is signed by the present {signer} certificate"
-        if signer is usual:
+        whose = "" if view.signer == own or view.signer in recovery else " of another node"
+        text = f"the ITL on {node.name} is signed by the present {signer} certificate{whose}"
+        if signer is usual and not whose:
             yield Seen(text)
         else:
-            # 2.2: so it is after `utils itl reset localkey`, until TFTP was restarted.
+            # 2.2: so it is after `utils itl reset localkey`, which sends the publisher's to every
+            # TFTP node, until TFTP was restarted there.
             yield Fault(
-                f"{text}, not by {usual}: a reset by localkey was not finished",
+                f"{text}, not by {usual if signer is not usual else 'its own'}: a reset by "
+                "localkey was not finished",
                 severity=Severity.CONSENT,
             )
 

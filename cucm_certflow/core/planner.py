@@ -18,16 +18,13 @@ from cucm_certflow.facts import ClusterFacts, ListView
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.names import CertUnit, Product, Service
 from cucm_certflow.procedures import PROCEDURES, procedure_for
-from cucm_certflow.procedures.partners import PartnerTask, When, tasks_for
-from cucm_certflow.procedures.policies import Policy, trust_policy
+from cucm_certflow.procedures.partners import tasks_for
+from cucm_certflow.procedures.policies import Policy, restarts_callmanager, trust_policy
 from cucm_certflow.procedures.releases import EXISTS, WHERE, known_release
 from cucm_certflow.procedures.vocabulary import Procedure, RestartOf, Situation
 from cucm_certflow.trust.phone import PhoneClass
 
 __all__ = ["expiring_units", "fingerprint_of", "make_plan", "situation_of"]
-
-_RESTARTS_OPTIONAL = ((14, 0), 1)
-"""From 14SU1 on CallManager need not be restarted after its RSA certificate (D7)."""
 
 
 def make_plan(
@@ -80,8 +77,7 @@ def make_plan(
         refusals += _preflight_refusals(preflight, waived)
     situation = situation_of(facts, policy)
     tasks = tasks_for(asked, facts.release, facts.mode)
-    refusals += _task_refusals(tasks, words)
-    if any(blocked.guard not in _OPEN_ITEMS for blocked in refusals):
+    if any(blocked.guard != "preflight" for blocked in refusals):
         made: tuple[PlannedWindow, ...] = ()
     elif windows is not None:
         made = given_windows(facts, windows, tables, policy)
@@ -129,10 +125,6 @@ def make_plan(
     return judged(plan)
 
 
-_OPEN_ITEMS = frozenset({"preflight", "partner_task"})
-"""Refusals that do not keep the rest of a plan from being shown."""
-
-
 def expiring_units(facts: ClusterFacts, within_days: float) -> tuple[CertUnit, ...]:
     """The kinds of which a certificate is over, or will be within *within_days* days."""
     limit = facts.at + timedelta(days=within_days)
@@ -150,15 +142,10 @@ def expiring_units(facts: ClusterFacts, within_days: float) -> tuple[CertUnit, .
 def situation_of(facts: ClusterFacts, policy: Policy) -> Situation:
     """What decides which rows of the tables apply."""
     token = any(node.ctl is not None and node.ctl.token for node in facts.tftp_nodes)
-    first, update = _RESTARTS_OPTIONAL
-    release = facts.release
-    may_leave_out = release.short > first or (
-        release.short == first and (release.service_update or 0) >= update
-    )
     return Situation(
         mode=facts.mode,
         token_ctl=token,
-        callmanager_restarts=policy.callmanager_restarts or not may_leave_out,
+        callmanager_restarts=restarts_callmanager(policy, facts.release),
     )
 
 
@@ -224,22 +211,6 @@ def _preflight_refusals(preflight: CheckReport, waived: frozenset[str]) -> list[
             phones=finding.phones,
         )
         for finding in preflight.open(waived)
-    ]
-
-
-def _task_refusals(tasks: Iterable[PartnerTask], words: Iterable[Said]) -> list[Blocked]:
-    said = {word.item for word in words}
-    return [
-        Blocked(
-            guard="partner_task",
-            detail=f"{task.question} If so, before anything is regenerated: "
-            + " ".join(task.instructions),
-            unlock=f"say who did it, or that there is none: {task.id}",
-            source=str(task.source),
-            subject=task.id,
-        )
-        for task in tasks
-        if task.when is When.BEFORE and task.id not in said
     ]
 
 

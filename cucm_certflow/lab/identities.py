@@ -221,7 +221,9 @@ class Identities(Plain):
         """The file of *trusted*, by which it is deleted: of a copy it is its CN with ``.pem``."""
         if trusted.cert is None or trusted.name:
             return trusted.name
-        return f"{self.describe(trusted.cert).common_name}.pem"
+        # Two of one node have the same CN in one store; what the second is called is invented.
+        second = "_s2s" if trusted.cert.unit.startswith(CertUnit.CUP_XMPP_S2S) else ""
+        return f"{self.describe(trusted.cert).common_name}{second}.pem"
 
     def certificate(self, cert: Cert) -> Certificate:
         """*cert* as a node would show it; its fingerprint is its name, no digest."""

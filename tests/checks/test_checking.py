@@ -183,6 +183,13 @@ def test_a_wrong_wish_is_refused_before_anything_is_asked(
     assert book.asked == []
 
 
+def test_a_word_about_what_is_asked_only_afterwards_is_taken_and_changes_nothing() -> None:
+    plain, _ = _looked(facts())
+    report, _ = _looked(facts(), said=_words("backup-after", "sso-tested"))
+    assert report.findings == plain.findings
+    assert [word.item for word in report.said] == ["backup-after", "sso-tested"]
+
+
 def test_a_refused_account_ends_the_look() -> None:
     refused = AuthenticationFailed(Report(headline="the account was refused"))
     mode = Parameter("ClusterSecurityMode")

@@ -40,7 +40,7 @@ def _scopes() -> Iterator[tuple[str, Scope]]:
             yield f"{release} {mixed} after", scope(after, change=change)
     key = TrustKey("tomcat-trust", "stranger", "old-ca.pem")
     clean_up = Change(before=facts(), entries=(key,), changed_at=NOW - timedelta(hours=3))
-    yield "a clean-up", scope(change=attrs.evolve(clean_up, baseline=change.baseline))
+    yield "a clean-up", scope(change=attrs.evolve(clean_up, baseline=changed()[1].baseline))
 
 
 SCOPES = dict(_scopes())

@@ -162,6 +162,25 @@ def _regenerated(lab: LabCluster) -> list[tuple[str, str]]:
     return [pair for pair in executed(lab) if "regen" in pair[1]]
 
 
+def _left_to_people(report: dict[str, Any]) -> list[str]:
+    """What *report* leaves open; nothing of it is for a machine to see, or to have done."""
+    left = [
+        finding
+        for finding in report["findings"]
+        if finding["verdict"] != "pass" and finding["severity"] != "warning"
+    ]
+    # No scenario takes a backup by itself, and without a preflight there is no baseline.
+    by_hand = {"backup-after", "devices-back"}
+    seen = [one for one in left if not one["asked"] and one["check"] not in by_hand]
+    assert not seen, seen
+    return [finding["check"] for finding in left]
+
+
+def _say(items: list[str]) -> list[str]:
+    words = [word for item in items for word in ("--say", f"{item}=seen in the lab")]
+    return [*words, "--by", "the test"]
+
+
 @pytest.mark.parametrize("moment", ["set cert regen CallManager", "utils service restart Cisco T"])
 def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
     moment: str, tmp_path: Path
@@ -183,9 +202,12 @@ def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
         assert status == Exit.DONE, out[-2000:] + err
         regenerated = _regenerated(lab)
         assert len(regenerated) == len(set(regenerated)) == 6
-        status, out, _ = await _certflow("verify", *where, "-j", journal, "--json")
+        look = ("verify", *where, "-j", journal, "--json")
+        status, out, _ = await _certflow(*look)
+        assert status == Exit.NOT_VERIFIED, out
+        for_people = _left_to_people(json.loads(out))
+        status, out, _ = await _certflow(*look, *_say(for_people))
         assert status == Exit.DONE, out
-        assert all(check["ok"] for check in json.loads(out)["checks"])
 
     _in_lab(tmp_path, story)
 

@@ -206,7 +206,7 @@ async def test_what_cannot_be_driven_is_refused_with_its_code() -> None:
             "A Cisco DB": ("Started", -1011),
             "Cisco Teapot": ("Unknown", -1010),
             "Cisco DirSync": ("Stopped", -1068),
-            "Cisco DRF Local": ("Started", -1033),
+            "Cisco AMC Service": ("Started", -1033),
         }
         body = valid(CC, await at.ask(PATH, control("Restart", *refused)))
         assert shown(body) == refused
@@ -334,3 +334,50 @@ async def test_while_tomcat_is_down_nothing_is_forgotten() -> None:
         assert (await standing_of(at, "Cisco Tftp", node="sub"))["Cisco Tftp"] == ("Stopped", -1069)
         with pytest.raises(ValueError, match="is stopped"):
             at.cluster.begin_stop("sub", Service.TFTP)
+
+
+# ── the services of the whole book ────────────────────────────────────────────────────────
+
+
+@pytest.mark.asyncio
+async def test_network_services_are_stopped_and_started_where_they_are() -> None:
+    names = (Service.CERTIFICATE_CHANGE_NOTIFICATION, Service.INTERCLUSTER_SYNC_AGENT)
+    with office(release='"14.0"') as at:
+        for action, status_then in (("Stop", "Stopped"), ("Start", "Started")):
+            valid(CC, await at.ask(PATH, control(action, *names), node="imp"))
+            at.clock.turn(3_600)
+            found = await standing_of(at, *names, node="imp")
+            assert {state for state, _ in found.values()} == {status_then}
+            reasons = {reason for _, reason in found.values()}
+            assert reasons == ({-1069} if action == "Stop" else {-1})
+        elsewhere = valid(CC, await at.ask(PATH, control("Stop", Service.DRF_MASTER), node="sub"))
+        assert shown(elsewhere)["Cisco DRF Master"] == ("Stopped", -1033)
+        assert Service.XCP_ROUTER not in await standing_of(at, "", node="pub")
+        assert Service.TVS not in await standing_of(at, "", node="imp")
+
+
+@pytest.mark.parametrize(
+    ("node", "service", "group", "deployable"),
+    [
+        ("pub", Service.DRF_LOCAL, "Backup and Restore Services", "false"),
+        ("pub", Service.CAPF, "Security Services", "true"),
+        ("pub", Service.EXTENSION_MOBILITY, "CM Services", "true"),
+        ("pub", Service.CERTIFICATE_EXPIRY_MONITOR, "Platform Services", "false"),
+        ("imp", Service.SIP_PROXY, "IM and Presence Services", "true"),
+        ("imp", Service.XCP_ROUTER, "IM and Presence Services", "false"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_each_service_stands_under_its_heading(
+    node: str, service: Service, group: str, deployable: str
+) -> None:
+    with office(release='"14.0"') as at:
+        static = question("soapGetStaticServiceList", "ServiceInformationResponse")
+        body = valid(CC, await at.ask(PATH, static, node=node))
+        rows = zip(
+            values(body, "ServiceName"),
+            values(body, "GroupName"),
+            values(body, "Deployable"),
+            strict=True,
+        )
+        assert (service.value, group, deployable) in rows

@@ -44,10 +44,11 @@ class Session:
         self.cluster = LabCluster(told, self.clock)
         self.out: list[str] = []
         self.terminal = Terminal(self.out.append)
+        self.papers = Papers(told, self.clock, threaded=False)
         desk = Desk(
             cluster=self.cluster,
             clock=self.clock,
-            papers=Papers(told, self.clock, threaded=False),
+            papers=self.papers,
             database=Database(self.cluster),
         )
         self.cli = VosCli(desk, node, self.terminal, COMMANDS)
@@ -163,6 +164,13 @@ def test_tomcat_ecdsa_is_listed_printed_and_regenerated_as_a_unit_of_its_own() -
         assert re.findall(r"^(\S+)/\1\.pem: Self-signed", text, re.MULTILINE) == [
             "tomcat",
             "tomcat-ECDSA",
+            "ipsec",
+            "cup",
+            "cup-ECDSA",
+            "cup-xmpp",
+            "cup-xmpp-ECDSA",
+            "cup-xmpp-s2s",
+            "cup-xmpp-s2s-ECDSA",
         ]
         for argument in ("tomcat-ECDSA", "tomcat-ECDSA/tomcat-ECDSA.pem"):
             text = await at.say(f"show cert own {argument}\n")

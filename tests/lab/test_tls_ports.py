@@ -22,7 +22,7 @@ from cucm_certflow.lab.servers.database import Database
 from cucm_certflow.lab.servers.papers import Papers
 from cucm_certflow.lab.servers.tls_ports import TlsDoor, doors_of
 from cucm_certflow.lab.servers.vos_cli import Desk
-from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.names import CertUnit, KeyAlgorithm, Service
 from cucm_certflow.transports.presented import presented_fingerprint
 from tests.lab.small import BEGIN, SMALL, HandClock
 
@@ -142,6 +142,30 @@ async def test_callmanager_shows_itself_to_whom_it_then_refuses(ports: Ports) ->
     assert shown == await ports.fingerprint("sub", CertUnit.CALLMANAGER)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await hands_shaken(ports.address("sub"), 5061, anybody())
+
+
+async def test_callmanager_shows_its_ec_certificate_to_who_wants_one() -> None:
+    text = WITH_CAPF.replace("127.0.62.", "127.0.63.").replace("seed = 7", "seed = 7\necdsa = true")
+    clock = HandClock()
+    cluster = LabCluster(Scenario.loads(text), clock)
+    papers = Papers(cluster.scenario, clock, threaded=False)
+    database = Database(cluster)
+    desk = Desk(cluster=cluster, clock=clock, papers=papers, database=database)
+    made = Ports(desk, clock)
+    await made.turn(0)
+    try:
+        address = made.address("sub")
+        for algorithm, unit in (
+            (KeyAlgorithm.RSA, CertUnit.CALLMANAGER),
+            (KeyAlgorithm.EC, CertUnit.CALLMANAGER_ECDSA),
+        ):
+            shown = await presented_fingerprint(address, 5061, algorithm=algorithm)
+            assert shown == await made.fingerprint("sub", unit)
+    finally:
+        for door in made.doors.values():
+            await door.close()
+        database.close()
+        papers.close()
 
 
 async def test_callmanager_lets_in_whom_capf_gave_a_certificate(

@@ -12,6 +12,7 @@ import pytest
 from cucm_certflow.commands import ReplyKind, ResetPhones
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.memory import MemoryTransport
+from cucm_certflow.lab.render import RenderedCertificate
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers.bad_answers import HUGE_BYTES
 from cucm_certflow.lab.servers.database import Database
@@ -21,7 +22,7 @@ from cucm_certflow.lab.servers.sessions import COOKIE
 from cucm_certflow.lab.servers.soap import NO_ANSWER
 from cucm_certflow.lab.servers.vos_cli import Desk
 from cucm_certflow.lab.servers.web import web_app
-from cucm_certflow.names import Service
+from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from tests.lab.small import BEGIN, OFF, PHONE, SMALL, scenario
 
@@ -296,6 +297,30 @@ def test_ris_answers_so_many_questions_a_minute_over_all_nodes() -> None:
         assert (await web.send(RIS, names)).status_code == 200
 
     told(story)
+
+
+def test_certificates_are_those_of_the_node_that_is_asked() -> None:
+    async def story() -> None:
+        web = Web(more="\n[health]\ndatabase_lag_s = { pub = 3600 }\n")
+        sql = "<sql>select certificate from certificate where servername = 'sub'</sql>"
+
+        async def stored() -> set[str]:
+            return {row.text or "" for row in tree(await web.axl("executeSQLQuery", sql)).iter()}
+
+        old = (await held(web, CertUnit.TVS)).pem
+        assert old in await stored()
+        web.cluster.begin_regenerate("sub", CertUnit.TVS)
+        await web.clock.sleep(600)
+        new = (await held(web, CertUnit.TVS)).pem
+        assert new not in await stored()
+        await web.clock.sleep(2 * 3600)
+        assert new in await stored()
+
+    told(story)
+
+
+async def held(web: Web, unit: CertUnit) -> RenderedCertificate:
+    return await web.desk.papers.certificate(web.cluster.certificate("sub", unit))
 
 
 @pytest.mark.parametrize("operation", ["executeSQLQuery", "listPhone"])
@@ -588,6 +613,41 @@ def test_criteria_narrow_the_answer(criteria: dict[str, str], count: int) -> Non
         assert len(devices(answer)) == count
         total = tree(answer).findtext(f".//{AST}TotalDevicesFound")
         assert total == str(count)
+
+    told(story)
+
+
+DEVICES = """
+[[devices]]
+kind = "SIPTrunk"
+first = "trunk-1"
+node = "pub"
+count = 3
+
+[[devices]]
+kind = "Gateway"
+first = "AALN/S0@gw"
+node = "sub"
+registered = false
+"""
+
+
+def test_devices_of_other_classes_are_listed_by_class() -> None:
+    async def story() -> None:
+        web = Web(more=DEVICES)
+
+        async def of(kind: str) -> list[tuple[str, str, str]]:
+            answer = await web.ris("*", operation="selectCmDevice", DeviceClass=kind)
+            classes = {e.text for e in tree(answer).iter(f"{AST}DeviceClass")}
+            assert kind == "Any" or classes <= {kind}
+            return devices(answer)
+
+        trunks = [("pub", f"trunk-{n}", "Registered") for n in (1, 2, 3)]
+        assert await of("SIPTrunk") == trunks
+        assert await of("Gateway") == [("sub", "AALN/S0@gw", "UnRegistered")]
+        assert await of("H323") == []
+        assert len(await of("Phone")) == 6
+        assert len(await of("Any")) == 10
 
     told(story)
 

@@ -152,7 +152,8 @@ async def somebody_else_regenerates(servers: LabServers, unit: CertUnit) -> None
 async def test_each_leaf_that_is_asked_for_is_the_one_that_ssh_shows(tmp_path: Path) -> None:
     async with lab(tmp_path) as servers, route(servers) as way:
         units = await value(way, UnitsOn("imp"))
-        assert units == ("tomcat", "tomcat-ECDSA")
+        assert isinstance(units, tuple)
+        assert {"tomcat", "tomcat-ECDSA"} <= set(units)
         for algorithm in (RSA, EC):
             assert await shown(way, algorithm) == await own(way, algorithm)
         assert await shown(way, RSA) != await shown(way, EC)

@@ -17,6 +17,11 @@ from cucm_certflow.lab.scenario import FaultKind, Role
 from cucm_certflow.lab.servers import axl_lists, bad_answers, soap
 from cucm_certflow.lab.servers.access import guard, lacks
 from cucm_certflow.lab.servers.axl_lists import BadRequest, Found, NoSuchItem
+from cucm_certflow.lab.servers.certificate_table import (
+    CertificateRow,
+    is_about_certificates,
+    rows_of,
+)
 from cucm_certflow.lab.servers.database import SqlError
 from cucm_certflow.lab.servers.layouts import full_version
 from cucm_certflow.lab.servers.vos_cli import Desk
@@ -116,7 +121,10 @@ class AxlService:
             return await self._reset(request, operation, version)
 
         async def act() -> Response:
-            return self._answer(operation, name, version)
+            sql, rows = soap.text(operation, "sql"), None
+            if is_about_certificates(sql):
+                rows = await rows_of(self._desk.cluster, self._desk.papers, self._node)
+            return self._answer(operation, name, version, rows)
 
         return await bad_answers.answer(
             request, self._desk, self._node, name, act, lambda kind: _refused(kind, name)
@@ -150,14 +158,20 @@ class AxlService:
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
-    def _answer(self, operation: ET.Element, name: str, version: str) -> Response:
+    def _answer(
+        self,
+        operation: ET.Element,
+        name: str,
+        version: str,
+        certificates: Sequence[CertificateRow] | None,
+    ) -> Response:
         database = self._desk.database
         try:
             match name:
                 case "getCCMVersion":
                     found = self._ccm_version(operation)
                 case "executeSQLQuery":
-                    found = self._sql(operation)
+                    found = self._sql(operation, certificates)
                 case "getCallManagerGroup":
                     found = axl_lists.get_callmanager_group(database, operation)
                 case _ if name in axl_lists.LISTINGS:
@@ -192,8 +206,9 @@ class AxlService:
         text = f"<componentVersion><version>{escape(said)}</version></componentVersion>"
         return Found(text, 1)
 
-    def _sql(self, operation: ET.Element) -> Found:
-        found = self._desk.database.select(soap.text(operation, "sql"))
+    def _sql(self, operation: ET.Element, certificates: Sequence[CertificateRow] | None) -> Found:
+        sql = soap.text(operation, "sql")
+        found = self._desk.database.select(sql, certificates=certificates)
         rows = "".join(
             "<row>"
             + "".join(

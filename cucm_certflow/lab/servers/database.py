@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from cucm_certflow.facts import PhoneSecurity
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.servers.certificate_table import SERVICE_NAMES, CertificateRow
 from cucm_certflow.names import Product, Service
 
 __all__ = ["Database", "Rows", "SqlError"]
@@ -42,6 +43,10 @@ create table securityprofile (pkid, name, tkmodel, tkdevicesecuritymode, tksecur
 create table typedevicesecuritymode (enum, name, moniker);
 create table processnodeservice (pkid, servername, fkprocessnode, tkservice, enable, isactive);
 create table typeservice (enum, name, moniker);
+create table certificate (pkid, servername, ipv4address, certificate, tkcertificatedistribution);
+create table certificateservicecertificatemap (pkid, fkcertificate, tkcertificateservice);
+create table typecertificateservice (enum, name, moniker, usestruststore);
+create table typecertificatedistribution (enum, name, moniker);
 create view systables as select name as tabname, 't' as tabtype, rowid + 99 as tabid
     from sqlite_master where type = 'table';
 create view syscolumns as select c.name as colname, 13 as coltype, 255 as collength,
@@ -53,6 +58,7 @@ _MODES: Final = {
     PhoneSecurity.AUTHENTICATED: 2,
     PhoneSecurity.ENCRYPTED: 3,
 }
+_ALWAYS_NAMED: Final = ("ClusterSecurityMode", "RollBackToPreGrayback")
 _SERVICES: Final = {Service.CALLMANAGER: 0, Service.TFTP: 1, Service.CTIMANAGER: 6}
 _MODEL_ZERO: Final = 40_000
 _SBD_FEATURE: Final = 124
@@ -77,13 +83,19 @@ class Rows(NamedTuple):
 
 
 class Database:
-    """The database of *cluster*, filled once: nothing that the lab does changes it."""
+    """The database of *cluster*, filled once: nothing that the lab does changes it.
+
+    Except for certificates: which there are depends on the node and on the hour, so that whoever
+    asks about them brings those along.
+    """
 
     def __init__(self, cluster: LabCluster) -> None:
         self._base = sqlite3.connect(":memory:")
         self._base.executescript(_TABLES)
         self._base.create_function("nvl", 2, lambda a, b: b if a is None else a)
+        self._addresses = {node.name: node.address for node in cluster.scenario.nodes}
         self._fill_nodes(cluster)
+        self._fill_certificate_types()
         self._fill_phones(cluster)
         self._base.commit()
         self._base.execute("pragma query_only = on")
@@ -92,8 +104,13 @@ class Database:
         """Let go of it; idempotent."""
         self._base.close()
 
-    def select(self, query: str) -> Rows:
+    def select(self, query: str, *, certificates: Iterable[CertificateRow] | None = None) -> Rows:
         """What *query* selects; a query in Informix' dialect, as far as CUCM's own examples go.
+
+        Args:
+            query: It.
+            certificates: What the database of the node in question has; not given: what was given
+                the last time.
 
         Raises:
             SqlError: It is no SELECT, or the tables do not have what it names.
@@ -101,6 +118,8 @@ class Database:
         text = query.strip().rstrip(";").strip()
         if not re.match(r"select\s", text, re.IGNORECASE):
             raise SqlError(-201, "A syntax error has occurred.")
+        if certificates is not None:
+            self._put_certificates(certificates)
         try:
             cursor = self._base.execute(_to_sqlite(text))
         except sqlite3.Error as error:
@@ -122,15 +141,45 @@ class Database:
             # A table of ours, never text from outside.
             self._base.execute(f"insert into {table} values ({marks})", row)  # noqa: S608 - our own table names
 
+    def _put_certificates(self, rows: Iterable[CertificateRow]) -> None:
+        """Have these certificates and no others."""
+        self._base.execute("pragma query_only = off")
+        self._base.execute("delete from certificate")
+        self._base.execute("delete from certificateservicecertificatemap")
+        for number, row in enumerate(rows):
+            key = _pkid("certificate", str(number))
+            enum = SERVICE_NAMES.index(row.service) + 1
+            address = self._addresses.get(row.node)
+            self._put("certificate", [(key, row.node, address, row.pem, 1)])
+            self._put("certificateservicecertificatemap", [(_pkid("map", key), key, enum)])
+        self._base.commit()
+        self._base.execute("pragma query_only = on")
+
+    def _fill_certificate_types(self) -> None:
+        """Monikers are as in a capture; those of distributions are the lab's invention."""
+        self._put(
+            "typecertificateservice",
+            [
+                (
+                    enum,
+                    name,
+                    f"CERTIFICATE_SERVICE_{name.upper().replace('-', '_')}",
+                    "t" if name.endswith("-trust") else "f",
+                )
+                for enum, name in enumerate(SERVICE_NAMES, 1)
+            ],
+        )
+        self._put(
+            "typecertificatedistribution",
+            [(1, "Self-signed", "SELF_SIGNED"), (2, "Signed by CA", "CA_SIGNED")],
+        )
+
     def _fill_nodes(self, cluster: LabCluster) -> None:
         scenario = cluster.scenario
-        mode = scenario.mode.value
+        named = dict.fromkeys((*_ALWAYS_NAMED, *scenario.parameters))
         self._put(
             "processconfig",
-            [
-                (_pkid("mode"), "ClusterSecurityMode", mode, 11),
-                (_pkid("rollback"), "RollBackToPreGrayback", "F", 11),
-            ],
+            [(_pkid("parameter", name), name, scenario.parameter(name), 11) for name in named],
         )
         self._put("typenodeusage", [(0, "Publisher", "P"), (1, "Subscriber", "S")])
         self._put(

@@ -115,13 +115,12 @@ def replication(
             "Number of replicated tables: 269",
             "",
         ]
-        lines = [*head, count, "", *_OLD_HEAD]
-        for row in rows:
-            lines.append(
-                f"{row.node} {row.address} 0.038 Yes Connected    0     match   Yes   "
-                f"{_state(row, is_publisher=row == rows[0])}"
-            )
-        return "\n".join(lines) + "\n"
+        lines = [
+            f"{row.node} {row.address} 0.038 Yes Connected    0     match   Yes   "
+            f"{_state(row, is_publisher=row == rows[0])}"
+            for row in rows
+        ]
+        return "\n".join((*head, count, "", *_OLD_HEAD, *lines, ""))
     head += [
         f"Cluster Replication State: BROADCAST SYNC ended at: {_stamp(now)}",
         "     Sync Result: SYNC COMPLETED on 753 tables out of 753",
@@ -232,12 +231,14 @@ def status(node: str, version: str, percents: Mapping[str, int], now: datetime) 
         total = _TOTAL_K.get(name, _TOTAL_OF_OTHERS_K)
         used = total * percent // 100
         disk = f"Disk/{name}"
-        lines.append(f"{disk:<16} {total:>11}K     {total - used:>11}K     {used:>11}K ({percent}%)")
+        lines.append(
+            f"{disk:<16} {total:>11}K     {total - used:>11}K     {used:>11}K ({percent}%)"
+        )
     return "\n".join(lines) + "\n"
 
 
 def core_files(names: Sequence[str], at: datetime) -> str:
-    """``utils core active list``; Size is empty, as in a capture, and all are of the instant *at*."""
+    """``utils core active list``; Size is empty, as in a capture; all are of the instant *at*."""
     if not names:
         return "No core files found\n"
     rows = [f"{at:%Y-%m-%d %H:%M:%S}   {name}" for name in names]
@@ -281,7 +282,9 @@ def backup_history(release: Release, backups: Sequence[Backup], version: str) ->
     for backup in backups:
         result = "SUCCESS" if backup.succeeded else "ERROR"
         features = f"{version:<17} {'UCM':<26} ---" if backup.succeeded else ""
-        row = f"{backup.name:<25} NETWORK        {_of(backup)}  {result:<8} MANUAL        {features}"
+        row = (
+            f"{backup.name:<25} NETWORK        {_of(backup)}  {result:<8} MANUAL        {features}"
+        )
         lines.append(row.rstrip())
     return "\n".join(lines) + "\n"
 

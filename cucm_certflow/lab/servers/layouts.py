@@ -40,6 +40,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # fmt: skip
 _FULL_DOTS: Final = 3
 
+
 def full_version(release: Release) -> str:
     """The whole version; the lab's invention, if the scenario gives no more than ``11.5``."""
     if release.full.count(".") >= _FULL_DOTS:

@@ -30,14 +30,7 @@ __all__ = ["PlatformRest"]
 _BASE: Final = "/platformcom/api/v1/certmgr/config"
 _FIRST_RELEASE: Final = (14, 0)
 _READ_AND_WRITE: Final = 1
-_ORDER: Final = (
-    CertUnit.TOMCAT,
-    CertUnit.TOMCAT_ECDSA,
-    CertUnit.ITLRECOVERY,
-    CertUnit.CALLMANAGER,
-    CertUnit.CAPF,
-    CertUnit.TVS,
-)
+_UNITS: Final = frozenset(CertUnit)
 _TRUST: Final = "-trust"
 _DISTRIBUTIONS: Final = ("this-server", "multi-server")
 _RSA_BITS: Final = (2048, 3072, 4096)
@@ -96,10 +89,10 @@ _Handler = Callable[[Request], Awaitable[Response]]
 class PlatformRest:
     """Certificate management of *node*, about that node alone; below 14 there is none.
 
-    Certificates are those that the node holds. Signing requests and what is uploaded into a trust
-    store are real, and kept here: neither the physics nor the command line knows of them, and there
-    is nothing in a trust store that was not uploaded. A certificate by a CA is checked and then
-    refused, because the lab's nodes have self-signed ones only.
+    Certificates are those that the node holds, and that it trusts. Signing requests and what is
+    uploaded into a trust store are real, and kept here: neither the physics nor the command line
+    knows of them. A certificate by a CA is checked and then refused: there is no key for it in the
+    lab.
 
     Wrong passwords do not lock the account, unlike over SSH: whether they do on a real node is not
     known.
@@ -183,22 +176,24 @@ class PlatformRest:
     # ── looking ───────────────────────────────────────────────────────────────────────────
 
     async def _snapshot(self, request: Request) -> Response:
+        book = self._desk.cluster.book
         identities: list[dict[str, str]] = []
         for unit in self._units():
-            entry = {"service": unit.value, "certificate": await self._pem(unit)}
+            identity = {"service": unit.value, "certificate": await self._pem(unit)}
             if unit in self._pending:
-                entry["csr"] = self._pending[unit].pem
-            identities.append(entry)
-        trusts = [
-            {
-                "service": f"{unit.value}{_TRUST}",
-                "certificate_data": [
-                    {"filename": f"{name[:16]}.pem", "certificate": _pem(certificate)}
-                    for name, certificate in held.items()
-                ],
-            }
-            for unit, held in self._trust.items()
-        ]
+                identity["csr"] = self._pending[unit].pem
+            identities.append(identity)
+        stores: dict[str, list[dict[str, str]]] = {}
+        for entry in book.entries(self._node):
+            pem = (await self._desk.papers.trusted(entry)).pem
+            file = {"filename": entry.name, "certificate": pem}
+            stores.setdefault(entry.store, []).append(file)
+        for unit, uploaded in self._trust.items():
+            stores.setdefault(f"{unit.value}{_TRUST}", []).extend(
+                {"filename": f"{name[:16]}.pem", "certificate": _pem(certificate)}
+                for name, certificate in uploaded.items()
+            )
+        trusts = [{"service": name, "certificate_data": data} for name, data in stores.items()]
         return JSONResponse(
             {
                 "trackingId": request.headers.get("X-Request-ID") or str(uuid.uuid4()),
@@ -219,8 +214,8 @@ class PlatformRest:
         return JSONResponse([{"service": unit.value, "certificate": await self._pem(unit)}])
 
     async def _trusted(self, request: Request) -> Response:
-        held = self._trust.get(self._asked(request), {})
-        return JSONResponse([{"certificate": _pem(each)} for each in held.values()])
+        unit = self._asked(request)
+        return JSONResponse([{"certificate": _pem(each)} for each in await self._held(unit)])
 
     async def _request(self, request: Request) -> Response:
         unit = self._asked(request)
@@ -295,20 +290,32 @@ class PlatformRest:
         if _public(leaf.public_key()) != pending.public:
             message = "the key of the certificate is not that of the signing request"
             raise _failed(message)
-        self._check_chain(unit, leaf)
+        self._check_chain(unit, leaf, await self._held(unit))
         message = (
-            "the certificate is right, but the lab's nodes have self-signed certificates only: "
+            "the certificate is right, but a lab's node cannot take one that comes from outside: "
             "nothing was changed"
         )
         raise _failed(message)
 
-    def _check_chain(self, unit: CertUnit, leaf: x509.Certificate) -> None:
+    async def _held(self, unit: CertUnit) -> tuple[x509.Certificate, ...]:
+        """What is in the trust store of *unit*."""
+        store = f"{unit.value}{_TRUST}"
+        entries = self._desk.cluster.book.entries(self._node)
+        found = [
+            (await self._desk.papers.trusted(entry)).certificate
+            for entry in entries
+            if entry.store == store
+        ]
+        return (*found, *self._trust.get(unit, {}).values())
+
+    def _check_chain(
+        self, unit: CertUnit, leaf: x509.Certificate, held: Sequence[x509.Certificate]
+    ) -> None:
         """Every issuer, up to one that signed itself, is in the trust store already.
 
         Raises:
             _Refused: One is not.
         """
-        held = tuple(self._trust.get(unit, {}).values())
         current = leaf
         for _ in range(_LONGEST_CHAIN):
             issuer = next((each for each in held if _issued(current, by=each)), None)
@@ -325,14 +332,8 @@ class PlatformRest:
     # ── small things ──────────────────────────────────────────────────────────────────────
 
     def _units(self) -> list[CertUnit]:
-        found: list[CertUnit] = []
-        for unit in _ORDER:
-            try:
-                self._desk.cluster.certificate(self._node, unit)
-            except ValueError:
-                continue
-            found.append(unit)
-        return found
+        names = self._desk.cluster.book.units(self._node)
+        return [CertUnit(name) for name in names if name in _UNITS]
 
     def _asked(self, request: Request) -> CertUnit:
         return self._unit(request.query_params.get("service"))

@@ -1,4 +1,4 @@
-"""RISPort70 of one node: the phones of the whole cluster, at so many questions a minute."""
+"""RISPort70 of one node: the devices of the whole cluster, at so many questions a minute."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from cucm_certflow.facts import Registration
 from cucm_certflow.lab.scenario import FaultKind, LabPhone, Role
 from cucm_certflow.lab.servers import bad_answers, soap
 from cucm_certflow.lab.servers.access import guard
 from cucm_certflow.lab.servers.vos_cli import UNSUCCESSFUL, Desk
+from cucm_certflow.names import DeviceClass
 
 __all__ = ["RIS_PATH", "RisService"]
 
@@ -55,6 +57,9 @@ _READERS: Final = (Role.SERVER_MONITORING, Role.SUPER_USERS)
 _PAGE: Final = 1000
 _NO_DEVICES: Final = '<ns1:CmDevices xsi:nil="true"/>'
 _ANY_MODEL: Final = "255"
+_NO_MODEL: Final = "0"
+"""Of what is no phone: the lab's invention."""
+
 _ANY: Final = ("", "Any")
 _RESET: Final = 8  # DeviceInitiatedReset
 _NUMBER: Final = re.compile(r"\d{1,10}")
@@ -70,11 +75,27 @@ _STATUSES: Final = (
 _SELECT_BY: Final = ("Name", "IPV4Address", "IPV6Address", "DirNumber", "Description")
 
 
+class _Device(NamedTuple):
+    """What never changes about a device; *group* is that of a phone, where it registers."""
+
+    name: str
+    kind: DeviceClass
+    number: str
+    address: str
+    group: tuple[str, ...] = ()
+
+    @property
+    def protocol(self) -> str:
+        """Of phones and trunks; what nodes say of the others is not known."""
+        is_sip = self.kind in (DeviceClass.PHONE, DeviceClass.SIP_TRUNK)
+        return "SIP" if is_sip else "Unknown"
+
+
 class _Record(NamedTuple):
-    """What one node knows of one phone."""
+    """What one node knows of one device."""
 
     node: str
-    phone: LabPhone
+    device: _Device
     status: str
     stamp: int
 
@@ -88,14 +109,15 @@ class RisService:
 
     A node that a phone has left goes on to show it as UnRegistered, with the instant at which it
     left; one that was registered nowhere yet is so shown by the first node of its group. For how
-    long real nodes remember phones is not known; the lab's never forget.
+    long real nodes remember phones is not known; the lab's never forget. Devices that are no phones
+    stand as the scenario has them.
     """
 
     def __init__(self, desk: Desk, node: str) -> None:
         self._desk = desk
         self._node = node
         self._limit = desk.limits.ris
-        self._phones: dict[str, LabPhone] = {}
+        self._devices: dict[str, _Device] = {}
         self._models: dict[str, str] = {}
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -169,25 +191,24 @@ class RisService:
         )
 
     def _found(self, criteria: ET.Element, *, is_ext: bool) -> Iterator[_Record]:
-        """The records that fit, phone by phone; of each phone the newest only, if *is_ext*."""
+        """The records that fit, by device; of each device the newest only, if *is_ext*."""
         status, node = soap.text(criteria, "Status"), soap.text(criteria, "NodeName")
-        model = soap.text(criteria, "Model")
-        if soap.text(criteria, "DeviceClass") not in (*_ANY, "Phone"):
-            return
-        if soap.text(criteria, "Protocol") not in (*_ANY, "SIP"):
-            return
+        model, kind = soap.text(criteria, "Model"), soap.text(criteria, "DeviceClass")
+        protocol = soap.text(criteria, "Protocol")
         if soap.text(criteria, "DownloadStatus") not in (*_ANY, "Unknown"):
             return
-        for phone in self._chosen(criteria, is_ext=is_ext):
-            if model not in ("", _ANY_MODEL, self._models.get(phone.device.name, "")):
+        for device in self._chosen(criteria, is_ext=is_ext):
+            if model not in ("", _ANY_MODEL, self._models.get(device.name, _NO_MODEL)):
                 continue
-            records = self._records(phone)
+            if kind not in (*_ANY, device.kind.value) or protocol not in (*_ANY, device.protocol):
+                continue
+            records = self._records(device)
             for record in records[-1:] if is_ext else records:
                 if status in (*_ANY, record.status) and node in (*_ANY, record.node):
                     yield record
 
-    def _chosen(self, criteria: ET.Element, *, is_ext: bool) -> Iterator[LabPhone]:
-        """The phones that the items name, each once, without looking at all the others."""
+    def _chosen(self, criteria: ET.Element, *, is_ext: bool) -> Iterator[_Device]:
+        """The devices that the items name, each once, without looking at all the others."""
         by = soap.text(criteria, "SelectBy") or "Name"
         items = soap.child(criteria, "SelectItems")
         asked = [soap.text(item, "Item").casefold() for item in (() if items is None else items)]
@@ -196,46 +217,53 @@ class RisService:
             # takes it is known from them alone.
             asked = [name.strip() for each in asked for name in each.split(",")]
         wanted = dict.fromkeys(asked)
-        phones = self._index()
+        devices = self._index()
         patterns = [] if is_ext else [item for item in wanted if "*" in item]
         if by == "Name" and not patterns:
-            yield from (phones[item] for item in wanted if item in phones)
+            yield from (devices[item] for item in wanted if item in devices)
             return
         value = _VALUES[by]
         pattern = re.compile(
             "|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns) or "(?!)"
         )
-        for phone in phones.values():
-            text = value(phone).casefold()
+        for device in devices.values():
+            text = value(device).casefold()
             if text in wanted or pattern.fullmatch(text):
-                yield phone
+                yield device
 
-    def _index(self) -> Mapping[str, LabPhone]:
-        """Every phone by name, made when the first question comes."""
-        if not self._phones:
-            self._phones = {
-                phone.device.name.casefold(): phone for phone in self._desk.cluster.phones
-            }
+    def _index(self) -> Mapping[str, _Device]:
+        """Every device by name, made when the first question comes."""
+        if not self._devices:
+            cluster = self._desk.cluster
+            found = [_phone(phone) for phone in cluster.phones]
+            found += [
+                _Device(name, spec.kind, "", "", (spec.node,))
+                for spec in cluster.scenario.devices
+                for name in spec.names
+            ]
+            self._devices = {device.name.casefold(): device for device in found}
             rows = self._desk.database.rows("select name, tkmodel from device")
             self._models = {name or "": model or "" for name, model in rows}
-        return self._phones
+        return self._devices
 
-    def _records(self, phone: LabPhone) -> list[_Record]:
-        """What the nodes know of *phone*, the newest last."""
+    def _records(self, device: _Device) -> list[_Record]:
+        """What the nodes know of *device*, the newest last."""
         cluster = self._desk.cluster
-        registration = cluster.registration(phone.device.name)
-        left = {
-            node: int(at.timestamp()) for node, at in cluster.nodes_left(phone.device.name).items()
-        }
-        stamp = int(registration.at.timestamp()) if registration.at is not None else 0
+        if device.kind is not DeviceClass.PHONE:
+            where = cluster.devices(device.kind)[device.name]
+            status = "Registered" if where.registered else "UnRegistered"
+            return [_Record(device.group[0], device, status, _stamp(where))]
+        registration = cluster.registration(device.name)
+        left = {node: int(at.timestamp()) for node, at in cluster.nodes_left(device.name).items()}
+        stamp = _stamp(registration)
         if registration.registered:
             left.pop(registration.node, None)
         elif not left:
-            left[phone.device.group[0]] = stamp
-        records = [_Record(node, phone, "UnRegistered", at) for node, at in left.items()]
+            left[device.group[0]] = stamp
+        records = [_Record(node, device, "UnRegistered", at) for node, at in left.items()]
         records.sort(key=lambda record: record.stamp)
         if registration.registered:
-            records.append(_Record(registration.node, phone, "Registered", stamp))
+            records.append(_Record(registration.node, device, "Registered", stamp))
         return records
 
     def _nodes(self, criteria: ET.Element) -> list[str]:
@@ -255,15 +283,17 @@ class RisService:
 
     def _device_xml(self, record: _Record) -> str:
         """One device, with all that the description has; what no phone needs is the lab's own."""
-        device = record.phone.device
+        device = record.device
         return _DEVICE.format(
-            name=device.name,  # letters and digits: nothing to escape
-            number=_number(record.phone),
-            model=self._models.get(device.name, "0"),
+            name=escape(device.name),
+            kind=device.kind.value,
+            protocol=device.protocol,
+            number=device.number,
+            model=self._models.get(device.name, _NO_MODEL),
             status=record.status,
             reason=0 if record.status == "Registered" else _RESET,
             stamp=record.stamp,
-            address=_address(record.phone),
+            address=device.address,
         )
 
     # ── the rest ──────────────────────────────────────────────────────────────────────────
@@ -352,7 +382,7 @@ _DEVICE: Final = (
         for name, value in (
             ("Name", "{name}"),
             ("DirNumber", "{number}-{status}"),
-            ("DeviceClass", "Phone"),
+            ("DeviceClass", "{kind}"),
             ("Model", "{model}"),
             ("Product", "{model}"),
             ("BoxProduct", "0"),
@@ -369,7 +399,7 @@ _DEVICE: Final = (
     )
     + '<ns1:H323Trunk xsi:nil="true"/>'
     + _field("TimeStamp", "{stamp}")
-    + _field("Protocol", "SIP")
+    + _field("Protocol", "{protocol}")
     + _field("NumOfLines", "1")
     + f"<ns1:LinesStatus><ns1:item>{_field('DirectoryNumber', '{number}')}"
     + f"{_field('Status', '{status}')}</ns1:item></ns1:LinesStatus>"
@@ -385,19 +415,21 @@ _DEVICE: Final = (
 """One device, to be formatted."""
 
 
-def _number(phone: LabPhone) -> str:
-    return str(1000 + int(phone.device.name[-3:], 16))
+def _phone(phone: LabPhone) -> _Device:
+    name, low = phone.device.name, int(phone.device.name[-4:], 16)
+    number = str(1000 + int(name[-3:], 16))
+    address = f"10.9.{low >> 8}.{low & 255}"
+    return _Device(name, DeviceClass.PHONE, number, address, phone.device.group)
 
 
-def _address(phone: LabPhone) -> str:
-    low = int(phone.device.name[-4:], 16)
-    return f"10.9.{low >> 8}.{low & 255}"
+def _stamp(where: Registration) -> int:
+    return int(where.at.timestamp()) if where.at is not None else 0
 
 
-_VALUES: Final[Mapping[str, Callable[[LabPhone], str]]] = {
-    "Name": lambda phone: phone.device.name,
-    "Description": lambda phone: phone.device.name,
-    "IPV4Address": _address,
+_VALUES: Final[Mapping[str, Callable[[_Device], str]]] = {
+    "Name": lambda device: device.name,
+    "Description": lambda device: device.name,
+    "IPV4Address": lambda device: device.address,
     "IPV6Address": lambda _: "",
-    "DirNumber": _number,
+    "DirNumber": lambda device: device.number,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -28,21 +29,32 @@ class TlsPort:
         number: TCP port.
         service: It is open while this service runs.
         unit: What it shows.
+        also: What it shows as well, where the node has it, to who wants an EC key.
         wants_client: Whether it refuses who has no certificate of a phone of this cluster.
     """
 
     number: int
     service: Service
     unit: CertUnit
+    also: CertUnit | None = None
     wants_client: bool = False
 
 
 TLS_PORTS: Final = (
     TlsPort(number=2445, service=Service.TVS, unit=CertUnit.TVS),
-    TlsPort(number=5061, service=Service.CALLMANAGER, unit=CertUnit.CALLMANAGER, wants_client=True),
+    TlsPort(
+        number=5061,
+        service=Service.CALLMANAGER,
+        unit=CertUnit.CALLMANAGER,
+        also=CertUnit.CALLMANAGER_ECDSA,
+        wants_client=True,
+    ),
     TlsPort(number=3804, service=Service.CAPF, unit=CertUnit.CAPF),
 )
-"""That 5061 is open in a non-secure cluster, too, is the lab's reading: SIP trunks use it."""
+"""That 5061 is open in a non-secure cluster, too, is the lab's reading: SIP trunks use it.
+
+Its two certificates are told apart there as on port 8443: that is the lab's reading, too.
+"""
 
 
 class TlsDoor:
@@ -64,7 +76,7 @@ class TlsDoor:
         self.port = port
         self.address = desk.cluster.scenario.node(node).address
         self._server: asyncio.Server | None = None
-        self._shown: Cert | None = None
+        self._shown: tuple[Cert, ...] = ()
         self._talks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> None:
@@ -73,19 +85,21 @@ class TlsDoor:
         Raises:
             OSError: The port is taken by somebody else.
         """
-        cert = self._desk.cluster.presented(self._node, self.port.unit)
-        if cert == self._shown:
+        units = (self.port.unit, self.port.also)
+        found = (self._desk.cluster.presented(self._node, each) for each in units if each)
+        certs = tuple(cert for cert in found if cert is not None)
+        if certs == self._shown:
             return
         self.shut()
-        if cert is None:
+        if not certs:
             return
-        context = _context(await self._desk.papers.certificate(cert))
+        context = _context([await self._desk.papers.certificate(cert) for cert in certs])
         if self.port.wants_client:
             await self._want_clients(context)
         self._server = await asyncio.start_server(
             self._talk, self.address, self.port.number, ssl=context, reuse_address=True
         )
-        self._shown = cert
+        self._shown = certs
 
     async def _want_clients(self, context: ssl.SSLContext) -> None:
         """Refuse an empty certificate, and one that no CAPF of this cluster issued."""
@@ -98,7 +112,7 @@ class TlsDoor:
 
     def shut(self) -> None:
         """Refuse connections, and cut those that there are; idempotent."""
-        self._shown = None
+        self._shown = ()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -116,7 +130,7 @@ class TlsDoor:
         assert task is not None
         self._talks.add(task)
         try:
-            if self._shown is None:  # shut while hands were shaken
+            if not self._shown:  # shut while hands were shaken
                 writer.transport.abort()
             while await reader.read(_MAX_READ):
                 pass
@@ -139,13 +153,14 @@ def doors_of(desk: Desk) -> tuple[TlsDoor, ...]:
     )
 
 
-def _context(rendered: RenderedCertificate) -> ssl.SSLContext:
+def _context(certificates: Iterable[RenderedCertificate]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # The ssl module reads keys from files only.
     with tempfile.TemporaryDirectory(prefix="certflow-lab-") as folder:
         path = Path(folder) / "port.pem"
         path.touch(0o600)
-        path.write_text(rendered.key_pem + rendered.pem, encoding="ascii")
-        context.load_cert_chain(path)
+        for rendered in certificates:
+            path.write_text(rendered.key_pem + rendered.pem, encoding="ascii")
+            context.load_cert_chain(path)
     return context

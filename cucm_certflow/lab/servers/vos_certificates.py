@@ -1,4 +1,4 @@
-"""``show cert`` and ``set cert`` of the platform command line: own certificates and trust stores."""
+"""``show cert`` and ``set cert`` of the platform command line: own certificates, trust stores."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _not_in_list(name: str, which: str = "own") -> str:
 
 
 async def _regenerate(cli: VosCli, name: str) -> None:
-    if name not in CertUnit or not cli.cluster.layout.has(CertUnit(name), cli.node):
+    if name not in _ORDER or not cli.cluster.layout.has(CertUnit(name), cli.node):
         cli.terminal.write(_not_in_list(name))
         return
     unit = CertUnit(name)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from cucm_certflow.lab.servers import layouts
+from cucm_certflow.lab.servers.certificate_table import is_about_certificates, rows_of
 from cucm_certflow.lab.servers.database import SqlError
 from cucm_certflow.lab.servers.vos_certificates import CERTIFICATE_COMMANDS
 from cucm_certflow.lab.servers.vos_cli import UNSUCCESSFUL, Handler, VosCli
@@ -68,11 +69,11 @@ async def _show_ctl(cli: VosCli, _: str) -> None:
 
 async def _run_sql(cli: VosCli, rest: str) -> None:
     async def make() -> str:
-        database = cli.desk.database
-        if database.is_about_certificates(rest):
-            await database.refresh(cli.node, cli.desk.papers)
+        rows = None
+        if is_about_certificates(rest):
+            rows = await rows_of(cli.cluster, cli.desk.papers, cli.node)
         try:
-            found = database.select(rest, cli.node)
+            found = cli.desk.database.select(rest, certificates=rows)
         except SqlError as error:
             return f"{error.words}\n{UNSUCCESSFUL}\n"
         return layouts.sql_table(found.names, found.rows)
