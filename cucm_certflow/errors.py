@@ -9,6 +9,7 @@
      |   +- JournalError         a journal cannot be used for this plan
      |   +- JournalInUse         another process holds the journal
      |   +- RecordingError       a recording cannot be written or read, or is not of this talk
+     |   +- RescueKitError       a rescue kit cannot be saved, or is not whole
      +- RefusedError             our own safety rule; nothing was sent
      +- NodeError                a node, or the way to it
      |   +- NodeUnreachable      no connection, or it broke
@@ -44,6 +45,7 @@ __all__ = [
     "RecordingError",
     "RefusedError",
     "Report",
+    "RescueKitError",
     "RoleMissing",
     "ScenarioError",
     "UnknownLayout",
@@ -119,6 +121,12 @@ class RecordingError(UsageError):
     """A recording exists already, or does not read, or holds another talk. Nothing was sent."""
 
     code = "CF140"
+
+
+class RescueKitError(UsageError):
+    """A rescue kit exists already, cannot be written, or is not whole any more. Nothing was sent."""
+
+    code = "CF150"
 
 
 class RefusedError(CertflowError):

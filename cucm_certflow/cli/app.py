@@ -29,6 +29,7 @@ from cucm_certflow.cli.common import (
     policy_of,
     with_cluster,
 )
+from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
+app.command("explain")(explain_command)
 
 
 @app.command("discover")

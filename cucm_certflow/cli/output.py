@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from cucm_certflow.core.describe import ways_of
+from cucm_certflow.core.describe import by_hand, choices_of, ways_of
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.errors import (
     CertflowError,
@@ -108,7 +108,11 @@ def as_json(value: object) -> str:
 
 
 def plan_document(plan: Plan) -> dict[str, object]:
-    """A plan for machines: windows, steps with their proofs and sources, phones, refusals."""
+    """A plan for machines: windows, steps with their proofs and sources, phones, refusals.
+
+    Besides: the choices in force, steps by hand, tasks for other people, the preflight, what was
+    said, and the certificates that are left alone.
+    """
     return {
         "fingerprint": plan.fingerprint,
         "refused": plan.is_refused,
@@ -116,11 +120,38 @@ def plan_document(plan: Plan) -> dict[str, object]:
         "phones": plan.outlooks,
         "waived": plan.waived,
         "interfaces": plan.facts.interfaces,
+        "choices": [
+            {
+                "name": choice.name,
+                "value": getattr(plan.policy, choice.name),
+                "is_default": not choice.differs(plan.policy),
+                "in_force": choice.in_force(plan.policy),
+                "alternative": choice.alternative,
+                "points": choice.points,
+                "source": str(choice.source),
+            }
+            for choice in choices_of(plan)
+        ],
+        "by_hand": [step.id for step in by_hand(plan)],
+        "tasks": [
+            {
+                "id": task.id,
+                "partner": task.partner,
+                "question": task.question,
+                "instructions": task.instructions,
+                "source": str(task.source),
+            }
+            for task in plan.tasks
+        ],
+        "preflight": plan.preflight.in_order() if plan.preflight else None,
+        "said": plan.said,
+        "left_alone": plan.left_alone,
         "windows": [
             {
                 "number": window.number + 1,
                 "units": window.units,
                 "reason": window.reason,
+                "rest": window.rest,
                 "steps": [
                     {
                         "id": step.id,

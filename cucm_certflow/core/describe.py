@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from cucm_certflow.commands import ResetPhones
+from cucm_certflow.commands import ByHand, ResetPhones
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.routing import WAYS, WITHOUT, route_of
 from cucm_certflow.facts import (
@@ -17,9 +17,11 @@ from cucm_certflow.facts import (
     ServedList,
     ServiceOn,
 )
+from cucm_certflow.findings import Verdict
 from cucm_certflow.names import Interface
+from cucm_certflow.procedures.policies import Choice, choices_for
 
-__all__ = ["describe_plan", "ways_of"]
+__all__ = ["by_hand", "choices_of", "describe_plan", "ways_of"]
 
 _NAMED: Final = 50
 
@@ -40,7 +42,7 @@ def describe_plan(plan: Plan) -> str:
         for step in plan.steps:
             if step.window == window.number:
                 source = str(step.row.source)
-                by = ", else ".join(ways_of(plan, step)) or "no way"
+                by = _by(plan, step)
                 row = (_what(step), by, step.row.proof.value, source)
                 rows.setdefault(row, []).append(step.command.node)
         for (what, by, proof, source), nodes in rows.items():
@@ -54,6 +56,10 @@ def describe_plan(plan: Plan) -> str:
                 f"  barrier: every phone in scope {plan.policy.barrier.name.lower()} within "
                 f"{plan.policy.barrier_within_s:.0f} s, or waived by name"
             )
+        if window.rest and window is not plan.windows[-1]:
+            lines.append(f"  between nights: {window.rest}")
+    lines += _choices(plan)
+    lines += _other_people(plan)
     lines += _ways(plan)
     if plan.outlooks:
         lines += ["", "phones that will not simply come back:"]
@@ -74,6 +80,61 @@ def describe_plan(plan: Plan) -> str:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
     return "\n".join(lines)
+
+
+def choices_of(plan: Plan) -> tuple[Choice, ...]:
+    """The choices that make a difference to the plan: those that are not the default first."""
+    units = [unit for window in plan.windows for unit in window.units]
+    chosen = choices_for(units, plan.facts.release, plan.facts.mode) if plan.steps else ()
+    return tuple(sorted(chosen, key=lambda choice: not choice.differs(plan.policy)))
+
+
+def _choices(plan: Plan) -> list[str]:
+    """What was chosen where sources disagree or are silent, a line each."""
+    lines = [
+        f"  {choice.name}: {choice.in_force(plan.policy)} ({', '.join(choice.points)})"
+        for choice in choices_of(plan)
+    ]
+    return ["", "choices:", *lines] if lines else []
+
+
+def by_hand(plan: Plan) -> tuple[Step, ...]:
+    """The steps that only a person can do: the run holds at each until it is seen."""
+    return tuple(step for step in plan.steps if isinstance(step.command, ByHand))
+
+
+def _other_people(plan: Plan) -> list[str]:
+    """What only people can do or say, and what nobody touches."""
+    lines: list[str] = []
+    held = by_hand(plan)
+    if held:
+        lines += ["", "held for a person:"]
+        lines += [f"  {step.id}: {step.command}, until {step.row.proof.value}" for step in held]
+    if plan.tasks:
+        lines += ["", "afterwards, for the people of other systems:"]
+    for task in plan.tasks:
+        lines.append(f"  {task.id}, {task.partner}: {task.question}")
+        lines += [f"    do     {text}" for text in task.instructions]
+        lines.append(f"    source {task.source}")
+    if plan.preflight is None and plan.steps:
+        lines += ["", "preflight: nobody looked"]
+    elif plan.preflight is not None:
+        verdicts = [finding.verdict for finding in plan.preflight.findings]
+        counts = ", ".join(f"{verdicts.count(each)} {each.value}" for each in Verdict)
+        lines += ["", f"preflight: {counts}"]
+    if plan.said:
+        lines += ["", "said:"]
+        lines += [f"  {word.item}, by {word.by}: {word.why}" for word in plan.said]
+    if plan.left_alone:
+        lines += ["", "certificates that are left alone:"]
+        lines += [f"  {name}" for name in plan.left_alone]
+    return lines
+
+
+def _by(plan: Plan, step: Step) -> str:
+    if isinstance(step.command, ByHand):
+        return "a person"
+    return ", else ".join(ways_of(plan, step)) or "no way"
 
 
 def _what(step: Step) -> str:

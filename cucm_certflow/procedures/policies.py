@@ -200,7 +200,7 @@ class Choice:
         default: What is done if nobody says otherwise, in words.
         alternative: What else may be chosen, in words.
         source: The documents behind it.
-        units: The units for which it matters; empty for all.
+        units: The units for which it matters; empty for a clean-up of trust stores.
         releases: The releases under which it matters.
         mode: The mode in which it matters; None for both.
     """
@@ -215,9 +215,10 @@ class Choice:
     mode: SecurityMode | None = None
 
     def matters_for(self, units: Iterable[CertUnit], release: Release, mode: SecurityMode) -> bool:
-        """Whether it makes a difference when *units* change."""
+        """Whether it makes a difference when *units* change; none: when trust is cleaned up."""
+        wanted = frozenset(units)
         return (
-            (not self.units or not self.units.isdisjoint(units))
+            (not self.units.isdisjoint(wanted) if wanted else not self.units)
             and release in self.releases
             and self.mode in (None, mode)
         )
@@ -382,7 +383,6 @@ CHOICES: Final[tuple[Choice, ...]] = (
         default="what was deleted from trust stores is watched for 2,100 s, lest it come back",
         alternative="another time, in seconds",
         source=Source(_NOTES, "web APIs §1", "stores are brought into line every 1,800 s"),
-        units=frozenset(),
     ),
 )
 """Every attribute of :class:`Policy` that carries a disagreement or an uncertainty.
@@ -396,9 +396,7 @@ def choices_for(
 ) -> tuple[Choice, ...]:
     """The choices that make a difference when *units* change, in the register's order.
 
-    That of trust stores (``trust_watch_s``) belongs to clean-ups, where no unit changes.
+    Without units: those of a clean-up of trust stores.
     """
     wanted = frozenset(units)
-    return tuple(
-        choice for choice in CHOICES if choice.units and choice.matters_for(wanted, release, mode)
-    ) or tuple(choice for choice in CHOICES if not choice.units and not wanted)
+    return tuple(choice for choice in CHOICES if choice.matters_for(wanted, release, mode))

@@ -7,15 +7,9 @@ question. A check raises AssertionError with what was broken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-import attrs
-
-from cucm_certflow.clock import Clock
 from cucm_certflow.commands import (
-    Command,
     Regenerate,
     ReplyKind,
     ResetPhones,
@@ -26,16 +20,13 @@ from cucm_certflow.facts import (
     CallManagerGroups,
     Certificate,
     CertificateOf,
-    ClusterFacts,
     DevicePools,
     Interfaces,
-    Known,
     ListView,
     Members,
     Parameter,
     Phones,
     PresentedCertificate,
-    Query,
     Registration,
     RegistrationCounts,
     Registrations,
@@ -49,60 +40,10 @@ from cucm_certflow.facts import (
     VersionOf,
 )
 from cucm_certflow.names import CertUnit, ListKind, Release, SecurityMode, Service
-from cucm_certflow.transports.base import Transport
+from cucm_certflow.testing.contract_book import BOOK_CHECKS
+from cucm_certflow.testing.subject import Check, Subject
 
 __all__ = ["CHECKS", "Check", "Subject"]
-
-_SHARED: Final = timedelta(seconds=60)
-
-
-@attrs.frozen(kw_only=True)
-class Subject:
-    """A transport over a small mixed-mode cluster: a publisher, one subscriber, some phones.
-
-    Attributes:
-        transport: What is checked.
-        discover: Discovery over it.
-        clock: The cluster's.
-        publisher: The publisher's name; it runs Cisco CallManager, Tftp and TVS.
-        subscriber: The subscriber's name; it runs them too.
-    """
-
-    transport: Transport
-    discover: Callable[[], Awaitable[ClusterFacts]]
-    clock: Clock
-    publisher: str
-    subscriber: str
-
-    async def known(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
-        """The value of *query*, which must be known."""
-        before = self.clock.now()
-        fact = await self.transport.observe(query)
-        assert isinstance(fact, Known), f"{query}: {fact}"
-        # One listing may answer several questions that are asked at nearly the same moment.
-        earliest = before - _SHARED
-        assert earliest <= fact.at <= self.clock.now(), f"{query}: its instant is not of the look"
-        return fact.value
-
-    async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - as known
-        """Look again until *holds*; for what takes its time."""
-        for _ in range(200):
-            fact = await self.transport.observe(query)
-            if isinstance(fact, Known) and holds(fact.value):
-                return fact.value
-            await self.clock.sleep(5)
-        message = f"{query} never came to what was expected"
-        raise AssertionError(message)
-
-    async def done(self, command: Command) -> str:
-        """Send *command*, which must be accepted; the node's words."""
-        assert self.transport.supports(command), f"{command} is not supported"
-        reply = await self.transport.perform(command)
-        assert reply.kind is ReplyKind.ACCEPTED, f"{command}: {reply}"
-        return reply.text
-
-
-Check = Callable[[Subject], Awaitable[None]]
 
 
 async def check_every_query_has_an_answer_of_its_type(subject: Subject) -> None:
@@ -314,5 +255,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_services_are_known_while_tomcat_restarts,
     check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node,
     check_a_reset_phone_registers_anew,
+    *BOOK_CHECKS,
     check_closing_twice_is_harmless,
 )

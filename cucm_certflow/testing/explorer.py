@@ -2,8 +2,9 @@
 
 The state is the whole world and the whole run; the moves are what ``decide`` does, a crash or a
 lost or late reply at any command, time passing, and phones that are switched off and on, come
-unasked, or come to another TFTP node. Time is folded into three ages (just now, settled, over
-budget), which is all that the tables ask about.
+unasked, or come to another TFTP node. Databases may lag, phones fail over and fall back, nodes put
+deleted certificates back. Time is folded into three ages (just now, settled, over budget), which
+is all that the tables ask about.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -61,16 +63,18 @@ from cucm_certflow.facts import (
     ServiceOn,
     ServiceState,
     ServiceStatus,
+    TrustEntry,
+    TrustStores,
 )
 from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
-from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics import actions, stores
 from cucm_certflow.lab.physics.judge import Health, Memo, health
-from cucm_certflow.lab.physics.world import PRESENTED_BY, Layout, PhoneKind, World
+from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import CertUnit, KeyAlgorithm, ListKind, Service
 from cucm_certflow.trust.lifeline import Health as LifelineHealth
 from cucm_certflow.trust.phone import PhoneClass
 
-__all__ = ["Exploration", "Explorer", "Limits", "Moment", "Violation"]
+__all__ = ["Exploration", "Explorer", "Limits", "Moment", "Trouble", "Violation", "entries_of"]
 
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _BEFORE: Final = _NOW - timedelta(days=365)
@@ -78,6 +82,13 @@ _AFTER: Final = _NOW + timedelta(seconds=1)
 _OLDEST: Final = 2  # just now, settled, over budget
 _ONCE: Final = 2  # the generation after one regeneration
 _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+
+
+class Trouble(Enum):
+    """What is wrong around the cluster when a story begins, until it ends by itself."""
+
+    REPLICATION_BAD = "database replication is not in state 2"
+    BACKUP_RUNS = "a backup runs"
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +105,17 @@ class Limits:
 
     phones_reset_on_regeneration: bool = False
     """From 14: phones are reset by the cluster when a certificate in their lists changes."""
+
+    phones_fail_over: bool = False
+    """Phones register with the next member of their group, without loading any list, when
+    CallManager is restarted; they fall back when they like."""
+
+    databases_lag: frozenset[str] = frozenset()
+    """The nodes whose own databases get a new certificate some time later, so that until then
+    TVS there does not vouch for it."""
+
+    troubles: frozenset[Trouble] = frozenset()
+    """What is wrong at the beginning."""
 
 
 class Moment(NamedTuple):
@@ -118,6 +140,10 @@ class Moment(NamedTuple):
     age: int
     crashes: int
     lost: int
+    away: frozenset[int] = frozenset()
+    """Phones that are with the second member of their group, though the first one runs."""
+
+    troubles: frozenset[Trouble] = frozenset()
 
 
 @attrs.frozen
@@ -180,6 +206,7 @@ class Explorer:
         plan: What to run; a refused plan is run all the same, to see what would come of it.
         limits: How unkind the world may be.
         tables: The tables to decide by; mutants are given here.
+        world: Where to start; the untouched cluster if not given.
     """
 
     def __init__(
@@ -190,12 +217,14 @@ class Explorer:
         *,
         limits: Limits | None = None,
         tables: Tables = STANDARD,
+        world: World | None = None,
     ) -> None:
         self.layout = layout
         self.kinds = kinds
         self.plan = plan
         self.limits = limits or Limits()
         self.tables = tables
+        self.world = actions.initial(layout, kinds) if world is None else world
         self._memo = Memo()
         self._decisions: dict[tuple[Any, ...], Decision] = {}
 
@@ -230,7 +259,7 @@ class Explorer:
                     kind.name: Registration(
                         kind.name,
                         self._is_registered(node, index),
-                        kind.group[0],
+                        kind.group[1 if index in node.away else 0],
                         _AFTER if index in node.fresh else _BEFORE,
                     )
                     for index, (kind, phone) in enumerate(
@@ -239,11 +268,17 @@ class Explorer:
                     if not names or kind.name in names
                 }
             case Replication():
-                return {each.name: 2 for each in self.layout.nodes}
-            case DatabaseCertificates():
-                return frozenset(str(cert) for cert in world.gen)
+                state = 3 if Trouble.REPLICATION_BAD in node.troubles else 2
+                return {each.name: state for each in layout.nodes}
+            case DatabaseCertificates(name):
+                return frozenset(
+                    str(cert) for cert in world.gen if (name, cert) not in world.unaware
+                )
             case BackupStatus():
-                return BackupActivity.IDLE
+                runs = Trouble.BACKUP_RUNS in node.troubles
+                return BackupActivity.RUNNING if runs else BackupActivity.IDLE
+            case TrustStores(name):
+                return entries_of(layout, world, name)
             case _:
                 raise KeyError(query)
 
@@ -260,6 +295,8 @@ class Explorer:
             node.restarted,
             node.reply,
             node.age,
+            node.away,
+            node.troubles,
         )
         found = self._decisions.get(key)
         if found is None:
@@ -291,14 +328,19 @@ class Explorer:
             life._replace(since=_NOW - waited) if life.since is not None else life
             for life in run.certificates
         )
-        return run._replace(steps=tuple(steps), certificates=lives)
+        watched = timedelta(seconds=policy.trust_watch_s if age == _OLDEST else 0)
+        entries = tuple(
+            entry._replace(since=_NOW - watched) if entry.since is not None else entry
+            for entry in run.entries
+        )
+        return run._replace(steps=tuple(steps), certificates=lives, entries=entries)
 
     # ── moves ─────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> Moment:
         """The first state: everything consistent, nothing done."""
         return Moment(
-            world=actions.initial(self.layout, self.kinds),
+            world=self.world,
             run=begin(self.plan),
             booting=frozenset(),
             loaded=frozenset(),
@@ -309,6 +351,7 @@ class Explorer:
             age=0,
             crashes=self.limits.crashes,
             lost=self.limits.lost_replies,
+            troubles=self.limits.troubles,
         )
 
     def moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
@@ -333,7 +376,25 @@ class Explorer:
             and node.age < _OLDEST
         ):
             yield ("time passes", node._replace(age=node.age + 1))
+        yield from self._moves_around(node)
         yield from self.phone_moves(node)
+
+    def _moves_around(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        """What the nodes do by themselves, and what ends by itself."""
+        if node.world.unaware:
+            aware = node.world._replace(unaware=frozenset())
+            yield "the databases catch up", node._replace(world=aware)
+        if node.world.returning:
+            yield "the nodes put back", node._replace(world=stores.resync(node.world))
+        for trouble in sorted(node.troubles, key=lambda trouble: trouble.value):
+            yield f"no more: {trouble.value}", node._replace(troubles=node.troubles - {trouble})
+        for index in sorted(node.away):
+            yield f"{self.kinds[index].name} falls back", self._fallen_back(node, index)
+
+    def _fallen_back(self, node: Moment, index: int) -> Moment:
+        """It registers anew, without loading any list."""
+        fresh = node.fresh | {index} if self._is_registered(node, index) else node.fresh
+        return node._replace(away=node.away - {index}, fresh=fresh)
 
     def phone_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
         """What phones can do by themselves."""
@@ -356,6 +417,7 @@ class Explorer:
                         booting=node.booting - {index},
                         loaded=node.loaded - {index},
                         fresh=node.fresh - {index},
+                        away=node.away - {index},
                     ),
                 )
             if not phone.on:
@@ -377,6 +439,7 @@ class Explorer:
             booting=node.booting - {index},
             loaded=node.loaded | {index},
             fresh=node.fresh - {index},
+            away=node.away - {index},
         )
         return after if self.limits.boots_take_time else self._registered(after, index)
 
@@ -463,7 +526,10 @@ class Explorer:
         world, layout, kinds = node.world, self.layout, self.kinds
         match command:
             case Regenerate(name, unit):
-                node = node._replace(world=actions.regenerate(layout, world, unit, name))
+                world = actions.regenerate(layout, world, unit, name)
+                new = world.current(unit, name)
+                unaware = world.unaware | {(lags, new) for lags in self.limits.databases_lag}
+                node = node._replace(world=world._replace(unaware=unaware))
                 if self.limits.phones_reset_on_regeneration:
                     node = self._called(node, range(len(kinds)))
             case UpdateCtl():
@@ -471,16 +537,38 @@ class Explorer:
             case ResetLocalkey(_, kind):
                 node = node._replace(world=actions.reset_localkey(layout, world, kind))
             case RestartService(name, service):
-                if service in PRESENTED_BY or service is Service.TFTP:
+                if layout.runs(service, name):  # else it shows nothing that a phone would see
                     world = actions.restart(layout, world, service, name, kinds)
                 restarted = node.restarted | {(name, service)} if watched else node.restarted
                 node = node._replace(world=world, restarted=restarted)
+                if service is Service.CALLMANAGER and self.limits.phones_fail_over:
+                    node = self._failed_over(node, name)
+            case StopService(name, service):
+                node = node._replace(world=actions.stop(layout, world, service, name, kinds))
+            case StartService(name, service):
+                node = node._replace(world=actions.start(layout, world, service, name, kinds))
+            case DeleteTrust(name, store, file):
+                for trusted in stores.contents(layout, world, name):
+                    if (trusted.store, _file_of(trusted)) == (store, file):
+                        world = stores.delete_trust(layout, world, trusted)
+                node = node._replace(world=world)
             case ResetPhones(_, names):
                 node = self._called(node, [i for i, k in enumerate(kinds) if k.name in names])
-            case StopService() | StartService() | DeleteTrust() | ByHand():
+            case ByHand():
                 message = f"the explorer has no `{command}`"
                 raise NotImplementedError(message)
         return node
+
+    def _failed_over(self, node: Moment, name: str) -> Moment:
+        """Phones that were registered with *name* are so with the other one of their group now."""
+        moved = frozenset(
+            index
+            for index, kind in enumerate(self.kinds)
+            if len(kind.group) > 1
+            and self._is_registered(node, index)
+            and kind.group[1 if index in node.away else 0] == name
+        )
+        return node._replace(away=node.away ^ moved, fresh=node.fresh | moved)
 
     def _called(self, node: Moment, indexes: range | list[int]) -> Moment:
         """A reset travels over the registration: it reaches only who is registered."""
@@ -586,6 +674,8 @@ class Explorer:
                 return self._booted(node, index, self.kinds[index].tftp[0])
         if node.pending is not None:
             return self._performed(node._replace(pending=None), node.pending, watched=False)
+        for _, after in self._moves_around(node):
+            return after
         if decision.record is not None:
             return next(after for _, after in self._decided(node, decision))
         if node.age < _OLDEST:
@@ -601,6 +691,27 @@ class Explorer:
             return False
         waived = Waived(names=missing, at=_NOW)
         return self._finishes(node._replace(run=apply(self.plan, node.run, waived)))
+
+
+def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...]:
+    """What the trust stores of *node* have, as a reader would see it; sorted.
+
+    Strangers, of which the physics has no certificate, are left out.
+    """
+    return tuple(
+        sorted(
+            (
+                TrustEntry(trusted.store, _file_of(trusted), certificate_of(trusted.cert))
+                for trusted in stores.contents(layout, world, node)
+                if trusted.cert is not None
+            ),
+            key=lambda entry: (entry.store, entry.name),
+        )
+    )
+
+
+def _file_of(trusted: Trusted) -> str:
+    return trusted.name or f"{trusted.cert}.pem"
 
 
 def _words(record: Record) -> str:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cucm_certflow.names import ListKind, Service
+from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.trust.model import ClusterTrust, NodeTrust
 from cucm_certflow.trust.phone import Holding, PhoneClass, boot, is_synced
 
@@ -125,7 +125,19 @@ def best_lifeline(cluster: ClusterTrust, phone: PhoneClass, holding: Holding) ->
     """The verdict at the TFTP node that serves the phone best.
 
     A phone that failed over to another TFTP node keeps the list of its own, and is brought back
-    there; which node a phone uses (option 150) cannot be read.
+    there; which node a phone uses (option 150) cannot be read. But where each node's own
+    ITLRecovery signs its list (12.0 to 12.4) and TVS is not taken to vouch for one, a phone that
+    was given another node's list never again accepts that of the node it uses: there the verdict
+    is that of the node whose list it holds.
     """
-    witnesses = [lifeline(cluster, phone, holding, node.name) for node in cluster.tftp_nodes]
+    homes = cluster.tftp_nodes
+    if _signers_are_apart(cluster):
+        homes = tuple(node for node in homes if node.itl == holding.itl) or homes
+    witnesses = [lifeline(cluster, phone, holding, node.name) for node in homes]
     return min(witnesses, key=lambda witness: witness.health)
+
+
+def _signers_are_apart(cluster: ClusterTrust) -> bool:
+    """Whether TFTP nodes sign with anchors of their own, for which nobody vouches."""
+    own = {n.itlrecovery for n in cluster.tftp_nodes if n.itl_signer is CertUnit.ITLRECOVERY}
+    return len(own) > 1 and not cluster.policy.vouches_for_itlrecovery

@@ -17,6 +17,7 @@ from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Event, Held, Outcome
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import VirtualClock
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 SCENARIO = Path(__file__).parents[2] / "examples" / "scenarios" / "main-job.toml"
 UNITS = (CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS)
@@ -68,7 +69,13 @@ async def run_to_the_end(
     policy: Policy | None = None,
 ) -> Story:
     """Discover, plan, run; at each hold waive by name whoever is missing, and resume."""
-    plan = make_plan(await there.cluster.discover(), units=units, policy=policy)
+    plan = make_plan(
+        await there.cluster.discover(),
+        units=units,
+        policy=policy,
+        preflight=NOBODY_LOOKED,
+        said=NO_PARTNERS,
+    )
     outcomes: list[Outcome | None] = []
     events: list[Event] = []
     async with there.cluster.run(plan, journal=journal) as run:

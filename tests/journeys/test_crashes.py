@@ -19,6 +19,7 @@ from cucm_certflow.observers import Recorded, Verified
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import executed, start
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 SMALL = """
 name = "crashes"
@@ -81,7 +82,13 @@ async def _story(journal: Path, crash_at: int | None, when: When) -> int:
     there = start(Scenario.loads(SMALL))
     facts = await there.cluster.discover()
     units = [CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS]
-    plan = make_plan(facts, units=units, policy=Policy(watch_every_s=36_000.0))
+    plan = make_plan(
+        facts,
+        units=units,
+        policy=Policy(watch_every_s=36_000.0),
+        preflight=NOBODY_LOOKED,
+        said=NO_PARTNERS,
+    )
     seen = 0
     try:
         async with there.cluster.run(plan, journal=journal) as run:

@@ -30,6 +30,7 @@ from tests.journeys.main_job import (
     run_to_the_end,
     start,
 )
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,9 @@ def test_callmanager_with_tvs_is_refused_with_evidence_and_nothing_is_sent(
 def test_a_cluster_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         there = start()
-        plan = make_plan(await there.cluster.discover(), units=UNITS)
+        plan = make_plan(
+            await there.cluster.discover(), units=UNITS, preflight=NOBODY_LOOKED, said=NO_PARTNERS
+        )
         there.lab.begin_regenerate("sub3", CertUnit.TOMCAT)
         await there.clock.sleep(60)
         with pytest.raises(RefusedError, match="not the one that was planned for"):
@@ -224,7 +227,12 @@ def test_leaving_the_block_stops_sending_and_the_journal_resumes(tmp_path: Path)
 
     async def story() -> tuple[Lab, list[object]]:
         there = start()
-        plan = make_plan(await there.cluster.discover(), units=[CertUnit.TOMCAT])
+        plan = make_plan(
+            await there.cluster.discover(),
+            units=[CertUnit.TOMCAT],
+            preflight=NOBODY_LOOKED,
+            said=NO_PARTNERS,
+        )
         outcomes: list[object] = []
         run = None
         with pytest.raises(WentAway):
@@ -381,7 +389,9 @@ def test_where_phones_change_their_tftp_node_tvs_is_done_in_parts_in_either_orde
         facts = await start().cluster.discover()
         for order in UnitOrder:
             policy = Policy(order=order, phones_change_tftp_node=True)
-            plan = make_plan(facts, units=UNITS, policy=policy)
+            plan = make_plan(
+                facts, units=UNITS, policy=policy, preflight=NOBODY_LOOKED, said=NO_PARTNERS
+            )
             assert not plan.is_refused
             parts = [
                 {key.node for key in window.certificates if key.unit is CertUnit.TVS}
@@ -410,7 +420,13 @@ def test_after_doubt_about_an_identity_nothing_more_is_sent(tmp_path: Path) -> N
         # The doubt comes up while the proof of the regeneration is read: nothing else stands in
         # the way of the next one.
         policy = Policy(watch_every_s=0.3)
-        plan = make_plan(await there.cluster.discover(), units=UNITS, policy=policy)
+        plan = make_plan(
+            await there.cluster.discover(),
+            units=UNITS,
+            policy=policy,
+            preflight=NOBODY_LOOKED,
+            said=NO_PARTNERS,
+        )
         transport = Suspicious(there.lab, there.clock)
         journal = Journal.create(tmp_path / "doubt.journal", plan, at=there.clock.now())
         async with Run(journal, transport, there.clock) as run:

@@ -14,6 +14,7 @@ from cucm_certflow.names import CertUnit, Interface
 from cucm_certflow.observers import Held, Verified
 from cucm_certflow.procedures.policies import Evidence, Policy
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 PHONES, OFF, NODES = 1200, 5, 3
 POLICY = Policy(reset_batch=400, barrier_within_s=600.0)
@@ -27,7 +28,13 @@ def test_a_barrier_stays_within_every_budget_and_names_only_the_missing(tmp_path
             facts = await messages.cluster.discover()
             assert facts.unknown == ()
             assert sum(each.registered for each in facts.registrations.values()) == PHONES - OFF
-            plan = make_plan(facts, units={CertUnit.TVS}, policy=POLICY)
+            plan = make_plan(
+                facts,
+                units={CertUnit.TVS},
+                policy=POLICY,
+                preflight=NOBODY_LOOKED,
+                said=NO_PARTNERS,
+            )
             async with messages.cluster.run(plan, journal=tmp_path / "x.journal") as run:
                 held = await run.wait()
             assert isinstance(held, Held)

@@ -17,6 +17,7 @@ from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.observers import Event, Held, Outcome, Recorded, Verified
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.transports.route import Route
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 SPEED = 60.0
 POLICY = Policy(fresh_s=60.0 * SPEED)
@@ -58,7 +59,13 @@ async def _story(tmp_path: Path, release: str, *, somebody_else: bool) -> tuple[
         inventory = Inventory.load(servers.inventory)
         async with connect(inventory, clock=clock) as cluster:
             facts = await cluster.discover()
-            plan = make_plan(facts, units={CertUnit.TOMCAT, CertUnit.TVS}, policy=POLICY)
+            plan = make_plan(
+                facts,
+                units={CertUnit.TOMCAT, CertUnit.TVS},
+                policy=POLICY,
+                preflight=NOBODY_LOOKED,
+                said=NO_PARTNERS,
+            )
             plan.raise_if_refused()
             text = str(plan)
             assert "by     platform CLI" in text

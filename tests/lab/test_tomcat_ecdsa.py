@@ -37,6 +37,7 @@ from cucm_certflow.trust.x509 import certificate_from_der, certificate_from_pem
 from tests.journeys.main_job import executed, run_to_the_end, start
 from tests.lab.desk import office
 from tests.lab.small import cluster, scenario
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 BOTH = (CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA)
 EC = PresentedCertificate("pub", WEB_PORT, KeyAlgorithm.EC)
@@ -132,7 +133,12 @@ def test_in_memory_a_port_without_an_ec_certificate_says_so() -> None:
 def test_a_run_of_tomcat_is_verified_where_there_are_both(tmp_path: Path) -> None:
     async def story() -> None:
         there = start(told())
-        plan = make_plan(await there.cluster.discover(), units={CertUnit.TOMCAT})
+        plan = make_plan(
+            await there.cluster.discover(),
+            units={CertUnit.TOMCAT},
+            preflight=NOBODY_LOOKED,
+            said=NO_PARTNERS,
+        )
         assert all(CertUnit.TOMCAT_ECDSA in node.certificates for node in plan.facts.nodes)
         done = await run_to_the_end(there, tmp_path / "journal", units=[CertUnit.TOMCAT])
         assert isinstance(done.outcomes[-1], Verified)

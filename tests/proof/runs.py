@@ -21,6 +21,7 @@ from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.states import CertificateState, CommandState
 from cucm_certflow.facts import (
     CertificateOf,
+    ClusterFacts,
     Fact,
     Known,
     Query,
@@ -31,7 +32,7 @@ from cucm_certflow.facts import (
     Unknown,
     reply_known,
 )
-from cucm_certflow.lab.observe import cluster_facts
+from cucm_certflow.lab.observe import cluster_facts, runs_in_lab
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.phones import synced
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant, World
@@ -39,7 +40,8 @@ from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
-from cucm_certflow.testing.explorer import Explorer, Limits, Moment
+from cucm_certflow.testing.explorer import Explorer, Limits, Moment, Trouble
+from tests.words import NO_PARTNERS
 
 __all__ = [
     "BOTH",
@@ -124,11 +126,29 @@ def planned(
     waive: Iterable[str] = (),
     procedures: Iterable[Procedure] = PROCEDURES,
 ) -> Plan:
-    """A plan for the untouched cluster."""
-    facts = cluster_facts(layout, kinds, actions.initial(layout, kinds))
+    """A plan for the untouched cluster, which has no partner systems."""
     return make_plan(
-        facts, units=units, windows=windows, policy=policy, waive=waive, procedures=procedures
+        facts_of(layout, kinds, actions.initial(layout, kinds)),
+        units=units,
+        windows=windows,
+        policy=policy,
+        waive=waive,
+        procedures=procedures,
+        said=NO_PARTNERS,
     )
+
+
+def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> ClusterFacts:
+    """What discovery finds: every service that the layout activates runs."""
+    services = {
+        node.name: {
+            service: ServiceState(ServiceStatus.STARTED)
+            for service in Service
+            if runs_in_lab(layout, service, node.name)
+        }
+        for node in layout.nodes
+    }
+    return cluster_facts(layout, kinds, world, services=services)
 
 
 # ── the rules of the field ────────────────────────────────────────────────────────────────

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from cucm_certflow.commands import UpdateCtl
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind
-from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy, UnitOrder
 from cucm_certflow.testing.explorer import Exploration, Explorer, Limits, Moment
 from cucm_certflow.trust.lifeline import Health as Severity
@@ -92,18 +92,20 @@ PINNED: Final = {
     Case(R11_5, False, TVS_FIRST): Counts(21_597, 52, 322),
     Case(R11_5, True, CM_FIRST): Counts(22_062, 78, 315),
     Case(R11_5, True, TVS_FIRST): Counts(28_232, 52, 364),
-    Case(R14, False, CM_FIRST): Counts(16_802, 52, 210),
-    Case(R14, False, TVS_FIRST): Counts(17_923, 52, 210),
-    Case(R14, True, CM_FIRST): Counts(22_847, 52, 234),
-    Case(R14, True, TVS_FIRST): Counts(25_369, 52, 234),
+    # Beliefs are noted before commands that move trust. Up to HAProxy's restart, which does not,
+    # a story in which TFTP was restarted twice stays apart from one that needed it once.
+    Case(R14, False, CM_FIRST): Counts(18_117, 52, 252),
+    Case(R14, False, TVS_FIRST): Counts(19_301, 52, 252),
+    Case(R14, True, CM_FIRST): Counts(24_779, 52, 294),
+    Case(R14, True, TVS_FIRST): Counts(27_364, 52, 294),
     # The ITL is rebuilt as soon as a certificate in it changes.
     Case(R11_5, True, CM_FIRST, at_once=True): Counts(27_945, 78, 234),
     Case(R14, True, CM_FIRST, at_once=True): Counts(29_744, 52, 216),
     # The phone's own TFTP node is the publisher.
     Case(R11_5, True, CM_FIRST, ("pub",)): Counts(22_337, 78, 315),
-    Case(R14, True, CM_FIRST, ("pub",)): Counts(23_122, 52, 234),
+    Case(R14, True, CM_FIRST, ("pub",)): Counts(25_054, 52, 294),
     # The cluster resets phones by itself when a certificate in their lists changes.
-    Case(R14, True, CM_FIRST, limits=RESETS): Counts(22_391, 52, 234),
+    Case(R14, True, CM_FIRST, limits=RESETS): Counts(24_278, 52, 294),
     # From 12.0 ITLRecovery signs the CTL: a phone that cannot ask TVS is in no danger.
     Case(R14, True, CM_FIRST, asks_tvs=False): Counts(9_389, 26, 72),
     Case(R14, True, TVS_FIRST, asks_tvs=False): Counts(10_376, 26, 72),
@@ -162,11 +164,10 @@ def test_phone_that_can_neither_check_nor_ask_holds_the_run_until_it_is_waived(c
     found = explored(case)
     assert found.finished == 0
     assert found.held_for_good == found.held
-    (phone,) = case.plan().classes
-    assert case.plan().tolerated((CertUnit.CALLMANAGER,), phone) == (
-        Severity.NEEDS_LOCALKEY,
-        "utils ctl reset localkey",
-    )
+    plan = case.plan()
+    (phone,) = plan.classes
+    step = next(step for step in plan.steps if isinstance(step.command, UpdateCtl))
+    assert plan.tolerated(step, phone) == (Severity.NEEDS_LOCALKEY, "utils ctl reset localkey")
 
 
 @every_case
@@ -206,7 +207,7 @@ def test_nodes_that_run_less_hinder_nobody_and_break_no_rule(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("release", "mixed", "states"),
-    [(R11_5, False, 2_998), (R14, True, 4_265)],
+    [(R11_5, False, 2_998), (R14, True, 4_459)],
     ids=["11.5 non-secure", "14 mixed"],
 )
 def test_rules_of_the_field_hold_in_every_state_whatever_fails(
