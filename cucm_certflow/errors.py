@@ -124,7 +124,7 @@ class RecordingError(UsageError):
 
 
 class RescueKitError(UsageError):
-    """A rescue kit exists already, cannot be written, or is not whole any more. Nothing was sent."""
+    """A rescue kit exists already, cannot be written, or is not whole. Nothing was sent."""
 
     code = "CF150"
 

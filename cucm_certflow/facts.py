@@ -33,6 +33,7 @@ __all__ = [
     "CertificateOf",
     "ClusterFacts",
     "ClusterMember",
+    "ConfigurationSigner",
     "CoreFiles",
     "DatabaseCertificates",
     "DevicePools",
@@ -323,6 +324,18 @@ class ListFile:
 
 
 @attrs.frozen(cache_hash=True)
+class ConfigurationSigner:
+    """Who signed the configuration file that *node* serves to *phone*: a serial number, as text.
+
+    The serial of the certificate whose key TFTP signs with, in upper-case hex, from the header of
+    ``SEP….cnf.xml.sgn``; None where the node serves that phone no signed file.
+    """
+
+    node: str
+    phone: str
+
+
+@attrs.frozen(cache_hash=True)
 class TrustStores:
     """Everything that *node* trusts, in all of its stores: ``tuple[TrustEntry, ...]``."""
 
@@ -483,6 +496,7 @@ Query = (
     | UnitsOn
     | CertificateFile
     | ListFile
+    | ConfigurationSigner
     | TrustStores
     | DatabaseCertificates
     | Replication
@@ -626,9 +640,16 @@ class ClusterFacts:
 
     @property
     def in_order(self) -> tuple[NodeFacts, ...]:
-        """All nodes, publishers first: of the cluster, then of IM and Presence, then the rest."""
+        """The publisher, its subscribers, and then IM and Presence, its publisher first."""
         return tuple(
-            sorted(self.nodes, key=lambda n: (not n.is_publisher, not n.is_database_publisher))
+            sorted(
+                self.nodes,
+                key=lambda node: (
+                    node.product is not Product.CALLMANAGER,
+                    not node.is_publisher,
+                    not node.is_database_publisher,
+                ),
+            )
         )
 
     @property

@@ -34,7 +34,7 @@ A finding about phones is lifted as well when all its phones are waived by name.
 A **warning** stops nothing.
 
 In the columns, *lists* stands for the units whose change moves the lists that phones hold ({lists}), and *CTL* for those after which the CTL is updated ({ctl}).
-Sources that are named `DESIGN` and `cucm_certflow field notes` are the project's own; `F`, `D` and `K` numbers are entries in its collection of incidents, of disagreements between Cisco's texts, and of rules drawn from them; `P1` to `X5` are the points of the [starting document](starting-document.md).
+Sources that are named `DESIGN` and `cucm_certflow field notes` are the project's own; `F`, `D` and `K` numbers are entries in its collection of incidents, of disagreements between Cisco's texts, and of rules drawn from them; `P1` to `X5` are the points of the [starting document](points.md).
 """
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import inspect
+import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
@@ -15,18 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from cucm_certflow.core import (
-    certificate_guards,
-    cleanup,
-    command_guards,
-    decide,
-    entry_guards,
-    outlook,
-    planner,
-    requirements,
-    starting_trust,
-    view,
-)
+from cucm_certflow import core
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.entry_guards import ENTRY_GUARDS
@@ -53,14 +44,21 @@ from cucm_certflow.trust.model import TrustPolicy
 TARGET: Final = Path(__file__).with_name("reference.md")
 
 OTHER_REASONS: Final[Mapping[str, str]] = {
+    "ctl_anchor_current": "the CTL that is served does not name the present ITLRecovery: with CallManager changed too, phones have no anchor left (field notice FN70613)",
     "facts_known": "a fact that a plan or a step needs could not be read, or a CallManager group names no known node",
     "facts_stay_fresh": "reading takes so long that facts grow old before they can be used",
     "held": "a step is held; shown for each held step beside what its proof saw last",
+    "identity": "the certificate is one for several servers, or Tomcat's reused for CallManager: regenerating would destroy it",
     "lists_served": "a TFTP node serves no ITL, or in mixed mode no CTL, or no node runs Cisco Tftp",
     "one_release": "the nodes run different releases",
+    "partner_task": "a task for the people of another system is not acknowledged",
+    "preflight": "a check of the preflight is open: see [checks](checks.md)",
     "procedure_known": "there is no procedure table for the unit under this release",
+    "reset_loop": "phones register anew again and again without a reset of ours",
     "self_signed": "the certificate is signed by a CA: regenerating would destroy it",
     "signer_known": "a served list is signed by a certificate that the cluster no longer holds",
+    "signer_usual": "a list is signed by the anchor that does not usually sign it under this release: a recovery, or an upgrade, was not finished",
+    "unit_exists": "no node of the cluster has the unit under this release",
     "way_to_the_node": "an account was refused, or a node is not who it should be",
 }
 """Reasons that belong to no edge, each in words; a new one in the code must be added here."""
@@ -183,9 +181,13 @@ def _guards(table: Table[Any, Any], known: Mapping[str, Guard[Any]]) -> Iterator
 def _named_reasons(module: ModuleType) -> Iterator[str]:
     """The identifiers that *module* gives to reasons as literals."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if not isinstance(node, ast.Call):
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["guard"]:
+            given = (
+                [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else []
+            )
+        elif not isinstance(node, ast.Call):
             continue
-        if isinstance(node.func, ast.Name) and node.func.id == "Blocked":
+        elif isinstance(node.func, ast.Name) and node.func.id == "Blocked":
             given = [k.value for k in node.keywords if k.arg == "guard"]
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "unknown":
             given = node.args[:1]
@@ -200,19 +202,9 @@ def other_reasons() -> tuple[str, ...]:
     """Every reason in the code that is not named after a guard of an edge."""
     from cucm_certflow import runner  # noqa: PLC0415 - the only one outside of the core
 
-    modules = (
-        certificate_guards,
-        cleanup,
-        command_guards,
-        decide,
-        entry_guards,
-        outlook,
-        planner,
-        requirements,
-        starting_trust,
-        view,
-        runner,
-    )
+    names = sorted(each.name for each in pkgutil.iter_modules(core.__path__))
+    modules = [importlib.import_module(f"{core.__name__}.{name}") for name in names]
+    modules.append(runner)
     found = {name for module in modules for name in _named_reasons(module)}
     known = {*COMMAND_GUARDS, *CERTIFICATE_GUARDS, *ENTRY_GUARDS}
     return tuple(sorted(found - known))

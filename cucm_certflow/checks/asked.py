@@ -159,27 +159,11 @@ ASKED_BEFORE: Final = (
 
 ASKED_AFTER: Final = (
     asked_check(
-        "sso-tested",
-        "single sign-on works, or is not used",
-        unlock="metadata exported again and imported at the identity provider, SSO enabled, its "
-        "test run; then Cisco Tomcat and Cisco UDS Tomcat restarted on all nodes",
-        source=Source("Cisco TAC 225746", "Tomcat", "F8"),
-        units=_SIGNS_ON,
-    ),
-    asked_check(
         "directory-tested",
         "a phone opens the corporate directory",
         unlock="open the Corporate Directory on a phone",
         source=Source("Cisco TAC 118731", "phones trust TVS and Tomcat"),
         units=_WEB | {CertUnit.TVS, CertUnit.CALLMANAGER},
-        where=_has_phones,
-    ),
-    asked_check(
-        "test-lsc",
-        "a phone gets a new LSC",
-        unlock="install an LSC on one phone: `Operation completed`",
-        source=Source("Cisco TAC 225746", "CAPF"),
-        units=frozenset({CertUnit.CAPF}),
         where=_has_phones,
     ),
     asked_check(
@@ -203,14 +187,5 @@ ASKED_AFTER: Final = (
         severity=Severity.WARNING,
         units=_PRESENCE,
     ),
-    asked_check(
-        "presence-peers-secure",
-        "the clusters of IM and Presence show their peers as secure",
-        unlock="Inter-Clustering on each cluster: `Connection is secure`",
-        source=Source("Cisco IM and Presence configuration guide", "certificates"),
-        severity=Severity.WARNING,
-        units=_PRESENCE | _WEB,
-        where=lambda scope: any(_PRESENCE & node.certificates.keys() for node in scope.facts.nodes),
-    ),
 )
-"""Asked after a change."""
+"""Asked after a change, besides the partner tasks."""

@@ -214,9 +214,11 @@ def _of_partner(task: PartnerTask) -> Check:
 
     return asked_check(
         task.id,
-        f"{task.partner} was looked after",
+        f"{task.partner}: what it needs was done, or it is not used here",
         unlock=" ".join((task.question, *task.instructions)),
         source=task.source,
+        units=task.units,
+        releases=task.releases,
         where=is_due,
     )
 

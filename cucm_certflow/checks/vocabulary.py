@@ -196,9 +196,7 @@ class Check:
         if words:
             text = f"{words[-1].by} says: {words[-1].why}"
             return self._finding(Verdict.PASS, self.severity, text, evidence=(text,))
-        return self._finding(
-            Verdict.UNKNOWN, self.severity, f"no interface shows whether {self.title}"
-        )
+        return self._finding(Verdict.UNKNOWN, self.severity, f"no interface shows it: {self.title}")
 
     def _finding(
         self,

@@ -3,6 +3,10 @@
 A remedy is said to work only where a walk with the phone's own rule ends with cluster and phone in
 step at every TFTP node that the phone may use (``trust-model`` §3). Nothing here sends anything,
 and nothing that sends reads it: a person decides (procedures §2.4).
+
+It is about lists alone. A reset travels over a registration: a phone that has lost its own comes
+only by its own retry, or when somebody takes its power away (field notes, §8); and one whose LSC
+nobody trusts needs a new one besides.
 """
 
 from __future__ import annotations
@@ -13,13 +17,13 @@ from typing import Final
 
 import attrs
 
+from cucm_certflow.core.remedy_walks import CAUGHT_UP, DELETE, Others, Patient, hurt, moved, spelt
 from cucm_certflow.facts import ClusterFacts, ListView
-from cucm_certflow.names import CertUnit, ListKind, Release, Service
+from cucm_certflow.names import CertUnit, ListKind, Release
 from cucm_certflow.procedures.vocabulary import ReleaseRange, Source
-from cucm_certflow.trust.lifeline import Health, lifeline
 from cucm_certflow.trust.lists import parse_list, view_of
 from cucm_certflow.trust.model import ClusterTrust
-from cucm_certflow.trust.phone import Holding, PhoneClass, boot, is_synced
+from cucm_certflow.trust.phone import Holding, PhoneClass, is_synced
 
 __all__ = ["Offers", "Remedy", "RemedyKind", "holding_from_files", "offers_of", "remedies_for"]
 
@@ -146,109 +150,6 @@ def offers_of(
     )
 
 
-# ── walking ───────────────────────────────────────────────────────────────────────────────
-
-_RESET: Final = "reset phones twice"
-_TFTP: Final = f"restart {Service.TFTP}"
-_TVS: Final = f"restart {Service.TVS}"
-_CTL: Final = "utils ctl update CTLFile"
-_CTL_WITH_USB: Final = "a new CTL, with the USB token"
-_DELETE: Final = "delete the ITL and the CTL at the phone"
-
-# trust-model §3, "The list that was checked"; each ends with everything caught up.
-_WALKS: Final = (
-    (_RESET, _TFTP, _RESET, _CTL, _RESET, _TVS, _RESET),
-    (_RESET, _CTL, _TFTP, _RESET, _TVS, _RESET),
-    (_RESET, _TVS, _RESET, _TFTP, _RESET, _CTL, _RESET),
-)
-# No list is left to be accepted by an old one: the cluster is brought up to date before.
-_CAUGHT_UP: Final = (_TVS, _CTL, _TFTP)
-
-
-def _walks(cluster: ClusterTrust) -> Iterator[tuple[str, ...]]:
-    for walk in _WALKS:
-        yield _spelt(cluster, walk)
-
-
-def _spelt(cluster: ClusterTrust, walk: Iterable[str]) -> tuple[str, ...]:
-    """*walk* as it is done there: no CTL without mixed mode, and a token's by hand."""
-    if not cluster.mixed:
-        return tuple(move for move in walk if move != _CTL)
-    if cluster.ctl_token:
-        return tuple(_CTL_WITH_USB if move == _CTL else move for move in walk)
-    return tuple(walk)
-
-
-def _moved(cluster: ClusterTrust, move: str) -> ClusterTrust:
-    if move == _TFTP:
-        return cluster.restarted_everywhere(Service.TFTP)
-    if move == _TVS:
-        return cluster.restarted_everywhere(Service.TVS)
-    return cluster.ctl_updated() if move in (_CTL, _CTL_WITH_USB) else cluster
-
-
-def _after(
-    cluster: ClusterTrust, walk: Iterable[str], phone: PhoneClass, holding: Holding, home: int
-) -> tuple[ClusterTrust, Holding]:
-    """Cluster and phone after *walk*, the phone using the TFTP node at position *home*."""
-    for move in walk:
-        if move != _RESET:
-            cluster = _moved(cluster, move)
-            continue
-        node = cluster.nodes[home]
-        holding = boot(cluster, phone, boot(cluster, phone, holding, node), node)
-    return cluster, holding
-
-
-def _ends_in_step(
-    cluster: ClusterTrust, walk: Iterable[str], phone: PhoneClass, holding: Holding, home: int
-) -> bool:
-    after, held = _after(cluster, walk, phone, holding, home)
-    return is_synced(after, phone, held, after.nodes[home])
-
-
-@attrs.frozen(kw_only=True)
-class _Patient:
-    """The phone, what it holds, and where it may go for its lists (positions of nodes)."""
-
-    phone: PhoneClass
-    holding: Holding
-    homes: tuple[int, ...]
-    names: tuple[str, ...]
-
-    def best_walk(self, cluster: ClusterTrust) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The walk that brings it back at most of its homes, and the homes where it does not."""
-        best: tuple[tuple[str, ...], tuple[str, ...]] = ((), self.names)
-        for walk in _walks(cluster):
-            failed = tuple(
-                name
-                for name, home in zip(self.names, self.homes, strict=True)
-                if not _ends_in_step(cluster, walk, self.phone, self.holding, home)
-            )
-            if not best[0] or len(failed) < len(best[1]):
-                best = (walk, failed)
-        return best
-
-
-_Others = Mapping[tuple[PhoneClass, Holding], int]
-
-
-def _hurt(before: ClusterTrust, after: ClusterTrust, walk: tuple[str, ...], others: _Others) -> int:
-    """How many of *others* need more than ordinary means afterwards, and did not before."""
-    count = 0
-    for (phone, holding), phones in others.items():
-        for home, node in enumerate(before.nodes):
-            if not node.tftp or lifeline(before, phone, holding, node.name).health is not Health.OK:
-                continue
-            end, held = _after(after, walk, phone, holding, home)
-            # Whoever came at each reset, and whoever was off all the time.
-            fates = (lifeline(end, phone, each, node.name).health for each in (held, holding))
-            if any(fate is not Health.OK for fate in fates):
-                count += phones
-                break
-    return count
-
-
 # ── the remedies ──────────────────────────────────────────────────────────────────────────
 
 _REMOTEKEY: Final = ReleaseRange((10, 0), (14, 99))
@@ -281,6 +182,7 @@ _RESTORED: Final = (
     "a restore brings back the certificates, and the keys, that the cluster had then; nothing was "
     "regenerated between that backup and the state that was given for it"
 )
+_NOWHERE: Final = "no node serves lists there"
 _FIRST_VISIT: Final = (
     "a phone without lists takes both lists of its first visit, whoever signed them (inferred for "
     "the ITL in mixed mode)"
@@ -320,9 +222,9 @@ def remedies_for(
     at = [
         (position, node.name)
         for position, node in enumerate(cluster.nodes)
-        if (node.tftp if home is None else node.name == home)
+        if node.tftp and home in (None, node.name)
     ]
-    patient = _Patient(
+    patient = Patient(
         phone=phone,
         holding=holding,
         homes=tuple(position for position, _ in at),
@@ -351,15 +253,15 @@ def _walked(
     front: tuple[str, ...],
     before: ClusterTrust,
     after: ClusterTrust,
-    patient: _Patient,
-    others: _Others | None,
+    patient: Patient,
+    others: Others | None,
     source: Source,
     assumes: tuple[str, ...] = (),
 ) -> Remedy:
     """The remedy whose commands *front* make *after* of *before*, and a walk from there."""
     walk, failed = patient.best_walk(after)
-    works: bool | None = not failed
-    why_not = ""
+    works: bool | None = bool(patient.names) and not failed
+    why_not = "" if works else _NOWHERE
     if failed and len(failed) < len(patient.names):
         works = None
         why_not = f"not if the phone uses TFTP on {', '.join(failed)}"
@@ -372,20 +274,20 @@ def _walked(
         why_not=why_not,
         homes=patient.names,
         source=source,
-        hurts=None if others is None else _hurt(before, after, walk, others),
+        hurts=None if others is None else hurt(before, after, walk, others),
         touches=None if others is None else sum(others.values()),
         assumes=assumes,
     )
 
 
-def _refused(kind: RemedyKind, patient: _Patient, why_not: str, source: Source) -> Remedy:
+def _refused(kind: RemedyKind, patient: Patient, why_not: str, source: Source) -> Remedy:
     return Remedy(
         kind=kind, walk=(), works=False, why_not=why_not, homes=patient.names, source=source
     )
 
 
 def _localkeys(
-    cluster: ClusterTrust, patient: _Patient, offers: Offers, others: _Others | None
+    cluster: ClusterTrust, patient: Patient, offers: Offers, others: Others | None
 ) -> Iterator[Remedy]:
     itl, ctl = (ListKind.ITL,), (ListKind.CTL,)
     for kind, signed in (
@@ -425,7 +327,7 @@ def _no_localkey(cluster: ClusterTrust, offers: Offers, kinds: tuple[ListKind, .
 
 
 def _remotekey(
-    cluster: ClusterTrust, patient: _Patient, offers: Offers, others: _Others | None
+    cluster: ClusterTrust, patient: Patient, offers: Offers, others: Others | None
 ) -> Remedy:
     kind = RemedyKind.REMOTEKEY
     if offers.release not in _REMOTEKEY:
@@ -455,7 +357,7 @@ def _remotekey(
 
 
 def _restore(
-    cluster: ClusterTrust, patient: _Patient, offers: Offers, others: _Others | None
+    cluster: ClusterTrust, patient: Patient, offers: Offers, others: Others | None
 ) -> Remedy:
     kind, backup = RemedyKind.RESTORE, offers.backup
     if backup is None:
@@ -472,31 +374,34 @@ def _restore(
     front = ("restore the backup on every node",)
     # A restore starts everything again, with the certificates of then.
     after = backup
-    for move in _CAUGHT_UP:
-        after = _moved(after, move)
+    for move in CAUGHT_UP:
+        after = moved(after, move)
     return _walked(kind, front, cluster, after, patient, others, _RESTORE_SAYS, (_RESTORED,))
 
 
-def _by_hand(cluster: ClusterTrust, patient: _Patient, others: _Others | None) -> Remedy:
+def _by_hand(cluster: ClusterTrust, patient: Patient, others: Others | None) -> Remedy:
     """Bring the cluster up to date, then let the phone begin anew; no other phone is reset."""
-    front = _spelt(cluster, _CAUGHT_UP)
+    front = spelt(cluster, CAUGHT_UP)
     after = cluster
     for move in front:
-        after = _moved(after, move)
+        after = moved(after, move)
     failed: list[str] = []
     for name, home in zip(patient.names, patient.homes, strict=True):
         node = after.nodes[home]
         fresh = Holding(node.itl if patient.phone.security_by_default else None, node.ctl)
         if not is_synced(after, patient.phone, fresh, node):
             failed.append(name)
+    why_not = "" if patient.names else _NOWHERE
+    if failed:
+        why_not = f"what TFTP on {', '.join(failed)} serves would not be accepted"
     return Remedy(
         kind=RemedyKind.BY_HAND,
-        walk=(*front, _DELETE),
-        works=None if failed else True,
-        why_not=f"what TFTP on {', '.join(failed)} serves would not be accepted" if failed else "",
+        walk=(*front, DELETE),
+        works=(None if failed else True) if patient.names else False,
+        why_not=why_not,
         homes=patient.names,
         source=_BY_HAND_SAYS,
-        hurts=None if others is None else _hurt(cluster, cluster, front, others),
+        hurts=None if others is None else hurt(cluster, cluster, front, others),
         touches=None if others is None else 0,
         assumes=(_FIRST_VISIT,),
     )

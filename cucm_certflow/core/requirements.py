@@ -83,8 +83,14 @@ def _no_backup_running(view: View) -> Blocked | None:
 
 
 def _databases_have_it(view: View) -> Blocked | None:
-    """Field notes §8: replication in state 2 does not show that a node's own database has it."""
-    keys = view.step.certificates
+    """Field notes §8: replication in state 2 does not show that a node's own database has it.
+
+    Asked about what phones meet, before the first command that shows them anything: a phone that
+    turned a list down while a database lagged could still be on its way when the phones are called.
+    """
+    keys = [k for k in view.step.certificates if view.plan.procedures[k.unit].moves_lists]
+    if not keys:
+        return None
     own = {key: CertificateOf(key.node, key.unit) for key in keys}
     names = [node.name for node in view.plan.trust.nodes]
     since = max((view.life_of(key).since or view.now for key in keys), default=view.now)

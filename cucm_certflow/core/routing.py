@@ -27,6 +27,7 @@ from cucm_certflow.facts import (
     CertificateFile,
     CertificateOf,
     ClusterMember,
+    ConfigurationSigner,
     CoreFiles,
     DatabaseCertificates,
     DevicePools,
@@ -48,6 +49,7 @@ from cucm_certflow.facts import (
     ServiceState,
     TftpCounters,
     TimeSync,
+    TrustEntry,
     TrustStores,
     UnitsOn,
     VersionOf,
@@ -97,6 +99,7 @@ WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProx
         Way(_SSH, "show cert own prints the PEM"),
         Way(_REST, "the snapshot of the server", (14, 0))),
     ListFile: (Way(_TFTP, "the very bytes that a phone would load"),),
+    ConfigurationSigner: (Way(_TFTP, "the very bytes that a phone would load"),),
     TrustStores: (
         Way(_REST, "the snapshot of the server: names and certificates in one answer", (14, 0)),
         Way(_SSH, "show cert list trust, and each certificate by itself; no whole listing is "
@@ -207,6 +210,8 @@ def _said(value: object) -> object:
         return (value.status, value.activated)
     if isinstance(value, tuple) and all(isinstance(each, ClusterMember) for each in value):
         return frozenset((member.name, member.is_publisher) for member in value)
+    if isinstance(value, tuple) and all(isinstance(each, TrustEntry) for each in value):
+        return frozenset((entry.store, entry.certificate.fingerprint) for entry in value)
     if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
         return frozenset(value)
     return value

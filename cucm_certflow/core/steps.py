@@ -180,9 +180,7 @@ def _rows_of(
         heads = [queue[0][1].does for queue in queues if queue]
         later = [row.does for queue in queues for _, row in queue[1:]]
         free = [does for does in heads if does not in later] or heads[:1]
-        merged += [
-            queue.pop(0) for queue in queues if queue and queue[0][1].does == free[0]
-        ]
+        merged += [queue.pop(0) for queue in queues if queue and queue[0][1].does == free[0]]
     return merged
 
 

@@ -12,25 +12,38 @@ import attrs
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.commands import (
+    ByHand,
     Command,
+    DeleteTrust,
     Regenerate,
     Reply,
     ReplyKind,
     ResetLocalkey,
     ResetPhones,
     RestartService,
+    StartService,
+    StopService,
     UpdateCtl,
 )
 from cucm_certflow.facts import (
+    BackupHistory,
+    BackupStatus,
     CallManagerGroups,
+    CertificateFile,
     CertificateOf,
     ClusterFacts,
     ClusterMember,
+    ConfigurationSigner,
+    CoreFiles,
+    DatabaseCertificates,
     DevicePools,
+    Devices,
+    DiskUse,
     Fact,
     Interfaces,
     InterfaceState,
     Known,
+    ListFile,
     Members,
     Parameter,
     Phones,
@@ -38,6 +51,7 @@ from cucm_certflow.facts import (
     Query,
     RegistrationCounts,
     Registrations,
+    Replication,
     ReplyTo,
     ServedList,
     ServiceOn,
@@ -45,14 +59,18 @@ from cucm_certflow.facts import (
     ServiceState,
     ServiceStatus,
     TftpCounters,
-    TrustStore,
+    TimeSync,
+    TrustEntry,
+    TrustStores,
     UnitsOn,
     Unknown,
     VersionOf,
     Why,
 )
 from cucm_certflow.lab.cluster import LabCluster
-from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view
+from cucm_certflow.lab.observe import cluster_facts, list_view
+from cucm_certflow.lab.physics.world import Cert, TrustList
+from cucm_certflow.lab.render import Renderer, digest_of_release
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
 from cucm_certflow.names import PORTS, CertUnit, Interface, KeyAlgorithm, ListKind, Service
 
@@ -80,6 +98,7 @@ class MemoryTransport:
         self._timing = cluster.scenario.timing
         self._sessions: set[str] = set()
         self._watched: dict[tuple[str, Service], datetime] = {}
+        self._renderer = Renderer(cluster.scenario.domain, identities=cluster.identities)
 
     async def aclose(self) -> None:
         """Let go of the sessions; idempotent."""
@@ -95,10 +114,14 @@ class MemoryTransport:
             CallManagerGroups,
             DevicePools,
             Interfaces,
+            Replication,
+            BackupHistory,
+            BackupStatus,
+            Devices,
         )
         if isinstance(what, about_cluster):
             return True
-        if isinstance(what, ReplyTo | TrustStore):  # the physics has no trust stores
+        if isinstance(what, ReplyTo | ByHand):
             return False
         return what.node in self._names()
 
@@ -127,7 +150,7 @@ class MemoryTransport:
         except _Unseen as error:
             return Unknown(str(error), at, by, error.why)
 
-    def _asked(self, query: Query) -> tuple[str, str, str]:
+    def _asked(self, query: Query) -> tuple[str, str, str]:  # noqa: PLR0912 - a table of questions
         """Which node is asked, with which words, by which way."""
         publisher = self._cluster.layout.publisher
         match query:
@@ -140,6 +163,30 @@ class MemoryTransport:
             case PresentedCertificate(node, port):
                 words = "https 8443" if port == _TOMCAT_PORT else f"tls {port}"
                 return node, words, Interface.TLS
+            case CertificateFile(node, unit):
+                return node, f"show cert own {unit.value}", _CLI
+            case ListFile(node, kind):
+                return node, f"show {kind.value.lower()}", Interface.TFTP_HTTP
+            case ConfigurationSigner(node, phone):
+                return node, f"http 6970 {phone}.cnf.xml.sgn", Interface.TFTP_HTTP
+            case TrustStores(node):
+                return node, "show cert list trust", _CLI
+            case DatabaseCertificates(node):
+                return node, "run sql", _CLI
+            case TimeSync(node):
+                return node, "utils ntp status", _CLI
+            case DiskUse(node):
+                return node, "show status", _CLI
+            case CoreFiles(node):
+                return node, "utils core active list", _CLI
+            case Replication():
+                return publisher, "utils dbreplication runtimestate", _CLI
+            case BackupHistory():
+                return publisher, "utils disaster_recovery history backup", _CLI
+            case BackupStatus():
+                return publisher, "utils disaster_recovery status backup", _CLI
+            case Devices():
+                return publisher, "selectCmDevice", Interface.RISPORT
             case Registrations():
                 return publisher, "selectCmDeviceExt", Interface.RISPORT
             case ServicesOn(node):
@@ -156,21 +203,15 @@ class MemoryTransport:
                 return publisher, "perfmonCollectCounterData", Interface.PERFMON
             case Interfaces():
                 return publisher, "interfaces", "lab"
-            case ReplyTo() | TrustStore():
+            case ReplyTo():
                 raise AssertionError(query)
 
     def _seen(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
         match query:
             case CertificateOf(node, unit):
-                try:
-                    return certificate_of(self._cluster.certificate(node, unit))
-                except ValueError as error:
-                    raise _Unseen(str(error)) from error
+                return self._cluster.identities.certificate(self._certificate(node, unit))
             case ServedList(node, kind):
-                if not self._cluster.is_up(node, Service.TFTP):
-                    message = f"nobody answers on port 6970 of {node}"
-                    raise _Unseen(message)
-                served = self._cluster.served(node, kind)
+                served = self._served(node, kind)
                 return None if served is None else list_view(served)
             case ServiceOn(node, service):
                 return self._service(node, service)
@@ -184,7 +225,7 @@ class MemoryTransport:
                 activated = self._cluster.activated(node)
                 return {each.value: self._service(node, each) for each in activated}
             case UnitsOn(node):
-                return _units(self._cluster, node)
+                return self._cluster.book.units(node)
             case VersionOf():
                 return str(self._cluster.scenario.release)
             case Members():
@@ -194,23 +235,92 @@ class MemoryTransport:
                         address=node.address,
                         is_publisher=node.publisher,
                         product=node.product.value,
-                        authenticated=True,
-                        is_database_publisher=node.publisher,
+                        authenticated=self._cluster.health.is_authenticated(node.name),
+                        is_database_publisher=node.publisher
+                        or node.name in self._cluster.layout.presence_nodes[:1],
                     )
                     for node in self._cluster.scenario.nodes
                 )
             case _:
+                return self._seen_in_the_book(query)
+
+    def _seen_in_the_book(self, query: Query) -> Any:  # noqa: ANN401 - as _seen
+        cluster = self._cluster
+        match query:
+            case CertificateFile(node, unit):
+                return self._renderer.certificate(self._certificate(node, unit)).pem
+            case ListFile(node, kind):
+                served = self._served(node, kind)
+                return None if served is None else self._bytes_of(served)
+            case ConfigurationSigner(node, _):
+                self._check_tftp(node)
+                signs = cluster.world.real(cluster.world.signs(node))
+                return cluster.identities.certificate(signs).serial
+            case TrustStores(node):
+                return tuple(
+                    TrustEntry(
+                        store=entry.store,
+                        name=entry.name,
+                        certificate=cluster.identities.trusted_certificate(entry.trusted),
+                    )
+                    for entry in cluster.book.entries(node)
+                )
+            case DatabaseCertificates(node):
+                return frozenset(
+                    cluster.identities.certificate(cert).fingerprint
+                    for cert in cluster.book.known_to(node)
+                )
+            case TimeSync(node):
+                return cluster.health.time_of(node)
+            case DiskUse(node):
+                return cluster.health.disk_of(node)
+            case CoreFiles(node):
+                return cluster.health.cores_of(node)
+            case Replication():
+                return cluster.health.replication()
+            case BackupHistory():
+                return cluster.health.backups()
+            case BackupStatus():
+                return cluster.health.activity()
+            case _:
                 return self._seen_over_the_web(query)
+
+    def _certificate(self, node: str, unit: CertUnit) -> Cert:
+        try:
+            return self._cluster.certificate(node, unit)
+        except ValueError as error:
+            raise _Unseen(str(error)) from error
+
+    def _check_tftp(self, node: str) -> None:
+        if not self._cluster.is_up(node, Service.TFTP):
+            message = f"nobody answers on port 6970 of {node}"
+            raise _Unseen(message)
+
+    def _served(self, node: str, kind: ListKind) -> TrustList | None:
+        self._check_tftp(node)
+        return self._cluster.served(node, kind)
+
+    def _bytes_of(self, served: TrustList) -> bytes:
+        addresses = {node.name: node.address for node in self._cluster.scenario.nodes}
+        return self._renderer.trust_list(
+            served,
+            addresses,
+            self._cluster.began,
+            digest_algorithm=digest_of_release(self._cluster.layout.release),
+        )
 
     def _seen_over_the_web(self, query: Query) -> Any:  # noqa: ANN401 - as _seen
         self._check_web()
         cluster = self._cluster
         match query:
-            case Parameter("ClusterSecurityMode"):
-                return cluster.scenario.mode.value
             case Parameter(name):
-                message = f"the lab has no parameter {name}"
-                raise _Unseen(message)
+                value = cluster.scenario.parameter(name)
+                if value is None:
+                    message = f"the lab has no parameter {name}"
+                    raise _Unseen(message)
+                return value
+            case Devices(kind):
+                return cluster.devices(kind)
             case Phones():
                 devices = (phone.device for phone in cluster.phones)
                 return tuple(sorted(devices, key=lambda device: device.name))
@@ -286,6 +396,14 @@ class MemoryTransport:
             },
             phones=[phone.device for phone in cluster.phones],
             registrations=cluster.registrations(),
+            certificates={
+                node: {
+                    unit: cluster.identities.certificate(cluster.certificate(node, unit))
+                    for unit in CertUnit
+                    if cluster.book.has(node, unit)
+                }
+                for node in self._names()
+            },
         )
         unknown = [
             f"{kind.value} of {node}: nobody answers on port 6970"
@@ -308,6 +426,8 @@ class MemoryTransport:
 
     async def perform(self, command: Command) -> Reply:
         """Send *command*, and wait until it is complete or a fault has struck."""
+        if isinstance(command, ByHand):
+            return Reply(ReplyKind.REFUSED, "a person does this by hand", sent=False)
         if not self.supports(command):
             return Reply(ReplyKind.REFUSED, f"{command.node} is no node of this cluster")
         if isinstance(command, ResetPhones):
@@ -344,6 +464,14 @@ class MemoryTransport:
                 return self._cluster.begin_ctl_update(node)
             case ResetLocalkey(node, kind):
                 return self._cluster.begin_localkey(node, kind)
+            case StopService(node, service):
+                return self._cluster.begin_stop(node, service)
+            case StartService(node, service):
+                return self._cluster.begin_start(node, service)
+            case DeleteTrust(node, store, name):
+                return self._cluster.begin_delete_trust(node, store, name)
+            case ByHand():
+                raise AssertionError(command)
             case ResetPhones(_, names):
                 for name in names:
                     with contextlib.suppress(ValueError):
@@ -424,7 +552,13 @@ class MemoryTransport:
                     "Updating CTL file\nCTL file Updated\nPlease Restart the TFTP and Cisco "
                     "CallManager services on all nodes in the cluster that run these services"
                 )
-            case ResetPhones():
+            case StopService(_, service):
+                return f"{service.value}[STOPPING]\n{service.value}[STOPPED]"
+            case StartService(_, service):
+                return f"{service.value}[STARTING]\n{service.value}[STARTED]"
+            case DeleteTrust():
+                return "Command executed successfully"  # no capture is known
+            case ResetPhones() | ByHand():
                 raise AssertionError(command)
 
     # ── small things ──────────────────────────────────────────────────────────────────────
@@ -444,18 +578,10 @@ class MemoryTransport:
 
 
 _TOMCAT_PORT: Final = PORTS[CertUnit.TOMCAT]
-_BEHIND: Final[Mapping[int, CertUnit]] = {port: unit for unit, port in PORTS.items()}
-"""Whose certificate a port presents."""
-
-
-def _units(cluster: LabCluster, node: str) -> tuple[str, ...]:
-    """The units that have a certificate on *node*."""
-    found: list[str] = []
-    for unit in CertUnit:
-        with contextlib.suppress(ValueError):
-            cluster.certificate(node, unit)
-            found.append(unit.value)
-    return tuple(found)
+_BEHIND: Final[Mapping[int, CertUnit]] = {
+    port: unit for unit, port in PORTS.items() if unit is not CertUnit.TOMCAT_ECDSA
+}
+"""Whose certificate a port presents to a client that takes RSA."""
 
 
 class _Unseen(Exception):

@@ -33,6 +33,10 @@ ACTIVATED: Final = (
 )
 """The services that the lab's nodes can have."""
 
+_AUTHZ: Final = "authz"
+_AUTHZ_FROM: Final = (12, 0)
+"""From when on the publisher shows a certificate that nobody touches: the lab's invention."""
+
 
 def runs_in_lab(layout: Layout, service: Service, node: str) -> bool:
     """Whether *service* is activated on *node*.
@@ -70,6 +74,7 @@ def list_view(trust_list: TrustList) -> ListView:
         ccm=names(trust_list.ccm),
         pin=names(trust_list.pin),
         capf=names(trust_list.capf),
+        token=trust_list.signer.is_token,
     )
 
 
@@ -84,6 +89,7 @@ def cluster_facts(
     services: Mapping[str, Mapping[Service, ServiceState]] | None = None,
     phones: Sequence[Phone] | None = None,
     registrations: Mapping[str, Registration] | None = None,
+    certificates: Mapping[str, Mapping[CertUnit, Certificate]] | None = None,
 ) -> ClusterFacts:
     """What discovery of this world finds.
 
@@ -96,6 +102,7 @@ def cluster_facts(
         addresses: By node; the nodes' names, if not given.
         services: By node; if not given, what the layout activates runs.
         phones: As the database has them; if not given, of one model, and secure ones encrypted.
+        certificates: By node and unit; if not given, plain ones of what the layout has.
         registrations: If not given, registered phones are so with the first node of their group.
     """
     at = at or datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,8 +113,12 @@ def cluster_facts(
             release=Release(*layout.release, full),
             product=Product.CALLMANAGER if node.calls else Product.IM_PRESENCE,
             is_publisher=node.publisher,
-            certificates={
-                unit: certificate_of(world.current(unit, node.name))
+            is_database_publisher=node.publisher or node.name in layout.presence_nodes[:1],
+            others=(_AUTHZ,) if node.publisher and layout.release >= _AUTHZ_FROM else (),
+            certificates=certificates[node.name]
+            if certificates is not None
+            else {
+                unit: certificate_of(world.real(world.current(unit, node.name)))
                 for unit in CertUnit
                 if layout.has(unit, node.name)
             }
@@ -116,7 +127,7 @@ def cluster_facts(
             if services is not None
             else {
                 service: ServiceState(ServiceStatus.STARTED)
-                for service in ACTIVATED
+                for service in Service
                 if runs_in_lab(layout, service, node.name)
             },
             itl=list_view(world.itl_of(node.name)) if node.tftp else None,

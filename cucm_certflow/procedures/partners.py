@@ -1,8 +1,13 @@
-"""What people of other systems have to do when a certificate changes: asked, never assumed."""
+"""What other systems' people have to do when a certificate changes: asked about, never assumed done.
+
+No interface of a cluster shows whether such a system exists (field notes, §8), so every question is
+asked of every cluster, in both modes: a needless question costs a word, a missing one an outage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Final
 
 import attrs
@@ -16,30 +21,37 @@ from cucm_certflow.procedures.vocabulary import (
     Source,
 )
 
-__all__ = ["PARTNER_TASKS", "PartnerTask", "tasks_for"]
+__all__ = ["PARTNER_TASKS", "PartnerTask", "When", "tasks_for"]
+
+
+class When(Enum):
+    """Whether a task comes before the first regeneration of its units, or after the last step."""
+
+    BEFORE = "before"
+    AFTER = "after"
 
 
 @attrs.frozen(kw_only=True)
 class PartnerTask:
     """One thing that somebody has to do on another system, or to say that there is none.
 
-    No interface of the cluster shows whether the other system exists: it is asked about by
-    default, for every unit that touches it, and a run is not complete while a task is open. What
-    has to be done on other systems *before* the first regeneration is asked by the preflight.
-
     Attributes:
-        id: By which a person's word is about it.
+        id: What a person's word about it names; part of the public interface.
         partner: The other system.
-        units: The certificate kinds whose change concerns it.
-        question: How one finds out whether it concerns this cluster.
-        instructions: What to do then, a sentence each.
-        releases: Under which releases it arises.
-        condition: In which mode.
+        units: The certificates whose change brings it about.
+        when: Before the first regeneration, or after it.
+        question: Whether there is such a system: answered with no, nothing is left to do.
+        instructions: The steps for a person, in order.
+        source: Where it comes from; its note says so where it is our inference or general
+            knowledge of the field, and no text that was read.
+        releases: Of the cluster.
+        condition: As of a row: when it applies.
     """
 
     id: str
     partner: str
     units: frozenset[CertUnit]
+    when: When
     question: str
     instructions: tuple[str, ...]
     source: Source
@@ -47,185 +59,304 @@ class PartnerTask:
     condition: Condition = Condition.ALWAYS
 
 
-_U = CertUnit
-_TOMCATS: Final = frozenset({_U.TOMCAT, _U.TOMCAT_ECDSA})
-_CALLMANAGERS: Final = frozenset({_U.CALLMANAGER, _U.CALLMANAGER_ECDSA})
-_PRESENCE: Final = frozenset(
-    {
-        _U.CUP,
-        _U.CUP_ECDSA,
-        _U.CUP_XMPP,
-        _U.CUP_XMPP_ECDSA,
-        _U.CUP_XMPP_S2S,
-        _U.CUP_XMPP_S2S_ECDSA,
-    }
-)
-_SEED: Final = "Cisco TAC 214231"
-_FROM_10: Final = ReleaseRange((10, 0), (15, 0))
-_FROM_12: Final = ReleaseRange((12, 0), (15, 0))
+_TOMCAT: Final = frozenset({CertUnit.TOMCAT, CertUnit.TOMCAT_ECDSA})
+_CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA})
+_CAPF: Final = frozenset({CertUnit.CAPF})
+_RECOVERY: Final = frozenset({CertUnit.ITLRECOVERY})
+_IPSEC: Final = frozenset({CertUnit.IPSEC})
+_CUP: Final = frozenset({CertUnit.CUP, CertUnit.CUP_ECDSA})
+_XMPP: Final = frozenset({CertUnit.CUP_XMPP, CertUnit.CUP_XMPP_ECDSA})
+_S2S: Final = frozenset({CertUnit.CUP_XMPP_S2S, CertUnit.CUP_XMPP_S2S_ECDSA})
 
-# fmt: off
+_TO_13: Final = ReleaseRange((8, 0), (13, 99))
+_FROM_14: Final = ReleaseRange((14, 0), (15, 99))
+
+_TAC: Final = "Cisco TAC 214231"
+_COMMON: Final = "Cisco TAC 225746"
+_GUIDE: Final = "Cisco security guide 14SU2"
+_INFERRED: Final = "the steps are inferred"
+_UNREAD: Final = "unverified: no text about it was read"
+_FIELD: Final = "general knowledge of the field"
+
+
+def _task(
+    id: str,  # noqa: A002 - the field's name
+    partner: str,
+    units: frozenset[CertUnit],
+    question: str,
+    *instructions: str,
+    source: Source,
+    when: When = When.AFTER,
+    releases: ReleaseRange = ANY_RELEASE,
+) -> PartnerTask:
+    return PartnerTask(
+        id=id,
+        partner=partner,
+        units=units,
+        when=when,
+        question=question,
+        instructions=instructions,
+        source=source,
+        releases=releases,
+    )
+
+
 PARTNER_TASKS: Final[tuple[PartnerTask, ...]] = (
-    PartnerTask(
-        id="sso-metadata", partner="identity provider (SAML single sign-on)",
-        units=_TOMCATS | {_U.ITLRECOVERY}, releases=_FROM_10,
-        question="Was SAML single sign-on on?",
-        instructions=(
-            "Export the metadata of the service provider again, import it at the identity "
-            "provider, enable SSO, and run the SSO test.",
-            "Then restart Cisco Tomcat and Cisco UDS Tomcat on all nodes.",
+    # ── before the first regeneration ─────────────────────────────────────────────────────
+    _task(
+        "sso-off",
+        "identity provider (SAML single sign-on)",
+        _TOMCAT | _RECOVERY,
+        "Is SAML single sign-on enabled?",
+        "Disable it under System, SAML Single Sign-On, on every node if the agreement is per node.",
+        source=Source(
+            "Cisco TAC 217138, 118731, 221070 and 225746; " + _GUIDE,
+            "disable SSO first",
+            "ITLRecovery matters where SSO uses the cluster-wide certificate (F8, F32)",
         ),
-        source=Source("Cisco TAC 225746", "SSO after a renewal", "F8, F32")),
-    PartnerTask(
-        id="uccx", partner="UCCX and Finesse", units=_TOMCATS,
-        question="Is UCCX integrated (from 12.5 Finesse logins need it)?",
-        instructions=(
-            "Upload the tomcat certificate of every node to tomcat-trust of each UCCX server.",
-            "Restart the UCCX servers, and log in to Finesse.",
+        when=When.BEFORE,
+    ),
+    _task(
+        "dot1x-ready",
+        "RADIUS or ISE (802.1X)",
+        _CAPF,
+        "Do phones authenticate to the network with certificates from CAPF (802.1X)?",
+        "Arrange a bypass on the phones' ports until the new CAPF certificate is trusted there and phones have new LSCs.",
+        "Have somebody at hand who can add a trusted certificate to the authentication server.",
+        source=Source(
+            _COMMON,
+            "802.1X fails after CAPF",
+            "pkinane, Cisco community: uploaded before phones depend on it (F7)",
         ),
-        source=Source(_SEED, "Tomcat", "T3, A2; F27")),
-    PartnerTask(
-        id="emcc", partner="other clusters (EMCC, bulk certificate exchange)",
-        units=_TOMCATS | _CALLMANAGERS | {_U.CAPF, _U.ITLRECOVERY},
-        question="Do certificates go to other clusters by bulk exchange (EMCC, ILS, migration)?",
-        instructions=(
-            "Export, consolidate and import again on every cluster, ITLRecovery included.",
-            "If the import page fails (CSCuy43181), import CallManager and ITLRecovery one by one "
-            "on each node, and do not trust the sync to the subscribers.",
+        when=When.BEFORE,
+    ),
+    # ── after the last step ───────────────────────────────────────────────────────────────
+    _task(
+        "sso-metadata",
+        "identity provider (SAML single sign-on)",
+        _TOMCAT | _RECOVERY,
+        "Was SAML single sign-on in use before this change?",
+        "Export the service provider's metadata again.",
+        "Import it at the identity provider.",
+        "Enable SSO again, and run its test.",
+        "Restart Cisco Tomcat and Cisco UDS Tomcat on all nodes.",
+        source=Source(_COMMON, "SSO: Failed to decrypt the secret key", "F8, F32"),
+    ),
+    _task(
+        "uccx-trust",
+        "UCCX",
+        _TOMCAT,
+        "Is UCCX (or another contact centre with Finesse) integrated?",
+        "Self-signed: upload the Tomcat certificates of all CUCM nodes to UCCX tomcat-trust. CA-signed: upload the root, and the intermediates if there are any.",
+        "Restart the UCCX servers.",
+        "Log in to Finesse once.",
+        source=Source(_TAC, "Tomcat", "points T3 and A2, F27; a must from UCCX 12.5"),
+    ),
+    _task(
+        "emcc-exchange",
+        "clusters of Extension Mobility Cross Cluster",
+        _TOMCAT | _CALLMANAGER | _RECOVERY,
+        "Is Extension Mobility used across clusters (EMCC)?",
+        "Repeat the bulk certificate export on each cluster, consolidate, and import on each cluster.",
+        "See that CallManager and ITLRecovery are among what was imported, on both clusters.",
+        source=Source(
+            _GUIDE,
+            "Certificates, EMCC",
+            "F25; which of these units EMCC reads is not said more closely",
         ),
-        source=Source("Cisco TAC 215539", "bulk certificates", "A2; F25, F31")),
-    PartnerTask(
-        id="expressway", partner="Expressway", units=_TOMCATS | _CALLMANAGERS,
-        question="Does an Expressway-C traverse to this cluster (MRA, Webex, TLS verify)?",
-        instructions=(
-            "Upload the new CallManager and Tomcat certificates to the trusted CAs of every "
-            "Expressway-C, and refresh the discovered cluster.",
-            "Expressway's CA stays in tomcat-trust and CallManager-trust.",
+    ),
+    _task(
+        "expressway-trust",
+        "Expressway",
+        _TOMCAT | _CALLMANAGER,
+        "Does Expressway-C reach this cluster (MRA, a TLS-verified traversal zone)?",
+        "Upload the new CallManager and Tomcat certificates, or their CA, to Expressway-C's trusted CA list. X14.2 and later verify them.",
+        "See that Expressway's CA is in tomcat-trust and CallManager-trust; if it had to be added, restart Cisco CallManager, Cisco Tftp, Cisco Tomcat and Cisco HAProxy.",
+        "Register one client over MRA.",
+        source=Source(_COMMON, "MRA: tlsv1 alert unknown ca", "Cisco TAC 218018; F9"),
+    ),
+    _task(
+        "dot1x-trust",
+        "RADIUS or ISE (802.1X)",
+        _CAPF,
+        "Do phones authenticate to the network with certificates from CAPF (802.1X)?",
+        "Add the new CAPF certificate to the authentication server; keep the old one until every phone has a new LSC.",
+        "Install new LSCs, see one phone authenticate with its own, then take the bypass away.",
+        source=Source("pkinane, Cisco community", "CAPF", "TAC 225746; F7, F29"),
+    ),
+    _task(
+        "lsc-reissue",
+        "phones with certificates from CAPF",
+        _CAPF,
+        "Do phones have certificates from CAPF (LSC)?",
+        "Install an LSC on one phone: `Operation completed`.",
+        "Issue new LSCs to all others; delete the old CAPF from no trust store before the last has one.",
+        source=Source(
+            _COMMON,
+            "CAPF",
+            "pkinane, Cisco community; F29; LSCs of an online or offline CA are not concerned",
         ),
-        source=Source("Cisco TAC 225746 and 218018", "Expressway", "F9; X14.2 and later verify")),
-    PartnerTask(
-        id="radius", partner="RADIUS server (802.1X of phones)",
-        units=frozenset({_U.CAPF}),
-        question="Do phones authenticate with 802.1X by their LSC?",
-        instructions=(
-            "Upload the new CAPF certificate, renew the LSCs (Install/Upgrade), then end the "
-            "bypass.",
+    ),
+    _task(
+        "vpn-trust",
+        "ASA (phone VPN, phone proxy)",
+        _CAPF,
+        "Do phones use phone VPN or a phone proxy on an ASA?",
+        "Add the new CAPF certificate to a trustpoint of the ASA; keep the old one until every phone has a new LSC.",
+        source=Source(
+            "pkinane, Cisco community",
+            "CAPF",
+            "TAC 214231: phone VPN and phone proxy are affected (point A3)",
         ),
-        source=Source("Cisco TAC 225746", "CAPF", "A3; F7")),
-    PartnerTask(
-        id="phone-vpn", partner="ASA (phone VPN, phone proxy)",
-        units=frozenset({_U.CAPF}) | _CALLMANAGERS,
-        question="Do phones come over phone VPN, or through a phone proxy?",
-        instructions=(
-            "Import the new CAPF certificate on the ASA, and keep the old one until the last LSC "
-            "is renewed.",
-            "With a phone proxy import the new CallManager certificates too.",
+    ),
+    _task(
+        "gateway-trust",
+        "CUBE and SIP gateways",
+        _CALLMANAGER,
+        "Are there SIP trunks or gateways over TLS (CUBE, PSTN gateways, other call control)?",
+        "Replace the CallManager certificates of this cluster, or their CA, in the trust of each peer.",
+        "Place a call over each trunk.",
+        source=Source(
+            _TAC, "what CallManager affects", f"point A1: secure SIP trunks; {_INFERRED}"
         ),
-        source=Source(_SEED, "CAPF", "A3; A6: the CTL names ASA firewalls")),
-    PartnerTask(
-        id="lsc-renewal", partner="phones with an LSC",
-        units=frozenset({_U.CAPF}),
-        question="Do phones have LSCs that the old CAPF issued?",
-        instructions=(
-            "Renew them (Install/Upgrade), one test phone first: Operation completed.",
-            "The old CAPF certificate stays in CAPF-trust until then (F29).",
+    ),
+    _task(
+        "media-trust",
+        "IOS media resources",
+        _CALLMANAGER,
+        "Are there secure conference bridges, MTPs or transcoders on IOS?",
+        "Replace the CallManager certificates of this cluster in the trustpoint of each router.",
+        "See each resource registered, and use one.",
+        source=Source(
+            _TAC, "what CallManager affects", f"point A1: secure media resources; {_INFERRED}"
         ),
-        source=Source("Cisco TAC 225746", "CAPF", "A3; K9, F29")),
-    PartnerTask(
-        id="sip-gateways", partner="CUBE and SIP gateways over TLS",
-        units=_CALLMANAGERS,
-        question="Are there secure SIP trunks or gateways that hold CallManager's certificates?",
-        instructions=(
-            "Import the new CallManager certificate of every node into the trustpoints.",
-            "See that the trunks are in service again.",
+    ),
+    _task(
+        "srst-trust",
+        "secure SRST",
+        _CAPF | _CALLMANAGER,
+        "Is there secure SRST?",
+        "Import the new CAPF certificate on each SRST router: it verifies the phones' LSCs with it.",
+        "Update the certificate of each SRST reference on this cluster if it changed.",
+        source=Source(_FIELD, "partners", _UNREAD),
+    ),
+    _task(
+        "unity-trust",
+        "Unity Connection",
+        _CALLMANAGER | _TOMCAT,
+        "Is Unity Connection integrated over TLS, or does it read users over AXL?",
+        "See that it trusts the new CallManager certificates (secure ports) and Tomcat certificates (AXL).",
+        "Leave and hear one message.",
+        source=Source(_FIELD, "partners", _UNREAD),
+    ),
+    _task(
+        "cer-trust",
+        "Cisco Emergency Responder",
+        _TOMCAT | _CALLMANAGER | _CAPF,
+        "Is Cisco Emergency Responder integrated?",
+        "See that it trusts the new Tomcat certificates, and the others where it uses JTAPI or SIP over TLS.",
+        "See its phone tracking find phones again.",
+        source=Source(f"{_GUIDE}; {_COMMON}", "partners to look for", f"the steps: {_UNREAD}"),
+    ),
+    _task(
+        "cms-trust",
+        "Cisco Meeting Server",
+        _CALLMANAGER,
+        "Is Cisco Meeting Server connected over TLS?",
+        "See that it trusts the new CallManager certificates, or their CA.",
+        "Hold one meeting.",
+        source=Source(_FIELD, "partners", _UNREAD),
+    ),
+    _task(
+        "cti-trust",
+        "CTI, JTAPI and TAPI applications",
+        _CAPF | _CALLMANAGER,
+        "Are there CTI, JTAPI or TAPI applications with secure connections?",
+        "Issue their certificates anew from the new CAPF, and load the new lists in each client.",
+        "See each application connect to Cisco CTIManager.",
+        source=Source(
+            _TAC,
+            "15.0 edition, what CAPF affects",
+            f"CTI, JTAPI and TAPI authentication; {_INFERRED}",
         ),
-        source=Source(_SEED, "CallManager", "A1: secure SIP trunks")),
-    PartnerTask(
-        id="ios-media", partner="secure IOS media resources (conference, MTP, transcoder)",
-        units=_CALLMANAGERS,
-        question="Do IOS conference bridges, transcoders or MTPs register over TLS?",
-        instructions=("Import the new CallManager certificates there, and see them registered.",),
-        source=Source(_SEED, "CallManager", "A1: media resources")),
-    PartnerTask(
-        id="secure-srst", partner="secure SRST",
-        units=frozenset({_U.CAPF}) | _CALLMANAGERS, condition=Condition.MIXED_MODE,
-        question="Do sites have secure SRST routers?",
-        instructions=(
-            "Import the new CAPF certificate on each, and update the SRST certificate in CUCM "
-            "if it was renewed.",
+    ),
+    _task(
+        "web-applications",
+        "applications that use AXL and other web services",
+        _TOMCAT,
+        "Do applications verify this cluster's Tomcat certificates (AXL, provisioning, recording, management)?",
+        "Give each the new certificates of all nodes, or their CA.",
+        "See each connect.",
+        source=Source(_TAC, "what Tomcat and CallManager affect", f"points A1 and A2; {_INFERRED}"),
+    ),
+    _task(
+        "tftp-clusters",
+        "off-cluster TFTP and other clusters",
+        _CALLMANAGER | _CAPF | _RECOVERY | frozenset({CertUnit.TVS}),
+        "Do other clusters or an off-cluster TFTP serve phones of this one, or this one theirs?",
+        "Repeat the bulk certificate exchange; if its import fails, import CallManager and ITLRecovery of the other cluster one by one, and look on the subscribers too.",
+        "On a central TFTP cluster the rollback parameter is True; leave it so there.",
+        source=Source(
+            "Cisco TAC 215539; security guide 12.5(1)SU6, Default Security",
+            "bulk certificates, central TFTP",
+            "D24, F31; which units it needs is inferred",
         ),
-        # Which certificates a secure SRST router holds was read in no text: asked for both.
-        source=Source("DESIGN", "partners", "inferred: it authenticates phones by their LSC")),
-    PartnerTask(
-        id="unity-connection", partner="Unity Connection",
-        units=_TOMCATS | _CALLMANAGERS,
-        question="Is Unity Connection integrated over TLS, or by AXL with certificate checks?",
-        instructions=(
-            "Import the new certificates into its trust store, and reset its port group.",
+    ),
+    _task(
+        "ipsec-peers",
+        "IPsec peers",
+        _IPSEC,
+        "Are there IPsec tunnels to gateways or other clusters?",
+        "Give each peer the new ipsec certificates, and see each tunnel come up.",
+        source=Source(_TAC, "what IPSec affects", f"point A4; {_INFERRED}"),
+        releases=_TO_13,
+    ),
+    _task(
+        "ipsec-restart",
+        "IPsec peers",
+        _IPSEC,
+        "Are there IPsec policies, to gateways, to other clusters or between nodes?",
+        "From 14 nothing puts ipsec certificates into ipsec-trust: on each peer remove the old entry of the same name, then upload the new one.",
+        "`utils ipsec restart` on both ends.",
+        "`show network cluster`: authenticated.",
+        source=Source(
+            "Cisco administration guide 15", "Manage IPSec", "security guide 14SU2, Certificates"
         ),
-        source=Source("DESIGN", "partners", "inferred from A1 and A2")),
-    PartnerTask(
-        id="cer", partner="Cisco Emergency Responder", units=_TOMCATS,
-        question="Is Emergency Responder connected?",
-        instructions=("Import the new tomcat certificates, and see that phones are tracked.",),
-        source=Source("Cisco security guide 14SU2", "Certificates", "consumers of tomcat")),
-    PartnerTask(
-        id="cms", partner="Cisco Meeting Server", units=_TOMCATS | _CALLMANAGERS,
-        question="Is a Meeting Server a conference bridge here?",
-        instructions=("Import the new certificates there, and see the bridge registered.",),
-        source=Source("DESIGN", "partners", "inferred from A1: media resources")),
-    PartnerTask(
-        id="cti-applications", partner="CTI, JTAPI and TAPI applications",
-        units=frozenset({_U.CAPF}) | _CALLMANAGERS,
-        question="Do CTI applications connect securely (CAPF profiles)?",
-        instructions=("Have them fetch their certificates and the CTL again.",),
-        source=Source(_SEED, "15.0 edition", "CAPF: CTI, JTAPI and TAPI authentication")),
-    PartnerTask(
-        id="sip-oauth", partner="SIP OAuth (Jabber and phones)",
-        units=_TOMCATS | frozenset({_U.CAPF}), releases=_FROM_12,
-        question="Is SIP OAuth on?",
-        instructions=(
-            "Restart Cisco HAProxy, and Cisco CallManager if the clients do not register.",
+        releases=_FROM_14,
+    ),
+    _task(
+        "presence-trust",
+        "IM and Presence with its CUCM cluster",
+        _CUP | _CALLMANAGER,
+        "Is there a SIP trunk over TLS between CUCM and IM and Presence?",
+        "After CUCM's certificate was imported on IM and Presence, restart Cisco SIP Proxy there.",
+        "After the cup certificate was imported into CallManager-trust, restart Cisco CallManager.",
+        source=Source("IM and Presence configuration guide 12.5", "Certificates"),
+    ),
+    _task(
+        "presence-peers",
+        "intercluster peers of IM and Presence",
+        _TOMCAT | _CUP | _XMPP,
+        "Are there intercluster peers of IM and Presence?",
+        "If a CA chain changed: upload it on the database publisher, and restart Cisco Intercluster Sync Agent there.",
+        "On each cluster, Inter-Clustering shows every peer with `Connection is secure`.",
+        "Delete nothing old from trust before 30 minutes have passed.",
+        source=Source(
+            "IM and Presence configuration guide 12.5",
+            "Certificates",
+            "which units a peer reads is inferred",
         ),
-        source=Source("Cisco security guide 14SU2", "Certificates", "D10: not by itself")),
-    PartnerTask(
-        id="off-cluster-tftp", partner="off-cluster TFTP, and other clusters that it serves",
-        units=_CALLMANAGERS | {_U.TVS, _U.ITLRECOVERY, _U.CAPF},
-        question="Does a central or off-cluster TFTP serve this cluster's phones?",
-        instructions=(
-            "Import the new CallManager and ITLRecovery certificates there (Phone-SAST-trust and "
-            "CallManager-trust), and see that a phone loads its files from it.",
-        ),
-        source=Source("Cisco security guide 12.5", "Default security", "D24; TAC 215539")),
-    PartnerTask(
-        id="ipsec-peers", partner="IPsec peers (gateways, other clusters)",
-        units=frozenset({_U.IPSEC}),
-        question="Are there IPsec policies?",
-        instructions=(
-            "Exchange the new ipsec certificates: from 14 they are not uploaded by themselves, "
-            "and an older entry of the same name has to be removed first.",
-            "Then `utils ipsec restart` on both ends.",
-        ),
-        source=Source("Cisco administration guide 15", "Manage IPSec", "A4; D11")),
-    PartnerTask(
-        id="intercluster-presence", partner="intercluster peers of IM and Presence",
-        units=_PRESENCE | _TOMCATS,
-        question="Are there intercluster peers, or does CUCM trust cup certificates?",
-        instructions=(
-            "See that every peer says: Connection is secure.",
-            "After importing cup into CallManager-trust restart Cisco CallManager, after "
-            "importing CUCM's certificate restart Cisco SIP Proxy.",
-        ),
-        source=Source("IM and Presence configuration guide 12.5", "Certificates")),
-    PartnerTask(
-        id="federation", partner="federated domains",
-        units=frozenset({_U.CUP, _U.CUP_ECDSA, _U.CUP_XMPP_S2S, _U.CUP_XMPP_S2S_ECDSA}),
-        question="Is there SIP or XMPP federation over TLS?",
-        instructions=("Give the new certificates to the federated domains.",),
-        source=Source("IM and Presence configuration guide 12.5", "Certificates")),
+    ),
+    _task(
+        "xmpp-federation",
+        "partners of XMPP federation",
+        _S2S,
+        "Is there XMPP federation over TLS with certificates that a partner verifies?",
+        "Give each partner the new certificate, or its CA; theirs are kept in cup-xmpp-trust.",
+        source=Source("IM and Presence configuration guide 12.5", "Certificates", _INFERRED),
+    ),
 )
-# fmt: on
-"""Every task, in an order in which people can work through them."""
+"""All tasks, those before the change first."""
 
 
 def tasks_for(

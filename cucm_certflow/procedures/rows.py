@@ -48,12 +48,15 @@ _SHORT: Final = {
     Service.XCP_FEDERATION: "xcp-federation",
 }
 _PROOFS: Final = {Service.TFTP: Proof.ITL_SERVED, Service.TOMCAT: Proof.HTTPS_PRESENTS}
+_DATABASES: Final = Requirement.DATABASES_HAVE_IT
 _NEEDS: Final = {
-    # Field notes, §8: the next member of a group only when the phones have fallen back.
-    Service.CALLMANAGER: Requirement.PHONES_FELL_BACK,
-    Service.TFTP: Requirement.PHONES_FELL_BACK,
-    Service.DRF_MASTER: Requirement.NO_BACKUP_RUNNING,
-    Service.DRF_LOCAL: Requirement.NO_BACKUP_RUNNING,
+    # Field notes, §8: the next member of a group only when the phones have fallen back; and what
+    # phones meet is vouched for by the TVS of each node, from its own database, before they do.
+    Service.CALLMANAGER: (Requirement.PHONES_FELL_BACK, _DATABASES),
+    Service.TFTP: (Requirement.PHONES_FELL_BACK, _DATABASES),
+    Service.TVS: (_DATABASES,),
+    Service.DRF_MASTER: (Requirement.NO_BACKUP_RUNNING,),
+    Service.DRF_LOCAL: (Requirement.NO_BACKUP_RUNNING,),
 }
 
 
@@ -82,7 +85,6 @@ def restart(
 
     Tomcat takes the web interfaces with it, and tools allow 240 to 600 s for it.
     """
-    needs = _NEEDS.get(service)
     return Row(
         name=f"restart-{_SHORT[service]}" + ("-again" if wave else ""),
         stage=Stage.RESTART,
@@ -93,7 +95,7 @@ def restart(
         source=source,
         wave=wave,
         when=when,
-        requires=frozenset({needs} if needs else ()),
+        requires=frozenset(_NEEDS.get(service, ())),
     )
 
 
@@ -109,6 +111,7 @@ def ctl_update(source: Source, *, wave: int = 0) -> Row:
         settle_s=300,
         source=source,
         wave=wave,
+        requires=frozenset({_DATABASES}),
     )
 
 
@@ -137,5 +140,5 @@ def reset_phones(source: Source, *, wave: int = 0) -> Row:
         settle_s=120,
         source=source,
         wave=wave,
-        requires=frozenset({Requirement.DATABASES_HAVE_IT}),
+        requires=frozenset({_DATABASES}),
     )

@@ -16,12 +16,21 @@ import httpx
 
 from cucm_certflow.commands import Command, Reply, ReplyKind
 from cucm_certflow.errors import NodeFault, NodeUnreachable, RateLimited, Report, UnknownLayout
-from cucm_certflow.facts import Fact, ListFile, ListView, Query, ServedList, Unknown
+from cucm_certflow.facts import (
+    ConfigurationSigner,
+    Fact,
+    ListFile,
+    ListView,
+    Query,
+    ServedList,
+    Unknown,
+)
 from cucm_certflow.inventory import NodeEntry
 from cucm_certflow.names import Interface, ListKind
 from cucm_certflow.transports.access import Access, host_of
 from cucm_certflow.transports.base import look
 from cucm_certflow.trust.lists import parse_list, view_of
+from cucm_certflow.trust.signed import signer_serial
 
 __all__ = ["TrustFileClient", "TrustFileTransport", "file_name"]
 
@@ -108,7 +117,9 @@ class TrustFileClient:
             UnknownLayout: It answered with something that is no file.
             ValueError: *phone* is no device name. Nothing was sent.
         """
-        name = file_name(kind, phone)
+        return await self._fetch(file_name(kind, phone))
+
+    async def _fetch(self, name: str) -> bytes | None:
         status = 0
         for attempt in range(self._attempts):
             if attempt:
@@ -159,6 +170,19 @@ class TrustFileClient:
         if data is not None:
             view_of(parse_list(data), kind, data)  # what is no list is of no use as one
         return data
+
+    async def signer(self, phone: str) -> str | None:
+        """The serial number of who signed the phone's configuration file; None if there is none.
+
+        Raises:
+            NodeError: As :meth:`fetch`; UnknownLayout also if it is no signed file.
+            ValueError: *phone* is no device name. Nothing was sent.
+        """
+        if _PHONE.fullmatch(phone) is None:
+            message = f"expected a device name such as SEP001122334455, saw {phone[:40]!r}"
+            raise ValueError(message)
+        data = await self._fetch(f"{phone}.cnf.xml.sgn")
+        return None if data is None else signer_serial(data)
 
     async def _get(self, name: str) -> tuple[int, bytes]:
         timeout_s = self._access.look_timeout_s
@@ -217,6 +241,8 @@ class TrustFileTransport:
             case ServedList(node=node, phone=phone):
                 named = not phone or _PHONE.fullmatch(phone) is not None
                 return named and node in self._nodes
+            case ConfigurationSigner(node=node, phone=phone):
+                return node in self._nodes and _PHONE.fullmatch(phone) is not None
             case ListFile(node=node):
                 return node in self._nodes
             case _:
@@ -224,7 +250,8 @@ class TrustFileTransport:
 
     async def observe(self, query: Query) -> Fact:
         """Ask; see :class:`~cucm_certflow.transports.base.Transport`."""
-        if not isinstance(query, ServedList | ListFile) or not self.supports(query):
+        asked = (ServedList, ListFile, ConfigurationSigner)
+        if not isinstance(query, asked) or not self.supports(query):
             reason = f"{self.interface} does not answer {query}"
             return Unknown(reason, self._access.clock.now(), self.interface)
         client = self._client(query.node)
@@ -234,6 +261,8 @@ class TrustFileTransport:
                 return await look(self._access.clock, by, lambda: client.view(kind, phone))
             case ListFile(kind=kind):
                 return await look(self._access.clock, by, lambda: client.file(kind))
+            case ConfigurationSigner(phone=phone):
+                return await look(self._access.clock, by, lambda: client.signer(phone))
 
     async def perform(self, command: Command) -> Reply:
         """Nothing is done over this way: REFUSED, and nothing was sent."""

@@ -10,12 +10,10 @@ import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Final
 
 import attrs
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -26,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cucm_certflow.errors import UnknownLayout
 from cucm_certflow.facts import ListView
 from cucm_certflow.names import ListKind, TrustRole
+from cucm_certflow.trust.signed import HASHES, DigestAlgorithm, sign_file
 from cucm_certflow.trust.tlv import (
     LONGEST,
     Field,
@@ -55,14 +54,6 @@ __all__ = [
     "view_of",
     "write_list",
 ]
-
-
-class DigestAlgorithm(IntEnum):
-    """DIGESTALGORITHM of the header."""
-
-    SHA1 = 1
-    SHA256 = 2
-    SHA512 = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -96,18 +87,13 @@ class TrustListFile:
     records: tuple[TrustRecord, ...]
 
 
-_HASHES: Final[Mapping[DigestAlgorithm, hashes.HashAlgorithm]] = {
-    DigestAlgorithm.SHA1: hashes.SHA1(),  # noqa: S303 - what lists up to 11.5 are signed with
-    DigestAlgorithm.SHA256: hashes.SHA256(),
-    DigestAlgorithm.SHA512: hashes.SHA512(),
-}
-_TOKEN_ISSUER: Final = "cn=cisco manufacturing ca"
+_ISSUES_ETOKENS: Final = "cn=cisco manufacturing ca"
 """Who issues the certificates of USB tokens (TAC 118893: ``cn=Cisco Manufacturing CA``)."""
 
 _RSA: Final = 0
-_MODULUS: Final = {64: 0, 128: 1, 256: 2, 512: 3}
 _ADDRESS_SIZES: Final = (4, 16)
 _MAJOR: Final = 1
+_LIST_VERSION: Final = (1, 2)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────
@@ -225,7 +211,7 @@ def _signer(data: bytes, file: TrustListFile) -> TrustRecord | None:
         if key is None or (key.key_size + 7) // 8 != len(file.signature):
             continue
         try:
-            key.verify(file.signature, signed, padding.PKCS1v15(), _HASHES[file.digest_algorithm])
+            key.verify(file.signature, signed, padding.PKCS1v15(), HASHES[file.digest_algorithm])
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             continue
         return record
@@ -294,7 +280,7 @@ def view_of(file: TrustListFile, kind: ListKind, data: bytes) -> ListView:
         pin=having(TrustRole.TVS),
         digest=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
         capf=having(TrustRole.CAPF),
-        token=_TOKEN_ISSUER in (signer.issuer or "").lower(),
+        token=_ISSUES_ETOKENS in (signer.issuer or "").lower(),
         records=len(file.records),
         size=len(data),
     )
@@ -376,31 +362,12 @@ def write_list(
             this size (there is none for 3072 bits).
         UnknownLayout: *signer_certificate* cannot be read.
     """
-    tag = HeaderTag
-    signer = load_der(signer_certificate)
-    size = (signer_private_key.key_size + 7) // 8
-    if size not in _MODULUS:
-        message = f"a key of 512, 1024, 2048 or 4096 bits signs a list, not one of {size * 8}"
-        raise ValueError(message)
-    name, issuer = normalised_name(signer.subject), normalised_name(signer.issuer)
-    serial = bytes.fromhex(serial_text(signer.serial_number))
-    signer_id = text_bytes(tag.SIGNER_NAME, name) + tlv_bytes(tag.SERIAL_NUMBER, serial)
-    signer_id += text_bytes(tag.CA_NAME, issuer)
-    algorithm = tlv_bytes(tag.SIGNATURE_ALGORITHM, bytes((_RSA,)))
-    algorithm += tlv_bytes(tag.SIGNATURE_MODULUS, bytes((_MODULUS[size],)))
-    info = tlv_bytes(tag.DIGEST_ALGORITHM, bytes((digest_algorithm,)))
-    info += tlv_bytes(tag.SIGNATURE_ALGORITHM_INFO, algorithm)
-    front = tlv_bytes(tag.SIGNER_ID, signer_id) + tlv_bytes(tag.SIGNATURE_INFO, info)
-    back = text_bytes(tag.FILENAME, kind.file_name)
-    back += tlv_bytes(tag.TIMESTAMP, int(timestamp.timestamp()).to_bytes(4))
-    version = tlv_bytes(tag.VERSION, bytes((1, 2)))
-    unpadded = (
-        2 * len(version) + len(front) + len(tlv_bytes(tag.SIGNATURE, bytes(size))) + len(back)
+    return sign_file(
+        kind.file_name,
+        b"".join(_record_bytes(entry) for entry in entries),
+        signer_certificate,
+        signer_private_key,
+        version=_LIST_VERSION,
+        digest_algorithm=digest_algorithm,
+        timestamp=timestamp,
     )
-    pad = -unpadded % 4
-    before = version + tlv_bytes(tag.HEADER_LENGTH, (unpadded + pad).to_bytes(2)) + front
-    after = back + bytes((tag.PAD,)) * pad + b"".join(_record_bytes(entry) for entry in entries)
-    signature = signer_private_key.sign(
-        before + after, padding.PKCS1v15(), _HASHES[digest_algorithm]
-    )
-    return before + tlv_bytes(tag.SIGNATURE, signature) + after

@@ -185,9 +185,9 @@ def test_a_wrong_wish_is_refused_before_anything_is_asked(
 
 def test_a_word_about_what_is_asked_only_afterwards_is_taken_and_changes_nothing() -> None:
     plain, _ = _looked(facts())
-    report, _ = _looked(facts(), said=_words("backup-after", "sso-tested"))
+    report, _ = _looked(facts(), said=_words("backup-after", "sso-metadata"))
     assert report.findings == plain.findings
-    assert [word.item for word in report.said] == ["backup-after", "sso-tested"]
+    assert [word.item for word in report.said] == ["backup-after", "sso-metadata"]
 
 
 def test_a_refused_account_ends_the_look() -> None:

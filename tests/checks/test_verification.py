@@ -234,5 +234,5 @@ def test_trust_lists_and_phones_are_not_looked_at_after_tomcat() -> None:
     after, change = changed(TOMCAT)
     there = scope(after, change=change, units=frozenset({TOMCAT}))
     applying = {check.id for check in VERIFICATION if check.applies(there)}
-    assert not {"itl-equals-live", "phones-back", "ipsec-trust-serial", "test-lsc"} & applying
+    assert not {"itl-equals-live", "phones-back", "ipsec-trust-serial", "lsc-renewal"} & applying
     assert {"certificates-new", "ports-present", "backup-after", "devices-back"} <= applying

@@ -21,6 +21,7 @@ from cucm_certflow.cluster import Cluster
 from cucm_certflow.commands import ResetPhones, RestartService
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
+from cucm_certflow.core.entry_guards import ENTRY_GUARDS
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
@@ -31,7 +32,9 @@ from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, Release, SecurityMode, Service
 from cucm_certflow.observers import Recorded
 from cucm_certflow.procedures import PROCEDURES
-from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.partners import PARTNER_TASKS
+from cucm_certflow.procedures.policies import CHOICES, Policy
+from cucm_certflow.procedures.vocabulary import Requirement
 from cucm_certflow.testing.virtual import run_virtual
 from cucm_certflow.trust.model import TrustPolicy
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
@@ -39,11 +42,6 @@ from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end,
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
-POINTS = [
-    f"{letter}{number}"
-    for letter, count in zip("PATICMVRX", (6, 6, 3, 3, 4, 4, 2, 3, 5), strict=True)
-    for number in range(1, count + 1)
-]
 
 
 def _module(path: Path) -> ModuleType:
@@ -106,7 +104,8 @@ def test_an_outdated_reference_is_said_by_its_exit_status(
 def test_the_reference_lists_every_guard_with_its_rule() -> None:
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
     rows = {row[0]: row for row in _rows(text)}
-    for guard in (*COMMAND_GUARDS.values(), *CERTIFICATE_GUARDS.values()):
+    guards = (*COMMAND_GUARDS.values(), *CERTIFICATE_GUARDS.values(), *ENTRY_GUARDS.values())
+    for guard in guards:
         row = rows[f'<a id="{guard.name}"></a>`{guard.name}`']
         assert row[1] == guard.rule
         assert row[3] == str(guard.source)
@@ -119,42 +118,16 @@ def test_the_reference_has_a_row_for_every_step_of_every_procedure() -> None:
         assert [row[1] for row in _rows(text)] == [f"`{row.name}`" for row in procedure.rows]
 
 
-# ── the starting document ─────────────────────────────────────────────────────────────────
-
-
-def _points() -> list[list[str]]:
-    return list(_rows((DOCS / "starting-document.md").read_text(encoding="utf-8")))
-
-
-def test_the_36_points_are_there_in_order() -> None:
-    assert len(POINTS) == 36
-    assert [row[0] for row in _points()] == POINTS
-
-
-def test_what_is_covered_is_shown_and_what_is_not_says_why() -> None:
-    for point, _, state, where, tests, remarks in _points():
-        assert state in ("covered", "partly", "not yet"), point
-        assert (where == "-") == (tests == "-") == (state == "not yet"), point
-        assert remarks != "-" or state == "covered", point
-    states = [row[2] for row in _points()]
-    text = (DOCS / "starting-document.md").read_text(encoding="utf-8")
-    counts = [states.count(state) for state in ("covered", "partly", "not yet")]
-    assert "{} are covered, {} partly, {} not yet.".format(*counts) in text
-
-
-def test_every_place_and_test_that_a_point_names_exists() -> None:
-    for point, _, _, where, tests, _ in _points():
-        for place in re.findall(r"`([^`]+)`", where):
-            assert (ROOT / "cucm_certflow" / place).is_file(), f"{point}: {place}"
-        for named in re.findall(r"`([^`]+)`", tests):
-            path, _, name = named.partition("::")
-            tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-            functions = {
-                node.name
-                for node in ast.walk(tree)
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-            assert name in functions, f"{point}: {named}"
+def test_the_reference_has_every_choice_task_and_requirement() -> None:
+    choices = {row[0]: row for row in _rows(_section(DOCS / "reference.md", "Choices"))}
+    assert list(choices) == [f"`{choice.name}`" for choice in CHOICES]
+    for choice in CHOICES:
+        assert choices[f"`{choice.name}`"][4] == str(choice.source)
+    heading = "Tasks for the people of other systems"
+    tasks = [row[0] for row in _rows(_section(DOCS / "reference.md", heading))]
+    assert tasks == [f"`{task.id}`" for task in PARTNER_TASKS]
+    needs = {row[0] for row in _rows((DOCS / "reference.md").read_text(encoding="utf-8"))}
+    assert {f"`{each.name.lower()}`" for each in Requirement} <= needs
 
 
 # ── links and paths ───────────────────────────────────────────────────────────────────────

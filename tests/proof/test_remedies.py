@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 import pytest
 
+from cucm_certflow.core import remedy_walks
 from cucm_certflow.core.remedies import (
     Offers,
     Remedy,
@@ -48,7 +49,6 @@ from tests.proof.test_witness import Clusters, Configuration, Stories, moves, tr
 R11_5, R12_5 = (11, 5), (12, 5)
 NAMES: Final = ("pub", "sub")
 RECOVERY: Final = Cert(CertUnit.ITLRECOVERY, "pub", 1)
-ROAMING: Final = PhoneKind("roaming", NAMES, NAMES)
 LOCALKEYS: Final = (
     RemedyKind.CTL_LOCALKEY,
     RemedyKind.ITL_LOCALKEY,
@@ -171,11 +171,12 @@ def visited(release: tuple[int, int], mixed: bool, home: str, asks_tvs: bool = T
             truth[true] += 1
             said = {remedy.kind for remedy in found if remedy.works}
             works.update(said)
-            for remedy in found:
-                if remedy.works and not is_healthy(
-                    layout, kind, carried_out(layout, kind, world, remedy.walk)
-                ):
-                    broken.append(f"{remedy.kind}: {stories.story(state)} then {remedy.walk}")
+            broken += [
+                f"{remedy.kind}: {stories.story(state)} then {remedy.walk}"
+                for remedy in found
+                if remedy.works
+                and not is_healthy(layout, kind, carried_out(layout, kind, world, remedy.walk))
+            ]
             promised = 0 if RemedyKind.ORDINARY in said else 1 if said & {*LOCALKEYS} else 2
             if promised < true.severity:
                 optimistic.append(f"{true}, and said to work: {said}: {stories.story(state)}")
@@ -209,6 +210,25 @@ def test_remedies_never_promise_more_than_exhaustive_search_finds(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("release", [R11_5, R12_5])
+def test_remedy_for_a_phone_of_unknown_tftp_node_works_at_each_of_them(
+    release: tuple[int, int],
+) -> None:
+    layout, kind = layout_of(release, mixed=False), kind_at("pub")
+    stories = Stories(Configuration(layout, kind), Clusters(layout, moves(layout)))
+    works = Counter[RemedyKind]()
+    for state in range(len(stories.states)):
+        world = stories.world(state)
+        for remedy in ranked(layout, kind, world, offers_in(layout), home=None):
+            if remedy.works:
+                works[remedy.kind] += 1
+                for there in map(kind_at, NAMES):
+                    after = carried_out(layout, there, world, remedy.walk)
+                    assert is_healthy(layout, there, after), (stories.story(state), remedy)
+    assert {RemedyKind.ORDINARY, RemedyKind.ITL_LOCALKEY, RemedyKind.RESTORE} <= set(works)
+
+
+@pytest.mark.slow
 def test_phones_without_security_by_default_are_promised_nothing_too_much() -> None:
     found = visited(R12_5, True, "sub", asks_tvs=False)
     assert (found.broken, found.optimistic) == ((), ())
@@ -224,6 +244,16 @@ def test_every_remedy_is_said_to_work_somewhere_and_by_hand_everywhere() -> None
     assert works[RemedyKind.BY_HAND] == truth.total()
     assert min(truth.values()) > 100
     assert sum(each.missed for each in found) < truth[Health.NEEDS_LOCALKEY] / 10
+
+
+@pytest.mark.slow
+def test_proof_notices_a_walk_that_is_believed_without_being_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remedy_walks, "is_synced", lambda *_: True)
+    found = visited.__wrapped__(R11_5, False, "sub")
+    assert found.broken
+    assert found.optimistic
 
 
 # ── single stories ────────────────────────────────────────────────────────────────────────
@@ -330,6 +360,19 @@ def test_backup_that_nobody_described_is_not_known_to_work() -> None:
     layout, kind = layout_of(R12_5, mixed=False), kind_at("pub")
     found = ranked(layout, kind, changed(layout, kind, *ALL), offers_in(layout, backup=False))
     assert by_kind(found)[RemedyKind.RESTORE].works is None
+
+
+def test_nothing_works_where_no_node_serves_lists() -> None:
+    layout, kind = layout_of(R12_5, mixed=False), kind_at("pub")
+    world = initial(layout, (kind,))
+    cluster = trust_in(layout, world)
+    silent = cluster._replace(nodes=tuple(n._replace(tftp=False) for n in cluster.nodes))
+    for home in (None, "pub"):
+        found = remedies_for(
+            silent, class_of(kind), held_in(world), offers=offers_in(layout), home=home
+        )
+        assert [remedy.kind for remedy in found if remedy.works] == []
+        assert all(remedy.why_not for remedy in found)
 
 
 def test_remedy_that_depends_on_the_tftp_node_is_not_known_to_work() -> None:

@@ -37,11 +37,11 @@ def test_expired_entry_goes_from_every_node_and_a_valid_one_stays() -> None:
     assert [str(each) for each in plan.entries] == ["tomcat-trust/old.pem"]
     assert commands(plan) == [
         ("pub", "set cert delete tomcat old.pem"),
-        ("imp", "set cert delete tomcat old.pem"),
         ("sub", "set cert delete tomcat old.pem"),
+        ("imp", "set cert delete tomcat old.pem"),
         ("pub", "utils service restart Cisco Tomcat"),
-        ("imp", "utils service restart Cisco Tomcat"),
         ("sub", "utils service restart Cisco Tomcat"),
+        ("imp", "utils service restart Cisco Tomcat"),
     ]
 
 
