@@ -406,6 +406,8 @@ def _policies() -> Iterator[str]:
         ("choice", "points", "default", "alternative", "source"),
         ((f"`{c.name}`", ", ".join(c.points), c.default, c.alternative, c.source) for c in CHOICES),
     )
+    yield "### What may be chosen"
+    yield ""
     for kind in (UnitOrder, CapfWindow, Evidence):
         yield f"`{kind.__name__}`: {(inspect.getdoc(kind) or '').splitlines()[0]}"
         yield ""

@@ -22,7 +22,8 @@ class Limits:
     """From which figures on a check finds fault. Where no source gives one, it is our choice.
 
     Attributes:
-        backup_days: A backup older than this is not fresh. Our choice: no source has a figure.
+        backup_days: A backup older than this is not fresh. Our choice, last night's at any time of
+            this night: no source has a figure.
         disk_warning_percent: A partition filled so far is mentioned. Our choice.
         disk_full_percent: One filled so far needs a person's consent. Our choice; healthy nodes
             are known to show an active partition over 90 per cent.
@@ -30,7 +31,7 @@ class Limits:
         itl_bytes: The most bytes that a phone loads (security guide: 64 KB).
     """
 
-    backup_days: float = 1.0
+    backup_days: float = 1.5
     disk_warning_percent: int = 90
     disk_full_percent: int = 95
     itl_certificates: int = 39

@@ -2,12 +2,12 @@
 
 No interface of a cluster shows whether such a system exists (field notes, §8), so every question is
 asked of every cluster, in both modes: a needless question costs a word, a missing one an outage.
+What has to be done elsewhere *before* the first regeneration is asked by the preflight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from typing import Final
 
 import attrs
@@ -21,14 +21,7 @@ from cucm_certflow.procedures.vocabulary import (
     Source,
 )
 
-__all__ = ["PARTNER_TASKS", "PartnerTask", "When", "tasks_for"]
-
-
-class When(Enum):
-    """Whether a task comes before the first regeneration of its units, or after the last step."""
-
-    BEFORE = "before"
-    AFTER = "after"
+__all__ = ["PARTNER_TASKS", "PartnerTask", "tasks_for"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +32,6 @@ class PartnerTask:
         id: What a person's word about it names; part of the public interface.
         partner: The other system.
         units: The certificates whose change brings it about.
-        when: Before the first regeneration, or after it.
         question: Whether there is such a system: answered with no, nothing is left to do.
         instructions: The steps for a person, in order.
         source: Where it comes from; its note says so where it is our inference or general
@@ -51,7 +43,6 @@ class PartnerTask:
     id: str
     partner: str
     units: frozenset[CertUnit]
-    when: When
     question: str
     instructions: tuple[str, ...]
     source: Source
@@ -86,14 +77,12 @@ def _task(
     question: str,
     *instructions: str,
     source: Source,
-    when: When = When.AFTER,
     releases: ReleaseRange = ANY_RELEASE,
 ) -> PartnerTask:
     return PartnerTask(
         id=id,
         partner=partner,
         units=units,
-        when=when,
         question=question,
         instructions=instructions,
         source=source,
@@ -102,35 +91,6 @@ def _task(
 
 
 PARTNER_TASKS: Final[tuple[PartnerTask, ...]] = (
-    # ── before the first regeneration ─────────────────────────────────────────────────────
-    _task(
-        "sso-off",
-        "identity provider (SAML single sign-on)",
-        _TOMCAT | _RECOVERY,
-        "Is SAML single sign-on enabled?",
-        "Disable it under System, SAML Single Sign-On, on every node if the agreement is per node.",
-        source=Source(
-            "Cisco TAC 217138, 118731, 221070 and 225746; " + _GUIDE,
-            "disable SSO first",
-            "ITLRecovery matters where SSO uses the cluster-wide certificate (F8, F32)",
-        ),
-        when=When.BEFORE,
-    ),
-    _task(
-        "dot1x-ready",
-        "RADIUS or ISE (802.1X)",
-        _CAPF,
-        "Do phones authenticate to the network with certificates from CAPF (802.1X)?",
-        "Arrange a bypass on the phones' ports until the new CAPF certificate is trusted there and phones have new LSCs.",
-        "Have somebody at hand who can add a trusted certificate to the authentication server.",
-        source=Source(
-            _COMMON,
-            "802.1X fails after CAPF",
-            "pkinane, Cisco community: uploaded before phones depend on it (F7)",
-        ),
-        when=When.BEFORE,
-    ),
-    # ── after the last step ───────────────────────────────────────────────────────────────
     _task(
         "sso-metadata",
         "identity provider (SAML single sign-on)",

@@ -6,13 +6,13 @@ rescue, ITLRecovery's key pair, is never read over any interface: a person expor
 """
 
 from cucm_certflow.rescue.keypair import proof_of_p12
-from cucm_certflow.rescue.kit import Gap, KitFile, KitNode, RescueKit, check_rescue_kit
+from cucm_certflow.rescue.kit import KitFile, KitNode, KitRemark, RescueKit, check_rescue_kit
 from cucm_certflow.rescue.saving import save_rescue_kit
 
 __all__ = [
-    "Gap",
     "KitFile",
     "KitNode",
+    "KitRemark",
     "RescueKit",
     "check_rescue_kit",
     "proof_of_p12",

@@ -13,7 +13,15 @@ from cattrs.preconf.json import make_converter
 
 from cucm_certflow.errors import Report, RescueKitError
 
-__all__ = ["CONVERTER", "MANIFEST", "Gap", "KitFile", "KitNode", "RescueKit", "check_rescue_kit"]
+__all__ = [
+    "CONVERTER",
+    "MANIFEST",
+    "KitFile",
+    "KitNode",
+    "KitRemark",
+    "RescueKit",
+    "check_rescue_kit",
+]
 
 MANIFEST: Final = "manifest.json"
 """The file of a kit that names all others."""
@@ -48,8 +56,8 @@ class KitFile:
 
 
 @attrs.frozen(kw_only=True)
-class Gap:
-    """What is not in the kit, or is not as it should be, and why."""
+class KitRemark:
+    """Something about a node's part of the kit: what, and why."""
 
     node: str
     what: str
@@ -79,6 +87,8 @@ class RescueKit:
         files: All files but the manifest itself.
         gaps: What could not be saved. A kit with gaps is no failure by itself; who starts a change
             with one should know.
+        doubts: What was saved, and is not as it was expected: it does not read as what it should
+            be, or is another certificate than the discovery saw.
         format: Of the manifest.
     """
 
@@ -87,7 +97,8 @@ class RescueKit:
     mode: str
     nodes: tuple[KitNode, ...]
     files: tuple[KitFile, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[KitRemark, ...]
+    doubts: tuple[KitRemark, ...]
     format: int = _FORMAT
 
     @property

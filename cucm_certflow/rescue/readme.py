@@ -7,7 +7,7 @@ from typing import Final
 
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.names import Product
-from cucm_certflow.rescue.kit import Gap
+from cucm_certflow.rescue.kit import KitRemark
 
 __all__ = ["readme"]
 
@@ -15,10 +15,11 @@ _ITLRECOVERY_SINCE: Final = (10, 0)
 _LAST_WITH_REMOTEKEY: Final = (14, 99)
 
 
-def readme(facts: ClusterFacts, gaps: Iterable[Gap]) -> str:
+def readme(facts: ClusterFacts, gaps: Iterable[KitRemark], doubts: Iterable[KitRemark]) -> str:
     """What a person has to do with the kit, and what is missing from it."""
     release = facts.release.short
-    presence = any(node.product is Product.IM_PRESENCE for node in facts.nodes)
+    has_presence = any(node.product is Product.IM_PRESENCE for node in facts.nodes)
+    presence = " of CUCM and of IM and Presence" if has_presence else ""
     lines = [
         "Rescue kit",
         "==========",
@@ -59,9 +60,8 @@ def readme(facts: ClusterFacts, gaps: Iterable[Gap]) -> str:
         ]
         step += 1
     lines += [
-        f"{step}. Take a backup (Disaster Recovery System) of the publisher"
-        + (" and of IM and Presence" if presence else "")
-        + ", and wait for its success.",
+        f"{step}. Take a backup (Disaster Recovery System){presence}, and wait",
+        "   for its success.",
         "   After the change take another: a restore of the old one brings the old certificates",
         "   back, and every phone that has moved on must then be unlocked by hand.",
         "",
@@ -69,8 +69,10 @@ def readme(facts: ClusterFacts, gaps: Iterable[Gap]) -> str:
         "-----------------------",
         "",
     ]
-    missing = [f"- {gap.node}: {gap.what}: {gap.why}" for gap in gaps]
-    lines += missing or ["Nothing that was asked for."]
+    lines += _listed(gaps) or ["Nothing that was asked for is missing."]
+    odd = _listed(doubts)
+    if odd:
+        lines += ["", "What is in it, and is not as it was expected", "-" * 44, "", *odd]
     lines += [
         "",
         "The PEM of what stands in the trust stores: they are listed by fingerprint alone.",
@@ -80,3 +82,7 @@ def readme(facts: ClusterFacts, gaps: Iterable[Gap]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _listed(remarks: Iterable[KitRemark]) -> list[str]:
+    return [f"- {remark.node}: {remark.what}: {remark.why}" for remark in remarks]

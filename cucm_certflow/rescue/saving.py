@@ -27,7 +27,7 @@ from cucm_certflow.facts import (
     Unknown,
 )
 from cucm_certflow.names import ListKind, SecurityMode, Service
-from cucm_certflow.rescue.kit import CONVERTER, MANIFEST, Gap, KitFile, KitNode, RescueKit
+from cucm_certflow.rescue.kit import CONVERTER, MANIFEST, KitFile, KitNode, KitRemark, RescueKit
 from cucm_certflow.rescue.readme import readme
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.trust.lists import parse_list, view_of
@@ -45,8 +45,10 @@ async def save_rescue_kit(
 
     Every node's identity certificates in PEM, the bytes of the ITL and CTL of every TFTP node, and
     a list of what each node's trust stores hold. What cannot be read becomes a gap of the kit, in
-    its manifest and in its README. The kit appears whole or not at all: it is written beside its
-    place, synced, and renamed. Folders are for the owner alone (0700), files too (0600).
+    its manifest and in its README; what was read, and is not as expected, a doubt.
+
+    The kit appears whole or not at all: it is written beside its place, synced, and renamed.
+    Folders are for the owner alone (0700), files too (0600).
 
     Trust stores are listed by name, serial and fingerprint: no interface that is used answers with
     their certificates in PEM in one question.
@@ -93,11 +95,15 @@ class _Writing:
         self.target = target
         self.made_at = made_at
         self.files: list[KitFile] = []
-        self.gaps: list[Gap] = []
+        self.gaps: list[KitRemark] = []
+        self.doubts: list[KitRemark] = []
         self._folder: Path | None = None
 
     def lacks(self, node: NodeFacts, what: str, why: str) -> None:
-        self.gaps.append(Gap(node=node.name, what=what, why=why))
+        self.gaps.append(KitRemark(node=node.name, what=what, why=why))
+
+    def doubt(self, node: NodeFacts, what: str, why: str) -> None:
+        self.doubts.append(KitRemark(node=node.name, what=what, why=why))
 
     def put(self, path: PurePosixPath, data: bytes, what: str, node: str, fact: Fact) -> None:
         self._write(path, data)
@@ -114,7 +120,7 @@ class _Writing:
         )
 
     def finished(self, facts: ClusterFacts) -> RescueKit:
-        text = readme(facts, self.gaps).encode()
+        text = readme(facts, self.gaps, self.doubts).encode()
         now = Unknown("", self.made_at, "cucm_certflow")
         self.put(PurePosixPath(_README), text, "what to do with this kit", "", now)
         kit = RescueKit(
@@ -133,6 +139,7 @@ class _Writing:
             ),
             files=tuple(self.files),
             gaps=tuple(self.gaps),
+            doubts=tuple(self.doubts),
         )
         manifest = CONVERTER.dumps(kit, indent=2, ensure_ascii=True)
         self._write(PurePosixPath(MANIFEST), manifest.encode() + b"\n")
@@ -190,7 +197,7 @@ def _put_node(
         path = place / "certificates" / f"{_safe(unit.value)}.pem"
         kit.put(path, pem.encode(), what, node.name, fact)
         if found.fingerprint != certificate.fingerprint:
-            kit.lacks(node, what, _two_certificates(certificate, found))
+            kit.doubt(node, what, _two_certificates(certificate, found))
     if node.runs(Service.TFTP):
         for kind in ListKind:
             _put_list(kit, facts, node, kind, place / "lists", answers[ListFile(node.name, kind)])
@@ -226,7 +233,7 @@ def _put_list(
         view_of(parse_list(data), kind, data)
     except CertflowError as error:
         # Saved all the same: these are the bytes that phones hold, whatever they are.
-        kit.lacks(node, what, f"it was saved, and does not read: {error.report.headline}")
+        kit.doubt(node, what, f"it does not read: {error.report.headline}")
 
 
 def _put_stores(kit: _Writing, node: NodeFacts, place: PurePosixPath, fact: Fact) -> None:

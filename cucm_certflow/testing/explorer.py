@@ -374,10 +374,19 @@ class Explorer:
             and node.pending is None
             and not node.loaded
             and node.age < _OLDEST
+            and not self._resync_is_due(node)
         ):
             yield ("time passes", node._replace(age=node.age + 1))
         yield from self._moves_around(node)
         yield from self.phone_moves(node)
+
+    def _resync_is_due(self, node: Moment) -> bool:
+        """Whether the nodes are brought into line before entries were watched long enough.
+
+        Stores are synchronised every 1,800 s (TAC 210541), and watched for longer than that.
+        """
+        watched = any(entry.since is not None for entry in node.run.entries)
+        return bool(node.world.returning) and watched and node.age == _OLDEST - 1
 
     def _moves_around(self, node: Moment) -> Iterator[tuple[str, Moment]]:
         """What the nodes do by themselves, and what ends by itself."""
@@ -701,7 +710,11 @@ def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...
     return tuple(
         sorted(
             (
-                TrustEntry(trusted.store, _file_of(trusted), certificate_of(trusted.cert))
+                TrustEntry(
+                    store=trusted.store,
+                    name=_file_of(trusted),
+                    certificate=certificate_of(trusted.cert),
+                )
                 for trusted in stores.contents(layout, world, node)
                 if trusted.cert is not None
             ),

@@ -224,7 +224,7 @@ def test_ages_are_counted_from_the_end_of_the_look() -> None:
     # It takes many seconds to ask; a backup that was fresh when it began is not when it ends.
     start = run_virtual(_now)
     history = answers(facts())[BackupHistory()]
-    edge = (attrs.evolve(history[0], at=start - timedelta(days=1) + timedelta(seconds=0.5)),)
+    edge = (attrs.evolve(history[0], at=start - timedelta(days=1.5) + timedelta(seconds=0.5)),)
     report, _ = _looked(facts(), {BackupHistory(): edge})
     finding = next(f for f in report.findings if f.check == "backup-fresh")
     assert finding.verdict is Verdict.FINDING

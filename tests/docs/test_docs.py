@@ -29,7 +29,7 @@ from cucm_certflow.inventory import Inventory
 from cucm_certflow.lab import scenario_faults, scenario_tables
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.timing import Timing
-from cucm_certflow.names import CertUnit, Release, SecurityMode, Service
+from cucm_certflow.names import CertUnit, SecurityMode, Service
 from cucm_certflow.observers import Recorded
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.partners import PARTNER_TASKS
@@ -38,6 +38,7 @@ from cucm_certflow.procedures.vocabulary import Requirement
 from cucm_certflow.testing.virtual import run_virtual
 from cucm_certflow.trust.model import TrustPolicy
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
+from tests.tables.paper import certificate, cluster, with_certificate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -399,21 +400,17 @@ def test_p6_nothing_is_sent_before_the_last_was_proved(told: Told) -> None:
     assert not under_way
 
 
-@pytest.mark.parametrize("unit", [CertUnit.TOMCAT, CertUnit.CALLMANAGER, CertUnit.TVS])
-@pytest.mark.parametrize("release", ["11.5", "14"])
-def test_t1_a_certificate_that_a_ca_signed_is_refused(
-    unit: CertUnit, release: str, told: Told
-) -> None:
-    facts = told[2]
-    first, *others = facts.nodes
-    signed = attrs.evolve(first.certificates[unit], self_signed=False, issuer="CN=Some CA")
-    nodes = [
-        attrs.evolve(first, certificates={**first.certificates, unit: signed}),
-        *others,
-    ]
-    at = tuple(attrs.evolve(node, release=Release.parse(release)) for node in nodes)
-    plan = make_plan(attrs.evolve(facts, nodes=at), units={unit})
-    assert [reason.guard for reason in plan.refusals] == ["self_signed"]
+@pytest.mark.parametrize(
+    "unit", [CertUnit.TOMCAT, CertUnit.IPSEC, CertUnit.CAPF, CertUnit.CALLMANAGER, CertUnit.TVS]
+)
+@pytest.mark.parametrize("release", ["9.1", "11.5", "12.5", "14"])
+def test_t1_a_certificate_that_a_ca_signed_is_refused(unit: CertUnit, release: str) -> None:
+    signed = certificate("ours", self_signed=False, issuer="CN=Some CA")
+    facts = with_certificate(cluster(release), "pub", unit, signed)
+    plan = make_plan(facts, units={unit})
+    (reason,) = plan.refusals
+    assert reason.guard == "self_signed"
+    assert "CSR" in reason.unlock
     assert not plan.steps
 
 

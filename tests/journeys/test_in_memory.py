@@ -419,7 +419,7 @@ def test_after_doubt_about_an_identity_nothing_more_is_sent(tmp_path: Path) -> N
         there = start()
         # The doubt comes up while the proof of the regeneration is read: nothing else stands in
         # the way of the next one.
-        policy = Policy(watch_every_s=0.3)
+        policy = Policy(watch_every_s=0.005)
         plan = make_plan(
             await there.cluster.discover(),
             units=UNITS,

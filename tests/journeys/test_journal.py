@@ -89,8 +89,8 @@ def test_a_damaged_journal_is_an_error_and_is_left_alone(
 def test_a_journal_of_another_protocol_is_refused(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "PROTOCOL", 2)
-    with pytest.raises(JournalError, match="protocol 1, this version reads 2"):
+    monkeypatch.setattr(journal_module, "PROTOCOL", 3)
+    with pytest.raises(JournalError, match="protocol 2, this version reads 3"):
         Journal.open(written)
 
 

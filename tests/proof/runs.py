@@ -12,9 +12,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import attrs
-
-from cucm_certflow.commands import Reply, ReplyKind, ResetPhones, RestartService, UpdateCtl
+from cucm_certflow.commands import (
+    DeleteTrust,
+    Regenerate,
+    Reply,
+    ReplyKind,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
@@ -40,7 +46,7 @@ from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
-from cucm_certflow.testing.explorer import Explorer, Limits, Moment, Trouble
+from cucm_certflow.testing.explorer import Explorer, Limits, Moment, Trouble, entries_of
 from tests.words import NO_PARTNERS
 
 __all__ = [
@@ -50,8 +56,8 @@ __all__ = [
     "R11_5",
     "R14",
     "RULES",
-    "SMALL",
     "Unkind",
+    "facts_of",
     "homed",
     "layout_of",
     "no_sweeps",
@@ -273,6 +279,70 @@ def _only_activated(explorer: Unkind, node: Moment) -> str | None:
     return None
 
 
+def _replication_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 215013, K7: nothing is regenerated while replication is bad."""
+    command = explorer.decision(node).command
+    if not isinstance(command, Regenerate) or Trouble.REPLICATION_BAD not in node.troubles:
+        return None
+    return f"`{command}` is sent while replication is bad"
+
+
+def _no_backup_runs(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 217138: what backup goes by stays as it is while one runs."""
+    command = explorer.decision(node).command
+    concerned = (isinstance(command, Regenerate) and command.unit is CertUnit.IPSEC) or (
+        isinstance(command, RestartService)
+        and command.service in (Service.DRF_MASTER, Service.DRF_LOCAL)
+    )
+    if not concerned or Trouble.BACKUP_RUNS not in node.troubles:
+        return None
+    return f"`{command}` is sent while a backup runs"
+
+
+def _somewhere_to_be(explorer: Unkind, node: Moment) -> str | None:
+    """Procedures §8: CallManager is not restarted under phones that fled to it."""
+    command = explorer.decision(node).command
+    if not isinstance(command, RestartService) or command.service is not Service.CALLMANAGER:
+        return None
+    fled = [explorer.kinds[index] for index in sorted(node.away)]
+    names = [kind.name for kind in fled if kind.group[1] == command.node]
+    return f"`{command}` is sent to {command.node}, and {names[0]} fled there" if names else None
+
+
+def _in_use_stays(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, X1, D23: no certificate that a node or a list goes by is deleted."""
+    decision = explorer.decision(node)
+    if decision.step is None or not isinstance(decision.command, DeleteTrust):
+        return None
+    used = set(node.world.gen)
+    for _, served in (*node.world.itl, *node.world.ctl):
+        if served is not None:
+            used |= {served.signer} | served.sast | served.tftp | served.ccm | served.pin
+    keys = {str(cert) for cert in used}
+    wrong = [key for key in decision.step.entries if key.fingerprint in keys]
+    return f"`{decision.command}` is sent, and it is in use" if wrong else None
+
+
+def _gone_is_gone(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, X2, X5: deleted, not put back, and everything that was stopped runs again."""
+    if not explorer.plan.entries or not explorer.decision(node).finished:
+        return None
+    world = node.world
+    there = {
+        (entry.store, entry.certificate.fingerprint)
+        for each in explorer.layout.nodes
+        for entry in entries_of(explorer.layout, world, each.name)
+    }
+    for key in explorer.plan.entries:
+        if (key.store, key.fingerprint) in there:
+            return f"finished, and {key} is there"
+    if world.returning:
+        return "finished, and the nodes will put back what was deleted"
+    for name, service in sorted(world.down):
+        return f"finished, and {service} on {name} is stopped"
+    return None
+
+
 def _finished_is_done(explorer: Unkind, node: Moment) -> str | None:
     """Verified means new, presented, served, and held by every phone in scope."""
     if not explorer.decision(node).finished:
@@ -322,6 +392,11 @@ RULES: Final[tuple[Rule, ...]] = (
     _secure_phones_can_register,
     _never_both_anchors,
     _only_activated,
+    _replication_first,
+    _no_backup_runs,
+    _somewhere_to_be,
+    _in_use_stays,
+    _gone_is_gone,
     _finished_is_done,
 )
 
@@ -369,13 +444,14 @@ class Unkind(Explorer):
         *,
         limits: Limits | None = None,
         tables: Tables = STANDARD,
+        world: World | None = None,
         refusing: bool = False,
         blind: bool = False,
         deactivated: frozenset[tuple[str, Service]] = frozenset(),
         tvs_stops: bool = False,
         rules: tuple[Rule, ...] = RULES,
     ) -> None:
-        super().__init__(layout, kinds, plan, limits=limits, tables=tables)
+        super().__init__(layout, kinds, plan, limits=limits, tables=tables, world=world)
         self.refusing = refusing
         self.blind = blind
         self.deactivated = deactivated
@@ -444,103 +520,3 @@ class Unkind(Explorer):
                 world = actions.start(self.layout, node.world, Service.TVS, name)
                 return node._replace(world=world)
         return super()._kindly(node, decision)
-
-
-# ── small configurations, each with another trouble ───────────────────────────────────────
-
-_ONE: Final = NODES[:1]
-_ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
-_CONTENT: Final = {"phones_switch_off": False, "phones_come_unasked": False}
-_TOMCAT: Final = frozenset({CertUnit.TOMCAT})
-_TVS: Final = frozenset({CertUnit.TVS})
-_CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
-
-
-def _secure_phone(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
-    plan = planned(layout, kinds, units=BOTH)
-    limits = Limits(crashes=0, phones_move=False)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
-
-
-def _no_security_by_default(tables: Tables) -> Unkind:
-    layout = layout_of(R11_5, mixed=True)
-    kinds = (homed("sub", secure=True, asks_tvs=False),)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
-
-
-def _forced(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5), (homed("sub"),)
-    plan = planned(layout, kinds, windows=[BOTH])
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
-
-
-def _forgotten(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5), (homed("sub"),)
-    careless = tuple(attrs.evolve(table, never_with=frozenset()) for table in PROCEDURES)
-    plan = planned(layout, kinds, windows=[BOTH], procedures=careless)
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, rules=())
-
-
-def _lanes(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT | _TVS)
-    limits = Limits(crashes=0, **_CONTENT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, refusing=True)
-
-
-def _windows(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, windows=[_TVS, _TOMCAT])
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
-
-
-def _blind(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(**_CONTENT), blind=True)
-
-
-def _blind_mixed(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
-    limits = Limits(crashes=0, lost_replies=0, phones_move=False, **_CONTENT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
-
-
-def _crashes(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT)
-    limits = Limits(crashes=4, lost_replies=0, **_CONTENT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
-
-
-def _deactivated(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
-    gone = frozenset({("pub", Service.CTIMANAGER)})
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, deactivated=gone)
-
-
-def _tvs_stops(tables: Tables) -> Unkind:
-    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TVS)
-    limits = Limits(crashes=0)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, tvs_stops=True)
-
-
-SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
-    "secure phone": _secure_phone,
-    "no Security By Default": _no_security_by_default,
-    "CallManager with TVS": _forced,
-    "a table that forgot never_with": _forgotten,
-    "two lanes and a refusing node": _lanes,
-    "two windows": _windows,
-    "unreadable certificates": _blind,
-    "unreadable certificates in mixed mode": _blind_mixed,
-    "four crashes": _crashes,
-    "a deactivated service": _deactivated,
-    "TVS stops": _tvs_stops,
-}
-"""Each makes an explorer that decides by the given tables."""

@@ -17,17 +17,19 @@ import pytest
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Tables
+from cucm_certflow.core.entry_guards import ENTRY_GUARDS
 from cucm_certflow.core.machine import Evaluator
-from cucm_certflow.core.states import CertificateState, CommandState, Guard, Table
-from cucm_certflow.core.tables import CERTIFICATE, COMMAND
+from cucm_certflow.core.states import CertificateState, CommandState, EntryState, Guard, Table
+from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
 from cucm_certflow.testing.explorer import Exploration, Explorer, Limits
-from tests.proof.runs import BOTH, R11_5, SMALL, homed, layout_of, planned, show
+from tests.proof.runs import BOTH, R11_5, homed, layout_of, planned, show
+from tests.proof.small import SMALL
 
-StateT = TypeVar("StateT", CommandState, CertificateState)
+StateT = TypeVar("StateT", CommandState, CertificateState, EntryState)
 
 STUCK, FOR_GOOD = "stuck", "held for good"
-ALL_GUARDS: Final = (*COMMAND_GUARDS, *CERTIFICATE_GUARDS)
+ALL_GUARDS: Final = (*COMMAND_GUARDS, *CERTIFICATE_GUARDS, *ENTRY_GUARDS)
 MOST: Final = 6_000
 
 # Where each guard is missed, and what is seen then.
@@ -132,7 +134,11 @@ def taken_out(table: Table[View, StateT], names: Iterable[str]) -> Table[View, S
 
 def without(*names: str) -> Tables:
     assert set(names) <= set(ALL_GUARDS)
-    return Tables(Evaluator(taken_out(COMMAND, names)), Evaluator(taken_out(CERTIFICATE, names)))
+    return Tables(
+        Evaluator(taken_out(COMMAND, names)),
+        Evaluator(taken_out(CERTIFICATE, names)),
+        Evaluator(taken_out(ENTRY, names)),
+    )
 
 
 @cache
@@ -140,7 +146,7 @@ def flaws(configuration: str, *out: str) -> frozenset[str]:
     """What goes wrong in *configuration* without the guards *out*."""
     try:
         found = SMALL[configuration](without(*out)).explore(most=MOST)
-    except (AssertionError, RuntimeError) as error:
+    except (AssertionError, RuntimeError, ValueError) as error:
         return frozenset({type(error).__name__})
     seen = {found.violation.what} if found.violation else set()
     if found.stuck:

@@ -17,13 +17,15 @@ import pytest
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Tables
+from cucm_certflow.core.entry_guards import ENTRY_GUARDS
 from cucm_certflow.core.machine import Evaluator, interpret
 from cucm_certflow.core.states import Blocked, Edge, Guard, Table
-from cucm_certflow.core.tables import CERTIFICATE, COMMAND
+from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
+from cucm_certflow.names import CertUnit
 from cucm_certflow.testing.explorer import Limits
-from tests.proof.runs import BOTH, R11_5, R14, SMALL, Unkind, homed, layout_of, planned, show
-from tests.proof.throwaway import ITLRECOVERY
+from tests.proof.runs import BOTH, R11_5, R14, Unkind, homed, layout_of, planned, show
+from tests.proof.small import SMALL
 
 ViewT = TypeVar("ViewT")
 StateT = TypeVar("StateT", bound=Enum)
@@ -91,7 +93,7 @@ def watched(table: Table[View, Any], said_no: set[str]) -> Table[View, Any]:
 
 def _two_waves(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R14, mixed=True), (homed("sub", secure=True),)
-    plan = planned(layout, kinds, units={ITLRECOVERY.unit}, procedures=(ITLRECOVERY,))
+    plan = planned(layout, kinds, units={CertUnit.ITLRECOVERY})
     return Unkind(layout, kinds, plan, tables=tables, limits=Limits(phones_move=False))
 
 
@@ -117,14 +119,13 @@ class Answers(NamedTuple):
 def answers() -> Answers:
     seen: set[Triple] = set()
     said_no: set[str] = set()
-    tables = Tables(
-        Both(watched(COMMAND, said_no), seen), Both(watched(CERTIFICATE, said_no), seen)
-    )
+    command = Both(watched(COMMAND, said_no), seen)
+    certificate = Both(watched(CERTIFICATE, said_no), seen)
+    entry = Both(watched(ENTRY, said_no), seen)
+    tables = Tables(command, certificate, entry)
     for make in EXPLORATIONS.values():
         make(tables).explore()
-    assert isinstance(tables.command, Both)
-    assert isinstance(tables.certificate, Both)
-    asked = tables.command.asked + tables.certificate.asked
+    asked = command.asked + certificate.asked + entry.asked
     show(f"{len(seen)} distinct triples, both asked {asked} times")
     return Answers(frozenset(seen), asked, frozenset(said_no))
 
@@ -132,12 +133,12 @@ def answers() -> Answers:
 def test_machine_and_oracle_agree_on_every_reachable_triple() -> None:
     by_table = {
         table.name: sum(triple.table == table.name for triple in answers().triples)
-        for table in (COMMAND, CERTIFICATE)
+        for table in (COMMAND, CERTIFICATE, ENTRY)
     }
-    assert by_table == {"command": 29, "certificate": 19}
+    assert by_table == {"command": 34, "certificate": 19, "trust entry": 7}
 
 
-@pytest.mark.parametrize("table", [COMMAND, CERTIFICATE], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [COMMAND, CERTIFICATE, ENTRY], ids=lambda table: table.name)
 def test_every_edge_is_taken_by_some_story(table: Table[View, Any]) -> None:
     taken = {triple.edge for triple in answers().triples if triple.table == table.name}
     assert taken - {""} == {edge.name for edge in table.edges}
@@ -149,4 +150,5 @@ NEVER_SAYS_NO: Final = frozenset({"step_before_proved", "nothing_held", "one_cha
 
 
 def test_every_guard_says_no_in_some_story() -> None:
-    assert {*COMMAND_GUARDS, *CERTIFICATE_GUARDS} - answers().said_no == NEVER_SAYS_NO
+    every = {*COMMAND_GUARDS, *CERTIFICATE_GUARDS, *ENTRY_GUARDS}
+    assert every - answers().said_no == NEVER_SAYS_NO

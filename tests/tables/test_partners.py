@@ -12,7 +12,7 @@ from cucm_certflow.checks.asked import ASKED_AFTER, ASKED_BEFORE
 from cucm_certflow.checks.preflight import PREFLIGHT
 from cucm_certflow.findings import Said
 from cucm_certflow.names import CertUnit, Release, SecurityMode
-from cucm_certflow.procedures.partners import PARTNER_TASKS, PartnerTask, When, tasks_for
+from cucm_certflow.procedures.partners import PARTNER_TASKS, PartnerTask, tasks_for
 from cucm_certflow.procedures.releases import EXISTS
 
 PARTNERS: Final = (
@@ -77,7 +77,6 @@ def test_tvs_is_nobodys_matter_but_other_clusters() -> None:
 
 def test_tasks_of_a_unit_are_these() -> None:
     assert ids(CertUnit.TOMCAT) == {
-        "sso-off",
         "sso-metadata",
         "uccx-trust",
         "emcc-exchange",
@@ -88,7 +87,6 @@ def test_tasks_of_a_unit_are_these() -> None:
         "presence-peers",
     }
     assert ids(CertUnit.CAPF) == {
-        "dot1x-ready",
         "dot1x-trust",
         "lsc-reissue",
         "vpn-trust",
@@ -98,7 +96,6 @@ def test_tasks_of_a_unit_are_these() -> None:
         "tftp-clusters",
     }
     assert ids(CertUnit.ITLRECOVERY) == {
-        "sso-off",
         "sso-metadata",
         "emcc-exchange",
         "tftp-clusters",
@@ -111,13 +108,6 @@ def test_ec_certificate_brings_the_tasks_of_its_rsa_twin() -> None:
         if unit.value.endswith("-ECDSA"):
             twin = CertUnit(unit.value.removesuffix("-ECDSA"))
             assert ids(unit) == ids(twin)
-
-
-def test_only_sso_and_802_1x_are_to_be_looked_after_before_the_change() -> None:
-    """Cisco TAC 217138, 118731 and 221070 (SSO first); pkinane and TAC 225746 (802.1X)."""
-    before = [task.id for task in PARTNER_TASKS if task.when is When.BEFORE]
-    assert before == ["sso-off", "dot1x-ready"]
-    assert [task.id for task in PARTNER_TASKS[: len(before)]] == before
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -1,0 +1,240 @@
+"""Small configurations, each with another trouble, in which a guard that is taken out is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+
+from cucm_certflow.core.cleanup import plan_cleanup
+from cucm_certflow.core.decide import Tables
+from cucm_certflow.core.plan import TrustKey
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, Trusted, World
+from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.testing.explorer import Limits, Trouble, entries_of
+from tests.proof.runs import (
+    BOTH,
+    CALM,
+    NODES,
+    R11_5,
+    Unkind,
+    facts_of,
+    homed,
+    layout_of,
+    planned,
+)
+
+__all__ = ["SMALL"]
+
+R12_5 = (12, 5)
+_ONE: Final = NODES[:1]
+_ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
+_CONTENT: Final = {"phones_switch_off": False, "phones_come_unasked": False}
+_TOMCAT: Final = frozenset({CertUnit.TOMCAT})
+_TVS: Final = frozenset({CertUnit.TVS})
+_CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
+
+
+def _secure_phone(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = planned(layout, kinds, units=BOTH)
+    limits = Limits(crashes=0, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+def _no_security_by_default(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5, mixed=True)
+    kinds = (homed("sub", secure=True, asks_tvs=False),)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _forced(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (homed("sub"),)
+    plan = planned(layout, kinds, windows=[BOTH])
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _forgotten(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (homed("sub"),)
+    careless = tuple(attrs.evolve(table, never_with=frozenset()) for table in PROCEDURES)
+    plan = planned(layout, kinds, windows=[BOTH], procedures=careless)
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, rules=())
+
+
+def _lanes(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT | _TVS)
+    limits = Limits(crashes=0, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, refusing=True)
+
+
+def _windows(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, windows=[_TVS, _TOMCAT])
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+
+
+def _blind(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(**_CONTENT), blind=True)
+
+
+def _blind_mixed(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    limits = Limits(crashes=0, lost_replies=0, phones_move=False, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
+
+
+def _crashes(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TOMCAT)
+    limits = Limits(crashes=4, lost_replies=0, **_CONTENT)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+def _deactivated(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    gone = frozenset({("pub", Service.CTIMANAGER)})
+    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, deactivated=gone)
+
+
+def _tvs_stops(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = planned(layout, kinds, units=_TVS)
+    limits = Limits(crashes=0)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits, tvs_stops=True)
+
+
+# ── troubles around the cluster ───────────────────────────────────────────────────────────
+
+
+def _replication(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5)
+    plan = planned(layout, (), units=_TOMCAT)
+    limits = Limits(crashes=0, lost_replies=0, troubles=frozenset({Trouble.REPLICATION_BAD}))
+    return Unkind(layout, (), plan, tables=tables, limits=limits)
+
+
+def _backup(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5, nodes=_ONE)._replace(whole=True)
+    plan = planned(layout, (), units={CertUnit.IPSEC})
+    limits = Limits(crashes=0, lost_replies=0, troubles=frozenset({Trouble.BACKUP_RUNS}))
+    return Unkind(layout, (), plan, tables=tables, limits=limits)
+
+
+def _lagging(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5)
+    kinds = (PhoneKind("on sub", ("sub",), ("sub",)),)
+    plan = planned(layout, kinds, units=BOTH)
+    limits = Limits(crashes=0, lost_replies=0, databases_lag=frozenset({"sub"}))
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+def _fleeing(tables: Tables) -> Unkind:
+    layout, kinds = layout_of(R11_5), (PhoneKind("on pub", ("pub", "sub"), ("pub",)),)
+    plan = planned(layout, kinds, units=_CALLMANAGER)
+    limits = Limits(crashes=0, lost_replies=0, phones_fail_over=True)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+
+
+# ── clean-up of trust stores ──────────────────────────────────────────────────────────────
+
+_OLD: Final = Cert(CertUnit.TOMCAT, "pub", 0)
+
+
+def _stored(layout: Layout, cert: Cert, store: str, *, comes_back: bool = False) -> World:
+    kept = frozenset(
+        Trusted(node.name, store, cert, comes_back=comes_back) for node in layout.nodes
+    )
+    return actions.initial(layout, ())._replace(kept=kept)
+
+
+def _cleaned(
+    tables: Tables,
+    layout: Layout,
+    world: World,
+    cert: Cert,
+    *,
+    limits: Limits,
+    then: World | None = None,
+    refusing: bool = False,
+) -> Unkind:
+    """A clean-up planned in *world* that deletes *cert*, run in *then*."""
+    held = {node.name: entries_of(layout, world, node.name) for node in layout.nodes}
+    keys = {
+        TrustKey(entry.store, entry.certificate.fingerprint, entry.name)
+        for entries in held.values()
+        for entry in entries
+        if entry.certificate.fingerprint == str(cert)
+    }
+    plan = plan_cleanup(facts_of(layout, (), world), held, delete=keys)
+    assert not plan.is_refused
+    return Unkind(
+        layout, (), plan, tables=tables, limits=limits, world=then or world, refusing=refusing
+    )
+
+
+def _old_entry(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "tomcat-trust", comes_back=True)
+    return _cleaned(tables, layout, world, _OLD, limits=Limits())
+
+
+def _old_entry_refusing(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "tomcat-trust")
+    return _cleaned(tables, layout, world, _OLD, limits=Limits(), refusing=True)
+
+
+def _deletion_refused(tables: Tables) -> Unkind:
+    layout = layout_of(R12_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "Phone-SAST-trust")
+    return _cleaned(tables, layout, world, _OLD, limits=Limits(), refusing=True)
+
+
+def _put_back(tables: Tables) -> Unkind:
+    layout = layout_of(R12_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "Phone-SAST-trust", comes_back=True)
+    return _cleaned(tables, layout, world, _OLD, limits=CALM)
+
+
+def _restored(tables: Tables) -> Unkind:
+    """Between plan and run the node came back to the certificate that is to be deleted."""
+    layout = layout_of(R12_5)._replace(whole=True)
+    old = Cert(CertUnit.CALLMANAGER, "sub", 1)
+    then = _stored(layout, old, "Phone-SAST-trust")
+    world = actions.regenerate(layout, then, CertUnit.CALLMANAGER, "sub")
+    world = actions.restart(layout, world, Service.TFTP, "sub")
+    return _cleaned(tables, layout, world, old, limits=CALM, then=then)
+
+
+SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
+    "secure phone": _secure_phone,
+    "no Security By Default": _no_security_by_default,
+    "CallManager with TVS": _forced,
+    "a table that forgot never_with": _forgotten,
+    "two lanes and a refusing node": _lanes,
+    "two windows": _windows,
+    "unreadable certificates": _blind,
+    "unreadable certificates in mixed mode": _blind_mixed,
+    "four crashes": _crashes,
+    "a deactivated service": _deactivated,
+    "TVS stops": _tvs_stops,
+    "bad replication": _replication,
+    "a backup that runs": _backup,
+    "a database that lags": _lagging,
+    "phones that flee": _fleeing,
+    "an old entry": _old_entry,
+    "an old entry and a refusing node": _old_entry_refusing,
+    "a deletion that is refused": _deletion_refused,
+    "an entry that is put back": _put_back,
+    "an entry that comes into use": _restored,
+}
+"""Each makes an explorer that decides by the given tables."""
