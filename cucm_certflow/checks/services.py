@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import attrs
+
 from cucm_certflow.checks.scope import Scope
 from cucm_certflow.checks.vocabulary import LIST_UNITS, Check, Fault, Remark, Seen, names
 from cucm_certflow.facts import NodeFacts, Query, ServicesOn, ServiceState, ServiceStatus
@@ -65,7 +67,12 @@ def _tftp(scope: Scope) -> Iterator[Remark]:
 
 def _capf(scope: Scope) -> Iterator[Remark]:
     for query, listed in scope.each(_on_publisher(scope)):
-        yield _fault(listed, Service.CAPF, query.node) or Seen(f"CAPF runs on {query.node}")
+        fault = _fault(listed, Service.CAPF, query.node)
+        if fault is None:
+            yield Seen(f"CAPF runs on {query.node}")
+        else:
+            # Without secure phones nobody may ever have activated it.
+            yield attrs.evolve(fault, severity=None if scope.mixed else Severity.WARNING)
 
 
 def _expiry_monitor(scope: Scope) -> Iterator[Remark]:

@@ -111,7 +111,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
     """A plan for machines: windows, steps with their proofs and sources, phones, refusals.
 
     Besides: the choices in force, steps by hand, tasks for other people, the preflight, what was
-    said, and the certificates that are left alone.
+    said, the certificates that are left alone, and the trust certificates that are deleted.
     """
     return {
         "fingerprint": plan.fingerprint,
@@ -146,6 +146,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
         "preflight": plan.preflight.in_order() if plan.preflight else None,
         "said": plan.said,
         "left_alone": plan.left_alone,
+        "entries": plan.entries,
         "windows": [
             {
                 "number": window.number + 1,
@@ -158,6 +159,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
                         "node": step.command.node,
                         "command": str(step.command),
                         "by": ways_of(plan, step),
+                        "requires": [each.value for each in step.row.requires],
                         "proof": step.row.proof,
                         "within_s": step.row.within_s,
                         "source": str(step.row.source),

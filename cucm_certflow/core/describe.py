@@ -36,28 +36,33 @@ def describe_plan(plan: Plan) -> str:
     ]
     for window in plan.windows:
         lines.append("")
-        lines.append(f"window {window.number + 1}: {', '.join(window.units)}")
+        names = ", ".join(window.units) or "trust certificates"
+        lines.append(f"window {window.number + 1}: {names}")
         lines.append(f"  why    {window.reason}")
-        rows: dict[tuple[str, str, str, str], list[str]] = {}
+        rows: dict[tuple[str, tuple[str, ...], str, str, str], list[str]] = {}
         for step in plan.steps:
             if step.window == window.number:
                 source = str(step.row.source)
                 by = _by(plan, step)
-                row = (_what(step), by, step.row.proof.value, source)
+                before = tuple(sorted(each.value for each in step.row.requires))
+                row = (_what(step), before, by, step.row.proof.value, source)
                 rows.setdefault(row, []).append(step.command.node)
-        for (what, by, proof, source), nodes in rows.items():
+        for (what, before, by, proof, source), nodes in rows.items():
             lines.append(f"  {what}")
             lines.append(f"    on     {', '.join(nodes)}")
             lines.append(f"    by     {by}")
+            lines += [f"    before {each}" for each in before]
             lines.append(f"    proof  {proof}")
             lines.append(f"    source {source}")
         if any(plan.procedures[unit].moves_lists for unit in window.units):
+            grade = plan.policy.barrier.name.lower().replace("_", "-")
             lines.append(
-                f"  barrier: every phone in scope {plan.policy.barrier.name.lower()} within "
+                f"  barrier: every phone in scope {grade} within "
                 f"{plan.policy.barrier_within_s:.0f} s, or waived by name"
             )
         if window.rest and window is not plan.windows[-1]:
             lines.append(f"  between nights: {window.rest}")
+    lines += _entries(plan)
     lines += _choices(plan)
     lines += _other_people(plan)
     lines += _ways(plan)
@@ -80,6 +85,23 @@ def describe_plan(plan: Plan) -> str:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
     return "\n".join(lines)
+
+
+def _entries(plan: Plan) -> list[str]:
+    """The trust certificates that are deleted, and where they are."""
+    lines: list[str] = []
+    for key in plan.entries:
+        found = {
+            node: entry.certificate
+            for node, held in plan.stores.items()
+            for entry in held
+            if (entry.store, entry.certificate.fingerprint) == (key.store, key.fingerprint)
+        }
+        for certificate in list(found.values())[:1]:
+            until = certificate.not_after.date() if certificate.not_after else "?"
+            lines.append(f"  {key}, serial {certificate.serial}, until {until}")
+            lines.append(f"    on     {', '.join(found)}")
+    return ["", "trust certificates that are deleted:", *lines] if lines else []
 
 
 def choices_of(plan: Plan) -> tuple[Choice, ...]:

@@ -183,6 +183,8 @@ def _services_down() -> Iterator[Case]:
     yield Case("TFTP elsewhere", "tftp-running", given, block, "activated on no node")
     given = scope(but=_services("pub", Service.CAPF, OFF))
     yield Case("no CAPF", "capf-running", given, consent, "not activated on pub")
+    given = scope(facts(mixed=False), but=_services("pub", Service.CAPF, OFF))
+    yield Case("no CAPF, no secure phone", "capf-running", given, warning, "not activated on pub")
     given = scope(but=_services("sub", Service.CERTIFICATE_EXPIRY_MONITOR, DOWN))
     yield Case("nobody watches dates", "expiry-monitor-running", given, warning, "STOPPED")
     given = scope(but=_services("pub", Service.DRF_MASTER, DOWN))

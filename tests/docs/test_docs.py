@@ -405,7 +405,7 @@ def test_p6_nothing_is_sent_before_the_last_was_proved(told: Told) -> None:
 )
 @pytest.mark.parametrize("release", ["9.1", "11.5", "12.5", "14"])
 def test_t1_a_certificate_that_a_ca_signed_is_refused(unit: CertUnit, release: str) -> None:
-    signed = certificate("ours", self_signed=False, issuer="CN=Some CA")
+    signed = certificate(f"pub/{unit}", self_signed=False, issuer="CN=Some CA")
     facts = with_certificate(cluster(release), "pub", unit, signed)
     plan = make_plan(facts, units={unit})
     (reason,) = plan.refusals

@@ -27,6 +27,7 @@ seed = 7
 name = "pub"
 address = "127.0.0.11"
 publisher = true
+services = ["callmanager", "cti", "tftp", "tvs", "capf"]
 
 [[nodes]]
 name = "sub"

@@ -80,6 +80,35 @@ KILLED: Final = {
         "on sub holds neither a CallManager nor a TVS certificate of now",
     ),
     "has_next_wave": ("unreadable certificates", "RuntimeError"),
+    "replication_good": (
+        "bad replication",
+        "`set cert regen tomcat` is sent while replication is bad",
+    ),
+    "no_backup_running": (
+        "a backup that runs",
+        "`set cert regen ipsec` is sent while a backup runs",
+    ),
+    "databases_have_it": (
+        "a database that lags",
+        "on sub holds neither a CallManager nor a TVS certificate of now",
+    ),
+    "phones_fell_back": (
+        "phones that flee",
+        "`utils service restart Cisco CallManager` is sent to sub, and on pub fled there",
+    ),
+    "entry_is_gone": ("an old entry", FOR_GOOD),
+    "entry_not_needed": (
+        "an entry that comes into use",
+        "`set cert delete Phone-SAST sub/CallManager/g1.pem` is sent, and it is in use",
+    ),
+    "services_proved": (
+        "an old entry and a refusing node",
+        "finished, and Cisco Certificate Change Notification on pub is stopped",
+    ),
+    "did_not_come_back": (
+        "an entry that is put back",
+        "finished, and Phone-SAST-trust/pub/tomcat/g0.pem is there",
+    ),
 }
 
 # Redundant, each for a reason; what shields it is named where a guard does.
@@ -101,6 +130,8 @@ SURVIVORS: Final = {
     "baseline",
     "still_shown": "nothing in the physics puts an old certificate back; driven directly in "
     "tests/tables/test_tables.py",
+    "deletions_proved": "did_not_come_back looks into the stores of every node once more",
+    "watched_long_enough": "did_not_come_back takes no look from before the watch is over",
 }
 SHIELDED: Final = {
     ("ctl_proved", "mixed_mode_ctl"): ("unreadable certificates in mixed mode", FOR_GOOD),
@@ -112,6 +143,14 @@ SHIELDED: Final = {
     ("exclusion", "window_is_open"): (
         "secure phone",
         "2.regenerate:TVS@pub is begun before pub/CallManager is verified",
+    ),
+    ("deletions_proved", "did_not_come_back"): (
+        "a deletion that is refused",
+        "finished, and Phone-SAST-trust/pub/tomcat/g0.pem is there",
+    ),
+    ("did_not_come_back", "watched_long_enough"): (
+        "an entry that is put back",
+        "finished, and the nodes will put back what was deleted",
     ),
 }
 
@@ -188,6 +227,8 @@ EXPECTED_HOLDS: Final = {
     "four crashes": "three attempts came to nothing",
     "a deactivated service": "it is not restarted",
     "TVS stops": "it stopped again after its restart, which is then not proved",
+    "an entry that is put back": "a person has to find out what puts it back",
+    "an entry that comes into use": "it is not deleted: the clean-up is planned anew",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from cucm_certflow.cli.output import as_json, plan_document
 from cucm_certflow.commands import ByHand
+from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.describe import by_hand, choices_of, describe_plan
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
@@ -16,7 +17,7 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.names import CertUnit, SecurityMode
 from cucm_certflow.procedures.policies import CHOICES, Policy, UnitOrder
-from tests.tables.paper import cluster
+from tests.tables.paper import cluster, entry
 
 BOTH = {CertUnit.CALLMANAGER, CertUnit.TVS}
 SAID = Said(item="uccx-trust", by="jdoe", why="there is no UCCX here")
@@ -145,3 +146,29 @@ def test_certificates_that_nobody_touches_are_named() -> None:
     plan = make_plan(cluster("14"), units={CertUnit.TOMCAT})
     assert _lines(plan, "certificates that are left alone") == ["  pub/authz"]
     assert _document(plan)["left_alone"] == ["pub/authz"]
+
+
+def test_what_must_be_seen_before_a_command_is_said_with_it() -> None:
+    plan = make_plan(cluster("12.5"), units={CertUnit.IPSEC})
+    text = describe_plan(plan)
+    needs = {each.value for step in plan.steps for each in step.row.requires}
+    assert len(needs) > 1
+    assert all(f"    before {each}\n" in text for each in needs)
+    windows = _document(plan)["windows"]
+    assert isinstance(windows, list)
+    told = [set(step["requires"]) for step in windows[0]["steps"]]
+    assert told == [{each.value for each in step.row.requires} for step in plan.steps]
+
+
+def test_trust_certificates_that_are_deleted_are_named_with_where_they_are() -> None:
+    old = entry("tomcat-trust", "old.pem")
+    plan = plan_cleanup(cluster("11.5"), {"pub": (old,), "sub": (old,), "imp": ()})
+    assert _lines(plan, "trust certificates that are deleted") == [
+        f"  tomcat-trust/old.pem, serial {old.certificate.serial}, until 2026-02-28",
+        "    on     pub, sub",
+    ]
+    assert "window 1: trust certificates\n" in describe_plan(plan)
+    assert [choice.name for choice in choices_of(plan)] == ["trust_watch_s"]
+    assert _document(plan)["entries"] == [
+        {"store": "tomcat-trust", "fingerprint": "old", "name": "old.pem"}
+    ]
