@@ -387,7 +387,7 @@ DISAGREEMENTS: Final[tuple[Point, ...]] = (
            _t(_JOURNEY, "the_ctl_was_read_back_on_every_tftp_node_before_any_restart"), _ASKED),
     _point("D9", "One reset, after the restarts", (Row("CallManager", "reset-phones"), Guard("restart_proved")), _GOLDEN,
            _t(_FIGURES, "resetting_before_callmanager_restarts_is_what_keeps_secure_phones_registered"),
-           remark="the newer edition resets secure phones before the restarts too; what a phone that lost CallManager needs is a figure of the physics"),
+           remark="the newer edition resets secure phones before the restarts as well; the figure shows what that would spare them"),
     _point("D10", "Tomcat's restarts: the superset by release", (Row("tomcat", "restart-ssosp-tomcat"), Row("tomcat", "restart-axl-tomcat"), Row("tomcat", "restart-uds-tomcat")), _GOLDEN),
     _point("D11", "From 14, DRF is restarted after tomcat and after ipsec", (Row("tomcat", "restart-drf-master"), Row("tomcat-ECDSA", "restart-drf-local"), Row("ipsec", "restart-drf-master"), Check("ipsec-trust-serial"), Check("ipsec-trust-serial-14")),
            _GOLDEN, _SEEN_AFTER),

@@ -36,8 +36,8 @@ def describe_plan(plan: Plan) -> str:
     ]
     for window in plan.windows:
         lines.append("")
-        names = ", ".join(window.units) or "trust certificates"
-        lines.append(f"window {window.number + 1}: {names}")
+        units = ", ".join(window.units) or "trust certificates"
+        lines.append(f"window {window.number + 1}: {units}")
         lines.append(f"  why    {window.reason}")
         rows: dict[tuple[str, tuple[str, ...], str, str, str], list[str]] = {}
         for step in plan.steps:

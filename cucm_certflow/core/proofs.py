@@ -20,6 +20,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     Certificate,
     CertificateOf,
+    ConfigurationSigner,
     ListView,
     PresentedCertificate,
     Query,
@@ -130,7 +131,30 @@ def _itl_served(view: View) -> Shown:
     # A list that lags behind the restart is waited for; another restart would not hurry it.
     if served.verdict is not Verdict.DONE:
         return Shown(Verdict.UNSEEN, served.saw)
-    return Shown(Verdict.DONE, f"{started.saw}; {served.saw}")
+    signed = _configuration_signed(view, command.node)
+    if signed.verdict is not Verdict.DONE:
+        return signed
+    return Shown(Verdict.DONE, f"{started.saw}; {served.saw}; {signed.saw}".rstrip("; "))
+
+
+def _configuration_signed(view: View, name: str) -> Shown:
+    """Whether TFTP signs configuration with the present CallManager certificate: of one phone."""
+    phone = next((n[0] for p, n in view.in_scope() if p.security_by_default), None)
+    if phone is None or not view.plan.policy.signed_configuration:
+        return Shown(Verdict.DONE, "")
+    asked = ConfigurationSigner(name, phone)
+    own = CertificateOf(name, CertUnit.CALLMANAGER)
+    fact = view.get(asked, since=view.progress.intended_at, changing=True)
+    current = view.get(own)
+    if isinstance(fact, Unknown):
+        return _unseen(asked, fact)
+    if isinstance(current, Unknown):
+        return _unseen(own, current)
+    if fact.value != current.value.serial:
+        saw = f"serial {fact.value}" if fact.value else "no signed file"
+        text = f"{name}: {phone}'s configuration is not signed by the present CallManager: {saw}"
+        return Shown(Verdict.UNSEEN, text)
+    return Shown(Verdict.DONE, f"it signs {phone}'s configuration with the present CallManager")
 
 
 def ctl_is_served(view: View, *, since: datetime | None) -> Shown:

@@ -97,7 +97,7 @@ class Book:
         found = {trusted.cert for trusted in world.kept if trusted.cert is not None}
         for cert in world.gen:
             while (node, world.real(cert)) in world.unaware:
-                cert = cert._replace(generation=cert.generation - 1)  # noqa: PLW2901 - one step back
+                cert = cert._replace(generation=cert.generation - 1)
             found.add(world.real(cert))
         return frozenset(found)
 

@@ -237,9 +237,7 @@ class LabCluster:
             return ()
         world, units = self._scenery(), PRESENTED_BY[Service.TOMCAT]
         return tuple(
-            world.real(world.presents(each, node))
-            for each in units
-            if self.layout.has(each, node)
+            world.real(world.presents(each, node)) for each in units if self.layout.has(each, node)
         )
 
     def presented(self, node: str, unit: CertUnit) -> Cert | None:

@@ -157,9 +157,7 @@ class Identities(Plain):
         self._layout = layout
         self._began = began.replace(microsecond=0)
         self._strangers = {
-            trusted.name: spec
-            for trusted, spec in scenario.trusted(layout)
-            if trusted.cert is None
+            trusted.name: spec for trusted, spec in scenario.trusted(layout) if trusted.cert is None
         }
 
     def describe(self, cert: Cert) -> Description:

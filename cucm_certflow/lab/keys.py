@@ -53,7 +53,7 @@ class KeyPool:
         with self._lock:
             found = self._sized.get((bits, number))
             if found is None:
-                made = rsa.generate_private_key(_EXPONENT, bits)  # noqa: S505 - weak, as in the field
+                made = rsa.generate_private_key(_EXPONENT, bits)
                 found = self._sized[bits, number] = made
             return found
 

@@ -368,7 +368,6 @@ class Scenario:
             if name not in names:
                 yield Wrong(path, f"no node is called {name!r}{suggestion(name, names)}")
 
-
     def _wrong_certificates(self) -> Iterator[Wrong]:
         layout = self.layout()
         for index, spec in enumerate(self.certificates):

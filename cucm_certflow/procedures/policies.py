@@ -86,6 +86,9 @@ class Policy:
         trust_watch_s: Seconds for which deleted trust certificates are watched. Certificate
             Change Notification brings its stores into line every 1,800 s (web APIs §1).
         preflight_fresh_s: A preflight older than this does not let a run begin.
+        signed_configuration: After a restart of Cisco Tftp one phone's configuration file is read,
+            and must be signed with the present CallManager certificate (field notes, §8). The
+            file's layout was read off files of public tools only: off if a node's does not read.
         loop_after: The run holds when a phone registered so many times anew without a reset of
             ours (F15: phones in a reset loop).
     """
@@ -110,6 +113,7 @@ class Policy:
     fall_back_within_s: float = 900.0
     trust_watch_s: float = 2100.0
     preflight_fresh_s: float = 14_400.0
+    signed_configuration: bool = True
     loop_after: int = 5
 
     def __attrs_post_init__(self) -> None:
@@ -367,6 +371,15 @@ CHOICES: Final[tuple[Choice, ...]] = (
         default="phones are not taken to trust an expired signer, or an expired TVS",
         alternative="phones go on trusting it; unverified",
         source=Source(_NOTES, "trust model", "no source says so"),
+        units=_LISTED,
+    ),
+    Choice(
+        name="signed_configuration",
+        points=("A1", "D19"),
+        default="after a restart of Cisco Tftp one phone's configuration is read, and must be "
+        "signed with the present CallManager certificate",
+        alternative="it is not read; the file's layout was never seen on a real node",
+        source=Source(_NOTES, "§8", "TFTP serves newly signed configuration before going on"),
         units=_LISTED,
     ),
     Choice(

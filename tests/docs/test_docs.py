@@ -16,7 +16,10 @@ import attrs
 import pytest
 
 from cucm_certflow import errors
+from cucm_certflow.checks.preflight import PREFLIGHT
+from cucm_certflow.checks.verification import VERIFICATION
 from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.words import words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.commands import ResetPhones, RestartService
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
@@ -193,7 +196,7 @@ def test_the_example_of_the_readme_is_the_quickstart() -> None:
 
 @pytest.fixture
 def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (text,) = _blocks(ROOT / "README.md", "toml")
+    (text,) = (block for block in _blocks(ROOT / "README.md", "toml") if "[platform]" in block)
     for variable in re.findall(r'env = "(\w+)"', text):
         monkeypatch.setenv(variable, "a password")
     path = tmp_path / "inventory.toml"
@@ -205,6 +208,16 @@ def test_the_inventory_of_the_readme_is_one(inventory: Path) -> None:
     loaded = Inventory.load(inventory)
     assert [node.name for node in loaded.nodes] == ["cucm-pub", "cucm-sub1"]
     assert loaded.platform.password.reveal() == "a password"
+
+
+def test_the_words_of_the_readme_are_words(tmp_path: Path) -> None:
+    (text,) = (block for block in _blocks(ROOT / "README.md", "toml") if "[[said]]" in block)
+    path = tmp_path / "words.toml"
+    path.write_text(text, encoding="utf-8")
+    words = words_of((), "", path)
+    items = {check.id for check in (*PREFLIGHT, *VERIFICATION)} | {t.id for t in PARTNER_TASKS}
+    assert words
+    assert {word.item for word in words} <= items
 
 
 def test_the_quickstart_runs(

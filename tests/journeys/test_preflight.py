@@ -159,3 +159,32 @@ def test_from_the_first_look_to_the_last_and_what_stays_open_is_said(tmp_path: P
     assert blocks
     assert all(f.verdict is Verdict.PASS for f in blocks), str(answered)
     assert answered.is_verified
+
+
+@pytest.mark.parametrize("mode", ["non-secure", "mixed"])
+@pytest.mark.parametrize("release", ["11.5.1.12900-21", "12.5.1.11900-1", LATEST])
+def test_after_everything_was_renewed_only_a_backup_is_missing(
+    release: str, mode: str, tmp_path: Path
+) -> None:
+    units = tuple(unit for unit in CertUnit if not unit.value.endswith("-ECDSA"))
+
+    async def story() -> VerifyReport:
+        there = start(_scenario(release, mode=mode))
+        facts = await there.cluster.discover()
+        first = await there.cluster.preflight(facts=facts, units=units)
+        words = _words(_asked(first))
+        report = await there.cluster.preflight(facts=facts, units=units, said=words)
+        tasks = _words(task.id for task in tasks_for(units, facts.release, facts.mode))
+        plan = make_plan(facts, units=units, preflight=report, said=tasks)
+        async with there.cluster.run(plan, journal=tmp_path / "journal") as run:
+            async for _ in run.events():
+                pass
+        assert isinstance(run.outcome, Verified), run.outcome
+        return await there.cluster.verify(journal=tmp_path / "journal")
+
+    report = run_virtual(story)
+    assert {f.check for f in report.open() if not f.asked} == {"backup-after"}, str(report)
+    warned = {f.check for f in report.findings if f.verdict is Verdict.FINDING and not f.stops}
+    # The old CAPF stays in trust until every LSC is new (F29); D11 for ipsec from 14 on.
+    of_14 = {"ipsec-trust-serial-14"} if release == LATEST else set()
+    assert warned == {"old-trust-lingers"} | of_14

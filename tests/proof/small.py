@@ -32,7 +32,7 @@ __all__ = ["SMALL"]
 R12_5 = (12, 5)
 _ONE: Final = NODES[:1]
 _ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
-_CONTENT: Final = {"phones_switch_off": False, "phones_come_unasked": False}
+_CONTENT: Final = Limits(phones_switch_off=False, phones_come_unasked=False)
 _TOMCAT: Final = frozenset({CertUnit.TOMCAT})
 _TVS: Final = frozenset({CertUnit.TVS})
 _CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
@@ -68,7 +68,7 @@ def _forgotten(tables: Tables) -> Unkind:
 def _lanes(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TOMCAT | _TVS)
-    limits = Limits(crashes=0, **_CONTENT)
+    limits = attrs.evolve(_CONTENT, crashes=0)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits, refusing=True)
 
 
@@ -81,20 +81,20 @@ def _windows(tables: Tables) -> Unkind:
 def _blind(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TOMCAT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(**_CONTENT), blind=True)
+    return Unkind(layout, kinds, plan, tables=tables, limits=_CONTENT, blind=True)
 
 
 def _blind_mixed(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
     plan = planned(layout, kinds, units=_CALLMANAGER)
-    limits = Limits(crashes=0, lost_replies=0, phones_move=False, **_CONTENT)
+    limits = attrs.evolve(_CONTENT, crashes=0, lost_replies=0, phones_move=False)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
 
 
 def _crashes(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TOMCAT)
-    limits = Limits(crashes=4, lost_replies=0, **_CONTENT)
+    limits = attrs.evolve(_CONTENT, crashes=4, lost_replies=0)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 

@@ -19,7 +19,15 @@ from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.decide import Tables
 from cucm_certflow.core.entry_guards import ENTRY_GUARDS
 from cucm_certflow.core.machine import Evaluator, interpret
-from cucm_certflow.core.states import Blocked, Edge, Guard, Table
+from cucm_certflow.core.states import (
+    Blocked,
+    CertificateState,
+    CommandState,
+    Edge,
+    EntryState,
+    Guard,
+    Table,
+)
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
 from cucm_certflow.names import CertUnit
@@ -119,9 +127,9 @@ class Answers(NamedTuple):
 def answers() -> Answers:
     seen: set[Triple] = set()
     said_no: set[str] = set()
-    command = Both(watched(COMMAND, said_no), seen)
-    certificate = Both(watched(CERTIFICATE, said_no), seen)
-    entry = Both(watched(ENTRY, said_no), seen)
+    command: Both[View, CommandState] = Both(watched(COMMAND, said_no), seen)
+    certificate: Both[View, CertificateState] = Both(watched(CERTIFICATE, said_no), seen)
+    entry: Both[View, EntryState] = Both(watched(ENTRY, said_no), seen)
     tables = Tables(command, certificate, entry)
     for make in EXPLORATIONS.values():
         make(tables).explore()

@@ -15,7 +15,6 @@ from cucm_certflow.lab.physics.world import (
     Phone,
     PhoneKind,
     Trusted,
-    TrustList,
     World,
 )
 from cucm_certflow.names import CertUnit, ListKind, Service

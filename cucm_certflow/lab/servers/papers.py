@@ -14,6 +14,7 @@ from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.render import RenderedCertificate, Renderer, digest_of_release
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.trust.signed import CONFIGURATION_VERSION, sign_file
 
 __all__ = ["Papers"]
 
@@ -79,6 +80,23 @@ class Papers:
                 )
             )
         return found
+
+    async def configuration(self, name: str, signer: Cert) -> bytes:
+        """The configuration file *name*, signed with the key of *signer*: hardly more than that."""
+        made = await self.certificate(signer)
+        body = f"<device><fullConfig>true</fullConfig></device><!-- {name} -->\n".encode()
+        now = self._clock.now()
+        return await self.run(
+            lambda: sign_file(
+                name,
+                body,
+                made.der,
+                made.private_key,
+                version=CONFIGURATION_VERSION,
+                digest_algorithm=self._digest,
+                timestamp=now,
+            )
+        )
 
     def dated(self, served: TrustList) -> datetime:
         """The timestamp of *served*."""

@@ -1,4 +1,4 @@
-"""HTTP on port 6970 of one TFTP node: the trust lists, as Cisco Tftp serves them."""
+"""HTTP on port 6970 of one TFTP node: trust lists and signed configuration files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["TFTP_PORT", "TftpDoor"]
 
 TFTP_PORT: Final = 6970
 _FILE: Final = re.compile(r"/(ITL|CTL)(?:File|SEP[0-9A-F]{12})\.tlv")
+_SIGNED: Final = re.compile(r"/(SEP[0-9A-F]{12}\.cnf\.xml\.sgn)")
 _MAX_HEAD: Final = 8192
 _HALF: Final = 2
 
@@ -35,6 +36,7 @@ class TftpDoor:
         self._desk = desk
         self._node = node
         self.address = desk.cluster.scenario.node(node).address
+        self._names = frozenset(kind.name for kind in desk.cluster.kinds)
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
@@ -124,15 +126,20 @@ class TftpDoor:
                 return None
 
     async def _file(self, path: str) -> tuple[HTTPStatus, bytes]:
-        """The trust lists, by their own names and by those that phones ask for.
+        """The trust lists, by their own names and by those that phones ask for; and configuration.
 
-        There are no configuration files: 404, as for everything that is not there.
+        A configuration file has hardly any content, and is signed with TFTP's own key: there is
+        one for each phone of the cluster. All else is not there: 404.
         """
         cluster, now = self._desk.cluster, self._desk.clock.now()
         started_at = cluster.service_state(self._node, Service.TFTP).started_at
         busy_for = timedelta(seconds=cluster.scenario.timing.tftp_busy_s)
         if started_at is not None and now - started_at < busy_for:
             return HTTPStatus.SERVICE_UNAVAILABLE, b""
+        signed = _SIGNED.fullmatch(path)
+        if signed is not None and signed[1].split(".", 1)[0] in self._names:
+            signer = cluster.world.real(cluster.world.signs(self._node))
+            return HTTPStatus.OK, await self._desk.papers.configuration(signed[1], signer)
         found = _FILE.fullmatch(path)
         served = None if found is None else cluster.served(self._node, ListKind(found[1]))
         if served is None:

@@ -1,0 +1,232 @@
+"""What the lab's physics answers to the library's questions, and what is decided by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cucm_certflow.commands import Reply
+from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.run_state import (
+    RunState,
+)
+from cucm_certflow.core.states import CommandState
+from cucm_certflow.facts import (
+    BackupActivity,
+    BackupStatus,
+    CertificateOf,
+    ConfigurationSigner,
+    DatabaseCertificates,
+    Fact,
+    Known,
+    PresentedCertificate,
+    Query,
+    Registration,
+    Registrations,
+    Replication,
+    ReplyTo,
+    ServedList,
+    ServiceOn,
+    ServiceState,
+    ServiceStatus,
+    TrustEntry,
+    TrustStores,
+)
+from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
+from cucm_certflow.lab.physics import actions, stores
+from cucm_certflow.lab.physics.judge import Memo
+from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
+from cucm_certflow.names import CertUnit, KeyAlgorithm, ListKind, Service
+from cucm_certflow.testing.stories import Limits, Moment, Trouble
+
+__all__ = ["AFTER", "BEFORE", "IN_FLIGHT", "NOW", "OLDEST", "Decided", "entries_of", "file_of"]
+
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+BEFORE: Final = NOW - timedelta(days=365)
+AFTER: Final = NOW + timedelta(seconds=1)
+OLDEST: Final = 2  # just now, settled, over budget
+IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+
+
+class _PhysicsFacts(Mapping[Query, Fact]):
+    """Every fact, fresh, straight from the physics."""
+
+    def __init__(self, explorer: Decided, node: Moment) -> None:
+        self._explorer = explorer
+        self._node = node
+
+    def __getitem__(self, query: Query) -> Fact:
+        if isinstance(query, ReplyTo):
+            if self._node.reply is None:
+                raise KeyError(query)
+            return Known(Reply(self._node.reply), NOW, "explorer")
+        return Known(self._explorer.value(self._node, query), NOW, "physics")
+
+    def __iter__(self) -> Iterator[Query]:
+        raise TypeError
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Decided:
+    """A plan on a physics, and what ``decide`` says in any state of it. It keeps only caches.
+
+    The arguments are those of :class:`~cucm_certflow.testing.explorer.Explorer`.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        kinds: tuple[PhoneKind, ...],
+        plan: Plan,
+        *,
+        limits: Limits | None = None,
+        tables: Tables = STANDARD,
+        world: World | None = None,
+    ) -> None:
+        self.layout = layout
+        self.kinds = kinds
+        self.plan = plan
+        self.limits = limits or Limits()
+        self.tables = tables
+        self.world = actions.initial(layout, kinds) if world is None else world
+        self._memo = Memo()
+        self._decisions: dict[tuple[Any, ...], Decision] = {}
+
+    # ── facts ─────────────────────────────────────────────────────────────────────────────
+
+    def value(self, node: Moment, query: Query) -> object:
+        """What the physics answers to *query*."""
+        world, layout = node.world, self.layout
+        match query:
+            case CertificateOf(name, unit):
+                owner = layout.itlrecovery_of(name) if unit is CertUnit.ITLRECOVERY else name
+                return certificate_of(world.current(unit, owner))
+            case ServedList(name, kind):
+                if not world.up(Service.TFTP, name):
+                    return None
+                served = world.itl_of(name) if kind is ListKind.ITL else world.ctl_of(name)
+                return None if served is None else list_view(served)
+            case ServiceOn(name, service):
+                up = world.up(service, name)
+                seen = (name, service) in node.restarted
+                return ServiceState(
+                    ServiceStatus.STARTED if up else ServiceStatus.STOPPED,
+                    runs_in_lab(layout, service, name),
+                    NOW if seen else None,
+                )
+            case PresentedCertificate(name, 8443, algorithm):
+                is_ec = algorithm is KeyAlgorithm.EC
+                unit = CertUnit.TOMCAT_ECDSA if is_ec else CertUnit.TOMCAT
+                return str(world.presents(unit, name))
+            case Registrations(names):
+                return {
+                    kind.name: Registration(
+                        kind.name,
+                        self._is_registered(node, index),
+                        kind.group[1 if index in node.away else 0],
+                        AFTER if index in node.fresh else BEFORE,
+                    )
+                    for index, (kind, phone) in enumerate(
+                        zip(self.kinds, world.phones, strict=True)
+                    )
+                    if not names or kind.name in names
+                }
+            case Replication():
+                state = 3 if Trouble.REPLICATION_BAD in node.troubles else 2
+                return {each.name: state for each in layout.nodes}
+            case ConfigurationSigner(name):
+                return certificate_of(world.signs(name)).serial
+            case DatabaseCertificates(name):
+                return frozenset(
+                    str(cert) for cert in world.gen if (name, cert) not in world.unaware
+                )
+            case BackupStatus():
+                runs = Trouble.BACKUP_RUNS in node.troubles
+                return BackupActivity.RUNNING if runs else BackupActivity.IDLE
+            case TrustStores(name):
+                return entries_of(layout, world, name)
+            case _:
+                raise KeyError(query)
+
+    def decision(self, node: Moment) -> Decision:
+        """What the production ``decide`` says in *node*."""
+        world = node.world
+        registered = tuple(
+            (self._is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
+        )
+        key = (
+            node.run,
+            world._replace(phones=()),
+            registered,
+            node.restarted,
+            node.reply,
+            node.age,
+            node.away,
+            node.troubles,
+        )
+        found = self._decisions.get(key)
+        if found is None:
+            run = self._aged(node.run, node.age)
+            found = decide(self.plan, run, _PhysicsFacts(self, node), NOW, self.tables)
+            self._decisions[key] = found
+        return found
+
+    def _is_registered(self, node: Moment, index: int) -> bool:
+        phone = node.world.phones[index]
+        on_its_way = index in node.booting or index in node.loaded
+        return phone.on and phone.registered and not on_its_way
+
+    def _aged(self, run: RunState, age: int) -> RunState:
+        """The run with its instants put where *age* says."""
+        if age == 0:
+            return run
+        steps = list(run.steps)
+        for step in self.plan.steps:
+            progress = steps[step.index]
+            if progress.state in IN_FLIGHT:
+                seconds = (0.0, step.row.settle_s, step.row.within_s)[age]
+                steps[step.index] = progress._replace(since=NOW - timedelta(seconds=seconds))
+        policy = self.plan.policy
+        waited = timedelta(
+            seconds=policy.barrier_within_s if age == OLDEST else policy.load_to_register_s
+        )
+        lives = tuple(
+            life._replace(since=NOW - waited) if life.since is not None else life
+            for life in run.certificates
+        )
+        watched = timedelta(seconds=policy.trust_watch_s if age == OLDEST else 0)
+        entries = tuple(
+            entry._replace(since=NOW - watched) if entry.since is not None else entry
+            for entry in run.entries
+        )
+        return run._replace(steps=tuple(steps), certificates=lives, entries=entries)
+
+
+def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...]:
+    """What the trust stores of *node* have, as a reader would see it; sorted.
+
+    Strangers, of which the physics has no certificate, are left out.
+    """
+    return tuple(
+        sorted(
+            (
+                TrustEntry(
+                    store=trusted.store,
+                    name=file_of(trusted),
+                    certificate=certificate_of(trusted.cert),
+                )
+                for trusted in stores.contents(layout, world, node)
+                if trusted.cert is not None
+            ),
+            key=lambda entry: (entry.store, entry.name),
+        )
+    )
+
+
+def file_of(trusted: Trusted) -> str:
+    """The name of the file by which *trusted* is deleted; of a copy by itself, the lab's own."""
+    return trusted.name or f"{trusted.cert}.pem"

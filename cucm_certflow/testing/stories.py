@@ -1,0 +1,107 @@
+"""The values of an exploration: how unkind the world may be, one state, and what was found."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+import attrs
+
+from cucm_certflow.commands import Command, ReplyKind
+from cucm_certflow.core.run_state import RunState
+from cucm_certflow.lab.physics.world import World
+from cucm_certflow.names import Service
+
+__all__ = ["Exploration", "Limits", "Moment", "Trouble", "Violation"]
+
+
+class Trouble(Enum):
+    """What is wrong around the cluster when a story begins, until it ends by itself."""
+
+    REPLICATION_BAD = "database replication is not in state 2"
+    BACKUP_RUNS = "a backup runs"
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How unkind the world may be in one story."""
+
+    crashes: int = 1
+    lost_replies: int = 1
+    phones_come_unasked: bool = True
+    phones_move: bool = True
+    phones_switch_off: bool = True
+    boots_take_time: bool = True
+    """A phone loads its lists some time before it registers."""
+
+    phones_reset_on_regeneration: bool = False
+    """From 14: phones are reset by the cluster when a certificate in their lists changes."""
+
+    phones_fail_over: bool = False
+    """Phones register with the next member of their group, without loading any list, when
+    CallManager is restarted; they fall back when they like."""
+
+    databases_lag: frozenset[str] = frozenset()
+    """The nodes whose own databases get a new certificate some time later, so that until then
+    TVS there does not vouch for it."""
+
+    troubles: frozenset[Trouble] = frozenset()
+    """What is wrong at the beginning."""
+
+
+class Moment(NamedTuple):
+    """One state of the exploration."""
+
+    world: World
+    run: RunState
+    booting: frozenset[int]
+    loaded: frozenset[int]
+    """Phones that have loaded their lists and not registered yet."""
+
+    fresh: frozenset[int]
+    """Phones that registered since the last reset command, or change where no row resets."""
+
+    restarted: frozenset[tuple[str, Service]]
+    """Restarts that our own session watched to the end."""
+
+    reply: ReplyKind | None
+    pending: Command | None
+    """A command that will still arrive, though its reply was given up."""
+
+    age: int
+    crashes: int
+    lost: int
+    away: frozenset[int] = frozenset()
+    """Phones that are with the second member of their group, though the first one runs."""
+
+    troubles: frozenset[Trouble] = frozenset()
+
+
+@attrs.frozen
+class Violation:
+    """Something that must never happen, with the shortest story that leads to it."""
+
+    what: str
+    story: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{number:>3}. {line}" for number, line in enumerate(self.story, 1)]
+        return "\n".join([self.what, *lines])
+
+
+@attrs.frozen(kw_only=True)
+class Exploration:
+    """What was found."""
+
+    states: int
+    finished: int
+    held: int
+    violation: Violation | None
+    stuck: int
+    """States from which neither the end nor a hold can be reached."""
+
+    held_for_good: int
+    """Held states that do not finish once the phones return."""
+
+    held_after_waiver: int
+    """Held states that do not finish once the missing phones are waived."""

@@ -1,0 +1,273 @@
+"""The rules of the field, checked in every state of an exploration.
+
+They are stated over the physics and over what is about to be sent, never through a guard, so that
+a guard can be taken out and missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from cucm_certflow.commands import (
+    DeleteTrust,
+    Regenerate,
+    ResetPhones,
+    RestartService,
+    UpdateCtl,
+)
+from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.lab.physics import actions
+from cucm_certflow.lab.physics.phones import synced
+from cucm_certflow.lab.physics.world import World
+from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.testing.explorer import Moment, Trouble, entries_of
+
+if TYPE_CHECKING:
+    from tests.proof.runs import Unkind
+
+__all__ = ["RULES", "Rule"]
+
+_NEW: Final = 2  # the generation after one regeneration
+_IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
+
+
+def _one_change_at_a_time(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, P6."""
+    busy = sum(progress.state in _IN_FLIGHT for progress in node.run.steps)
+    return f"{busy} changes under way" if busy > 1 else None
+
+
+def _nothing_new_while_held(explorer: Unkind, node: Moment) -> str | None:
+    """After the first change a run may hold: a person decides, nothing else is begun."""
+    held = any(progress.state is CommandState.HELD for progress in node.run.steps)
+    command = explorer.decision(node).command
+    return f"`{command}` is sent though a step is held" if held and command else None
+
+
+def _three_attempts(explorer: Unkind, node: Moment) -> str | None:
+    most = max(progress.attempt for progress in node.run.steps)
+    return f"a command is sent {most} times" if most > 3 else None
+
+
+def _regenerated_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, T2, M3, V2: all nodes are regenerated, then the CTL and the restarts."""
+    decision = explorer.decision(node)
+    if decision.step is None or not isinstance(decision.command, RestartService | UpdateCtl):
+        return None
+    units = {key.unit for key in decision.step.certificates}
+    for key in explorer.plan.windows[decision.step.window].certificates:
+        if key.unit in units and node.world.current(*key).generation < _NEW:
+            return f"`{decision.command}` is sent before {key} is regenerated"
+    return None
+
+
+def _ctl_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M1: in mixed mode the CTL is updated before any service is restarted."""
+    decision = explorer.decision(node)
+    if (
+        not explorer.layout.mixed
+        or decision.step is None
+        or not isinstance(decision.command, RestartService)
+        or all(key.unit is not CertUnit.CALLMANAGER for key in decision.step.certificates)
+    ):
+        return None
+    built = actions.build_ctl(explorer.layout, node.world)
+    if all(served == built for _, served in node.world.ctl):
+        return None
+    return f"`{decision.command}` is sent before the CTL is updated"
+
+
+def _windows_in_order(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M4, V1: a window is closed before the next one is opened."""
+    step = explorer.decision(node).step
+    if step is None:
+        return None
+    for key, life in zip(explorer.plan.certificates, node.run.certificates, strict=True):
+        if (
+            explorer.plan.window_of[key] < step.window
+            and life.state is not CertificateState.VERIFIED
+        ):
+            return f"{step.id} is begun before {key} is verified"
+    return None
+
+
+def _phones_called_in_time(explorer: Unkind, node: Moment) -> str | None:
+    """Procedures K6, K8: called phones find TVS running and the final lists on every node."""
+    layout, world, step = explorer.layout, node.world, explorer.decision(node).step
+    if step is None or not isinstance(explorer.decision(node).command, ResetPhones):
+        return None
+    stopped = [name for name in layout.tvs_nodes if not world.up(Service.TVS, name)]
+    if stopped:
+        return f"phones are called while TVS on {stopped[0]} is stopped"
+    if not any(
+        other.command == RestartService(layout.tftp_nodes[0], Service.TFTP)
+        for other in explorer.plan.steps
+        if (other.window, other.row.wave) == (step.window, step.row.wave)
+    ):
+        return None  # a wave that rebuilds no ITL: its own rows say what phones come for
+    for name, served in world.itl:
+        if served != actions.build_itl(layout, world, name):
+            return f"phones are called before {name} serves its new ITL"
+    return None
+
+
+def _secure_phones_can_register(explorer: Unkind, node: Moment) -> str | None:
+    """The second invariant, where it is decided: when CallManager takes up its certificate."""
+    command = explorer.decision(node).command
+    if not isinstance(command, RestartService) or command.service is not Service.CALLMANAGER:
+        return None
+    layout, kinds = explorer.layout, explorer.kinds
+    on = tuple(phone._replace(on=True) for phone in node.world.phones)
+    world = actions.restart(
+        layout, node.world._replace(phones=on), command.service, command.node, kinds
+    )
+    for index, kind in enumerate(kinds):
+        if not kind.secure or kind.group[0] != command.node or kind.name in node.run.waived:
+            continue
+        if not actions.boot(layout, kinds, world, index).phones[index].registered:
+            return f"{kind.name} cannot register with what {command.node} presents"
+    return None
+
+
+def _never_both_anchors(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, M2, V1: CallManager and TVS never change between two visits of a phone."""
+    now = frozenset(node.world.gen)
+    for kind, phone in zip(explorer.kinds, node.world.phones, strict=True):
+        if phone.itl is None or kind.name in node.run.waived:
+            continue
+        if not phone.itl.tftp & now and not phone.itl.pin & now:
+            return f"{kind.name} holds neither a CallManager nor a TVS certificate of now"
+    return None
+
+
+def _only_activated(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231: services are restarted only where they are active."""
+    command = explorer.decision(node).command
+    if isinstance(command, RestartService) and (
+        (command.node, command.service) in explorer.deactivated
+    ):
+        return f"`{command}` is sent to {command.node}, where it is not activated"
+    return None
+
+
+def _replication_first(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 215013, K7: nothing is regenerated while replication is bad."""
+    command = explorer.decision(node).command
+    if not isinstance(command, Regenerate) or Trouble.REPLICATION_BAD not in node.troubles:
+        return None
+    return f"`{command}` is sent while replication is bad"
+
+
+def _no_backup_runs(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 217138: what backup goes by stays as it is while one runs."""
+    command = explorer.decision(node).command
+    concerned = (isinstance(command, Regenerate) and command.unit is CertUnit.IPSEC) or (
+        isinstance(command, RestartService)
+        and command.service in (Service.DRF_MASTER, Service.DRF_LOCAL)
+    )
+    if not concerned or Trouble.BACKUP_RUNS not in node.troubles:
+        return None
+    return f"`{command}` is sent while a backup runs"
+
+
+def _somewhere_to_be(explorer: Unkind, node: Moment) -> str | None:
+    """Procedures §8: CallManager is not restarted under phones that fled to it."""
+    command = explorer.decision(node).command
+    if not isinstance(command, RestartService) or command.service is not Service.CALLMANAGER:
+        return None
+    fled = [explorer.kinds[index] for index in sorted(node.away)]
+    names = [kind.name for kind in fled if kind.group[1] == command.node]
+    return f"`{command}` is sent to {command.node}, and {names[0]} fled there" if names else None
+
+
+def _in_use_stays(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, X1, D23: no certificate that a node or a list goes by is deleted."""
+    decision = explorer.decision(node)
+    if decision.step is None or not isinstance(decision.command, DeleteTrust):
+        return None
+    used = set(node.world.gen)
+    for _, served in (*node.world.itl, *node.world.ctl):
+        if served is not None:
+            used |= {served.signer} | served.sast | served.tftp | served.ccm | served.pin
+    keys = {str(cert) for cert in used}
+    wrong = [key for key in decision.step.entries if key.fingerprint in keys]
+    return f"`{decision.command}` is sent, and it is in use" if wrong else None
+
+
+def _gone_is_gone(explorer: Unkind, node: Moment) -> str | None:
+    """TAC 214231, X2, X5: deleted, not put back, and everything that was stopped runs again."""
+    if not explorer.plan.entries or not explorer.decision(node).finished:
+        return None
+    world = node.world
+    there = {
+        (entry.store, entry.certificate.fingerprint)
+        for each in explorer.layout.nodes
+        for entry in entries_of(explorer.layout, world, each.name)
+    }
+    for key in explorer.plan.entries:
+        if (key.store, key.fingerprint) in there:
+            return f"finished, and {key} is there"
+    if world.returning:
+        return "finished, and the nodes will put back what was deleted"
+    for name, service in sorted(world.down):
+        return f"finished, and {service} on {name} is stopped"
+    return None
+
+
+def _finished_is_done(explorer: Unkind, node: Moment) -> str | None:
+    """Verified means new, presented, served, and held by every phone in scope."""
+    if not explorer.decision(node).finished:
+        return None
+    layout, world = explorer.layout, node.world
+    for key in explorer.plan.certificates:
+        if world.current(*key).generation < _NEW:
+            return f"finished, and {key} is not regenerated"
+    for shown in world.presented:
+        if shown not in world.gen:
+            return f"finished, and {shown.node} still presents its old {shown.unit}"
+    for name, served in world.itl:
+        if served != actions.build_itl(layout, world, name):
+            return f"finished, and {name} serves an old ITL"
+    if layout.mixed:
+        built = actions.build_ctl(layout, world)
+        if any(served != built for _, served in world.ctl):
+            return "finished, and an old CTL is served"
+    on = world._replace(phones=tuple(phone._replace(on=True) for phone in world.phones))
+    for index, kind in enumerate(explorer.kinds):
+        # A phone that went to another TFTP node may have to go there again to come into step.
+        homes = kind.tftp if explorer.limits.phones_move else kind.tftp[:1]
+        if kind.name not in node.run.waived and not any(
+            _in_step(explorer, on, index, home) for home in homes
+        ):
+            return f"finished, and {kind.name} is not in step"
+    return None
+
+
+def _in_step(explorer: Unkind, world: World, index: int, home: str) -> bool:
+    layout, kinds = explorer.layout, explorer.kinds
+    for _ in range(2):
+        world = actions.boot(layout, kinds, world, index, home)
+    phone = world.phones[index]
+    return phone.registered and synced(layout, world, kinds[index], phone, home)
+
+
+Rule = Callable[["Unkind", Moment], str | None]
+RULES: Final[tuple[Rule, ...]] = (
+    _one_change_at_a_time,
+    _nothing_new_while_held,
+    _three_attempts,
+    _regenerated_first,
+    _ctl_first,
+    _windows_in_order,
+    _phones_called_in_time,
+    _secure_phones_can_register,
+    _never_both_anchors,
+    _only_activated,
+    _replication_first,
+    _no_backup_runs,
+    _somewhere_to_be,
+    _in_use_stays,
+    _gone_is_gone,
+    _finished_is_done,
+)
