@@ -36,6 +36,7 @@ from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
 from cucm_certflow.runner import Run
 from cucm_certflow.secret import Secret
 from cucm_certflow.verification import VerifyReport
+from cucm_certflow.words import load_words
 
 __all__ = [
     "Account",
@@ -86,5 +87,6 @@ __all__ = [
     "Verified",
     "VerifyReport",
     "connect",
+    "load_words",
     "make_plan",
 ]

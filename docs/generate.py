@@ -26,16 +26,10 @@ from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.names import Release
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures import cleanup as trust_cleanup
+from cucm_certflow.procedures.choices import CHOICES
 from cucm_certflow.procedures.explain import doing
 from cucm_certflow.procedures.partners import PARTNER_TASKS
-from cucm_certflow.procedures.policies import (
-    CHOICES,
-    CapfWindow,
-    Evidence,
-    Policy,
-    UnitOrder,
-    trust_policy,
-)
+from cucm_certflow.procedures.policies import CapfWindow, Evidence, Policy, UnitOrder, trust_policy
 from cucm_certflow.procedures.releases import EXISTS, KNOWN
 from cucm_certflow.procedures.vocabulary import ANY_RELEASE, Condition, Procedure, Requirement, Row
 from cucm_certflow.trust.lifeline import Health

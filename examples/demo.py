@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cucm_certflow import (
@@ -37,12 +37,13 @@ from cucm_certflow.cli.output import exit_of_outcome
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
-from cucm_certflow.findings import Said
+from cucm_certflow.findings import Finding, Said, Verdict
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import Service
 from cucm_certflow.observers import Event, Outcome, Recorded, RegistrationsSeen
+from cucm_certflow.procedures.partners import tasks_for
 
 LAB_SPEED = 30.0
 SCENARIO = Path(__file__).parent / "scenarios" / "main-job.toml"
@@ -163,6 +164,14 @@ def show_forced() -> None:
         say(f"  {verdicts.count(verdict):>3} phones: {verdict.value}")
 
 
+def answered(findings: Iterable[Finding]) -> list[Said]:
+    """What a person who went and looked says about *findings*; nobody else can say so."""
+    return [
+        Said(item=finding.check, by="the demonstration", why="looked at: it may be so in the lab")
+        for finding in findings
+    ]
+
+
 async def story(cluster: Cluster, journal: Path) -> int:
     title("discover, over SSH, AXL, RISPort70 and HTTP 6970")
     before = await cluster.discover()
@@ -180,9 +189,23 @@ async def story(cluster: Cluster, journal: Path) -> int:
     title("the same order, forced in the physics")
     show_forced()
 
+    title("preflight")
+    policy = Policy(barrier_within_s=600, fresh_s=60 * LAB_SPEED, slow_fresh_s=900 * LAB_SPEED)
+    looked = await cluster.preflight(units=UNITS, facts=before, policy=policy)
+    for finding in looked.in_order():
+        if finding.verdict is not Verdict.PASS:
+            say(f"  {finding}")
+    words = answered(looked.open())
+    looked = await cluster.preflight(units=UNITS, facts=before, policy=policy, said=words)
+    assert not looked.open(), looked
+    say(f"\n  {len(words)} of these were answered by a person; other systems: there are none")
+
     title("the plan")
-    policy = Policy(barrier_within_s=600, fresh_s=60 * LAB_SPEED)
-    plan = make_plan(before, units=UNITS, policy=policy)
+    partners = [
+        Said(item=task.id, by="the demonstration", why="the lab has no such system")
+        for task in tasks_for(UNITS, before.release, before.mode)
+    ]
+    plan = make_plan(before, units=UNITS, policy=policy, preflight=looked, said=partners)
     say(str(plan))
     plan.raise_if_refused()
 
@@ -216,11 +239,7 @@ async def story(cluster: Cluster, journal: Path) -> int:
     for finding in report.open():
         say(f"  {finding.check}: {finding.unlock}")
     # A person goes and looks; nobody else can say so.
-    words = [
-        Said(item=finding.check, by="the demonstration", why="the lab has no such thing")
-        for finding in report.open()
-        if finding.asked or finding.check == "backup-after"
-    ]
+    words = answered(report.open())
     report = await cluster.verify(journal=journal, said=words)
     say("\n".join(f"  {finding}" for finding in report.in_order()))
     title("outcome")

@@ -1,6 +1,7 @@
-"""Regenerates CallManager and TVS on the cluster of an inventory: `quickstart.py [inventory.toml]`.
+"""Regenerates CallManager and TVS: `quickstart.py [inventory.toml [words.toml]]`.
 
-It prints the plan, every event and the outcome. Unless the plan is refused it changes the cluster:
+`words.toml` has what people say about what only they can answer (see the README). It prints the
+preflight, the plan, every event and the outcome. Unless the plan is refused it changes the cluster:
 try it on a lab first (`certflow lab examples/scenarios/main-job.toml`).
 """
 
@@ -9,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from cucm_certflow import CertUnit, Inventory, connect, make_plan
+from cucm_certflow import CertUnit, Inventory, connect, load_words, make_plan
 
 
-async def main(inventory: str) -> None:
+async def main(inventory: str, words: str = "") -> None:
+    said = load_words(words) if words else ()
     async with connect(Inventory.load(inventory)) as cluster:
         facts = await cluster.discover()
-        plan = make_plan(facts, units={CertUnit.CALLMANAGER, CertUnit.TVS})
+        units = {CertUnit.CALLMANAGER, CertUnit.TVS}
+        report = await cluster.preflight(units=units, facts=facts, said=said)
+        print(report)  # what is open in it refuses the plan
+        plan = make_plan(facts, units=units, preflight=report)
         print(plan)  # windows, commands, sources, phones
         plan.raise_if_refused()  # nothing was sent
         async with cluster.run(plan, journal="CHG1234.journal") as run:
@@ -25,4 +30,4 @@ async def main(inventory: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "inventory.toml"))
+    asyncio.run(main(*(sys.argv[1:3] or ["inventory.toml"])))

@@ -19,7 +19,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.findings import Verdict
 from cucm_certflow.names import Interface
-from cucm_certflow.procedures.policies import Choice, choices_for
+from cucm_certflow.procedures.choices import Choice, choices_for
 
 __all__ = ["by_hand", "choices_of", "describe_plan", "ways_of"]
 

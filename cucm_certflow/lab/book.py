@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -12,7 +12,7 @@ from cucm_certflow.lab.health import Health
 from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.physics import stores
 from cucm_certflow.lab.physics.world import Cert, Layout, Partner, Trusted, TrustList, World
-from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.scenario import DeviceSpec, Scenario
 from cucm_certflow.lab.stage import Stage
 from cucm_certflow.names import CertUnit, DeviceClass, ListKind
 
@@ -53,7 +53,7 @@ class Book:
         self._health = health
         self._began = stage.now
         self._devices = {
-            name: (spec.kind, Registration(name, spec.registered, spec.node, at=self._began))
+            name: (spec.kind, _registered(name, spec, at=self._began))
             for spec in scenario.devices
             for name in spec.names
         }
@@ -182,6 +182,11 @@ class Book:
     def devices(self, kind: DeviceClass) -> Mapping[str, Registration]:
         """Where the devices of *kind* are registered, which are no phones."""
         return {name: where for name, (of, where) in self._devices.items() if of is kind}
+
+
+def _registered(name: str, spec: DeviceSpec, at: datetime) -> Registration:
+    """As RISPort70 has it: what is registered nowhere has no node."""
+    return Registration(name, spec.registered, spec.node if spec.registered else "", at)
 
 
 def furnished(scenario: Scenario, layout: Layout, world: World) -> World:

@@ -280,9 +280,7 @@ class LabCluster:
         return self._stage.tftp[node]
 
     def devices(self, kind: DeviceClass) -> Mapping[str, Registration]:
-        """Where the devices of *kind* are registered, by name; phones are as :meth:`registrations`
-        has them.
-        """
+        """Where the devices of *kind* are registered; phones as :meth:`registrations` has them."""
         if kind is DeviceClass.PHONE:
             return self.registrations()
         return self.book.devices(kind)

@@ -266,10 +266,13 @@ class MemoryTransport:
                     for entry in cluster.book.entries(node)
                 )
             case DatabaseCertificates(node):
-                return frozenset(
-                    cluster.identities.certificate(cert).fingerprint
-                    for cert in cluster.book.known_to(node)
+                known = (cluster.identities.certificate(c) for c in cluster.book.known_to(node))
+                strangers = (
+                    cluster.identities.trusted_certificate(entry.trusted)
+                    for entry in cluster.book.entries(node)
+                    if entry.trusted.cert is None
                 )
+                return frozenset(each.fingerprint for each in (*known, *strangers))
             case TimeSync(node):
                 return cluster.health.time_of(node)
             case DiskUse(node):
@@ -361,8 +364,8 @@ class MemoryTransport:
             message = f"nobody answers on port {port} of {node}"
             raise _Unseen(message)
         if query.algorithm is KeyAlgorithm.EC:
-            has_both = unit is CertUnit.TOMCAT
-            presented = self._cluster.presented(node, CertUnit.TOMCAT_ECDSA) if has_both else None
+            other = None if unit is None else _WITH_EC.get(unit)
+            presented = None if other is None else self._cluster.presented(node, other)
             if presented is None:
                 message = f"port {port} of {node} shows no certificate with an EC key"
                 raise _Unseen(message, Why.UNREADABLE)
@@ -578,6 +581,11 @@ class MemoryTransport:
 
 
 _TOMCAT_PORT: Final = PORTS[CertUnit.TOMCAT]
+_WITH_EC: Final[Mapping[CertUnit, CertUnit]] = {
+    CertUnit.TOMCAT: CertUnit.TOMCAT_ECDSA,
+    CertUnit.CALLMANAGER: CertUnit.CALLMANAGER_ECDSA,
+}
+"""Whose EC certificate a port presents beside the RSA one."""
 _BEHIND: Final[Mapping[int, CertUnit]] = {
     port: unit for unit, port in PORTS.items() if unit is not CertUnit.TOMCAT_ECDSA
 }

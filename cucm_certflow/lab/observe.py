@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -23,8 +23,7 @@ from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Servic
 
 __all__ = ["ACTIVATED", "certificate_of", "cluster_facts", "list_view", "runs_in_lab"]
 
-_AUTHZ_FROM: Final = (12, 0)
-_SIX: Final = (
+_FIRST: Final = (
     Service.TOMCAT,
     Service.CALLMANAGER,
     Service.CTIMANAGER,
@@ -32,10 +31,7 @@ _SIX: Final = (
     Service.TFTP,
     Service.HAPROXY,
 )
-ACTIVATED: Final = (
-    *_SIX,
-    *(each for each in Service if each not in _SIX),
-)
+ACTIVATED: Final = (*_FIRST, *(each for each in Service if each not in _FIRST))
 """The services that the lab's nodes can have."""
 
 _AUTHZ: Final = "authz"
@@ -108,7 +104,6 @@ def cluster_facts(
         services: By node; if not given, what the layout activates runs.
         phones: As the database has them; if not given, of one model, and secure ones encrypted.
         certificates: By node and unit; if not given, plain ones of what the layout has.
-        describe: What stands in a certificate; its names alone, if not given.
         registrations: If not given, registered phones are so with the first node of their group.
     """
     at = at or datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,14 +162,9 @@ def cluster_facts(
 
 
 def _shared_itlrecovery(
-    layout: Layout,
-    world: World,
-    name: str,
-    describe: Callable[[Cert], Certificate],
-    *,
-    calls: bool,
+    layout: Layout, world: World, name: str, *, calls: bool
 ) -> dict[CertUnit, Certificate]:
     if not calls or not layout.has_itlrecovery:
         return {}
     owner = layout.itlrecovery_of(name)
-    return {CertUnit.ITLRECOVERY: describe(world.current(CertUnit.ITLRECOVERY, owner))}
+    return {CertUnit.ITLRECOVERY: certificate_of(world.current(CertUnit.ITLRECOVERY, owner))}

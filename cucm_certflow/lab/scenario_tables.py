@@ -159,9 +159,9 @@ class NodeSpec:
         publisher: Whether it is the publisher.
         product: ``callmanager``, or ``cups`` for IM and Presence, where nothing is activated by a
             choice.
-        services: What is activated beside what runs anyway: ``callmanager``, ``tftp``, ``tvs``, ``cti``, on
-            the publisher also ``capf``; or CUCM's own names for them. Not given: the first four, or
-            none on IM and Presence.
+        services: What is activated beside what runs anyway: ``callmanager``, ``tftp``, ``tvs``,
+            ``cti``, on the publisher also ``capf``; or CUCM's own names for them. Not given: the
+            first four, or none on IM and Presence.
     """
 
     name: str

@@ -12,13 +12,9 @@ from cucm_certflow.commands import StartService as Start
 from cucm_certflow.commands import StopService as Stop
 from cucm_certflow.names import CertUnit, Release, SecurityMode
 from cucm_certflow.procedures import PROCEDURES, procedure_for
+from cucm_certflow.procedures.choices import Choice, choices_for
 from cucm_certflow.procedures.partners import PartnerTask, tasks_for
-from cucm_certflow.procedures.policies import (
-    Choice,
-    Policy,
-    choices_for,
-    restarts_callmanager,
-)
+from cucm_certflow.procedures.policies import Policy, restarts_callmanager
 from cucm_certflow.procedures.releases import EXISTS, WHERE, known_release
 from cucm_certflow.procedures.vocabulary import (
     Condition,

@@ -122,6 +122,10 @@ class Moves(Decided):
                 for home in homes:
                     word = "boots" if waiting else "comes unasked"
                     yield f"{kind.name} {word} at {home}", self._booted(node, index, home)
+            anew = limits.phones_register_anew and index not in node.fresh
+            if anew and self._is_registered(node, index):
+                fresh = node._replace(fresh=node.fresh | {index})
+                yield f"{kind.name} registers anew, and loads nothing", fresh
             if phone.on and limits.phones_switch_off:
                 off = actions.power(self.layout, self.kinds, node.world, index, on=False)
                 yield (

@@ -41,6 +41,9 @@ class Limits:
     """Phones register with the next member of their group, without loading any list, when
     CallManager is restarted; they fall back when they like."""
 
+    phones_register_anew: bool = False
+    """A registered phone may register again by itself, without loading any list."""
+
     databases_lag: frozenset[str] = frozenset()
     """The nodes whose own databases get a new certificate some time later, so that until then
     TVS there does not vouch for it."""

@@ -112,6 +112,8 @@ def _some(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - as some
         return st.from_type(kind)
     if hasattr(kind, "__origin__") and kind.__origin__ is tuple:
         return st.lists(some(arguments[0]), max_size=3).map(tuple)
+    if hasattr(kind, "__origin__") and kind.__origin__ is frozenset:
+        return st.frozensets(some(arguments[0]), max_size=3)
     if hasattr(kind, "__origin__"):
         return st.dictionaries(some(arguments[0]), some(arguments[1]), max_size=3)
     return st.one_of(*map(some, arguments))

@@ -35,8 +35,9 @@ from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, SecurityMode, Service
 from cucm_certflow.observers import Recorded
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.choices import CHOICES
 from cucm_certflow.procedures.partners import PARTNER_TASKS
-from cucm_certflow.procedures.policies import CHOICES, Policy
+from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Requirement
 from cucm_certflow.testing.virtual import run_virtual
 from cucm_certflow.trust.model import TrustPolicy

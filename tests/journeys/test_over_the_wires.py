@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cucm_certflow.checks.preflight import PREFLIGHT
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.clock import ScaledClock, SystemClock
 from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, Record
@@ -24,6 +25,7 @@ from cucm_certflow.journal import Journal
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.servers import LabServers
+from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
 from cucm_certflow.transports.record import RecordedClock, Recording, ReplayTransport
@@ -158,6 +160,17 @@ def _in_lab(
 UNITS = ["-u", "tomcat", "-u", "CallManager", "-u", "TVS"]
 
 
+def _words(where: list[str]) -> list[str]:
+    """A file with a person's word about everything that only a person can answer."""
+    path = Path(where[1]).with_name("words.toml")
+    items = [check.id for check in PREFLIGHT if check.asked] + [task.id for task in PARTNER_TASKS]
+    said = "".join(
+        f'[[said]]\nitem = "{item}"\nby = "the test"\nwhy = "seen in the lab"\n' for item in items
+    )
+    path.write_text(said)
+    return ["--words", str(path)]
+
+
 def _regenerated(lab: LabCluster) -> list[tuple[str, str]]:
     return [pair for pair in executed(lab) if "regen" in pair[1]]
 
@@ -189,7 +202,8 @@ def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
 
     async def story(lab: LabCluster, where: list[str]) -> None:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cucm_certflow", "run", *where, "-j", journal, *UNITS),
+            *(sys.executable, "-m", "cucm_certflow", "run"),
+            *(*where, "-j", journal, *UNITS, *_words(where)),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -218,7 +232,7 @@ def test_plan_and_discover_speak_json_and_change_nothing(tmp_path: Path) -> None
         assert status == Exit.DONE
         facts: dict[str, Any] = json.loads(out)
         assert [node["name"] for node in facts["nodes"]] == ["pub", "sub1"]
-        status, out, _ = await _certflow("plan", *where, *UNITS, "--json")
+        status, out, _ = await _certflow("plan", *where, *UNITS, *_words(where), "--json")
         assert status == Exit.DONE
         assert [w["units"] for w in json.loads(out)["windows"]] == [
             ["tomcat", "CallManager"],
@@ -305,7 +319,7 @@ def test_a_node_in_an_unknown_layout_refuses_the_plan(tmp_path: Path) -> None:
 
 def test_what_one_interface_garbles_another_one_answers(tmp_path: Path) -> None:
     async def story(lab: LabCluster, where: list[str]) -> None:
-        status, out, err = await _certflow("plan", *where, *UNITS)
+        status, out, err = await _certflow("plan", *where, *UNITS, *_words(where))
         assert status == Exit.DONE, out + err
         assert "ServiceOn              Control Center, else platform CLI" in out
         assert executed(lab) == []
@@ -318,7 +332,7 @@ def test_an_unknown_answer_to_a_change_is_in_doubt_and_looked_after(tmp_path: Pa
     journal = str(tmp_path / "doubt.journal")
 
     async def story(lab: LabCluster, where: list[str]) -> None:
-        call = ["run", *where, "-u", "tomcat", "-j", journal]
+        call = ["run", *where, "-u", "tomcat", "-j", journal, *_words(where)]
         status, out, err = await _certflow(*call)
         assert status == Exit.DONE, out + err
         assert "in doubt" in out
@@ -425,6 +439,7 @@ def test_the_example_of_the_readme_runs_as_it_stands_against_real_servers(tmp_pa
     async def story(lab: LabCluster, where: list[str]) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", hurry, str(ROOT / "examples" / "quickstart.py"), where[1]),
+            _words(where)[1],
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

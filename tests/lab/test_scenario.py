@@ -114,8 +114,8 @@ def test_phone_names_count_on_until_a_table_names_its_first() -> None:
         ("seed = 7", "seed = 7\necdsa = 1", "ecdsa: expected true or false"),
         (
             '"11.5.1.12900-21"',
-            '"11.0"\necdsa = true',
-            "ecdsa: tomcat-ECDSA came with 11.5, this cluster runs 11.0",
+            '"10.5"\necdsa = true',
+            "ecdsa: EC certificates came with 11.0, this cluster runs 10.5",
         ),
     ],
 )

@@ -77,7 +77,13 @@ async def test_lists_have_a_plain_name_and_one_for_every_phone(name: str) -> Non
 async def test_what_there_is_not_is_404_and_counted() -> None:
     plain = SMALL.replace('"mixed"', '"non-secure"').replace('"Encrypted"', '"Non Secure"')
     async with door(text=plain) as at:
-        for name in ("CTLFile.tlv", f"CTL{PHONE}.tlv", f"{PHONE}.cnf.xml.sgn", "ITLsep.tlv", ""):
+        for name in (
+            "CTLFile.tlv",
+            f"CTL{PHONE}.tlv",
+            "SEPFFFFFFFFFFFF.cnf.xml.sgn",
+            "ITLsep.tlv",
+            "",
+        ):
             assert (await at.get(name)).status_code == 404
         counted = at.counted
         assert (counted.http_requests, counted.http_not_found) == (5, 5)

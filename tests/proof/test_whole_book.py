@@ -1,7 +1,7 @@
 """Every procedure that moves lists, on representative releases, lived through by ``decide``.
 
 A crash, a reply that is lost or late, and phones that come unasked; then the same while databases
-lag behind, and while phones fail over and fall back. Counts are pinned, as for the main story.
+lag behind, while phones fail over and fall back, and while they register anew by themselves. Counts are pinned, as for the main story.
 """
 
 from __future__ import annotations
@@ -44,8 +44,16 @@ CALLMANAGER: Final = (CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA)
 FAULTS: Final = Limits()
 STAYS: Final = Limits(phones_move=False)
 LAGGING: Final = Limits(phones_move=False, databases_lag=frozenset({"sub"}))
+ANEW: Final = Limits(phones_move=False, phones_register_anew=True)
 FAILING_OVER: Final = Limits(phones_move=False, phones_fail_over=True)
 MEMO: Final = Memo()
+_WORDS: Final = {
+    FAULTS: "",
+    STAYS: "at home",
+    LAGGING: "lagging databases",
+    FAILING_OVER: "fail-over",
+    ANEW: "registering anew",
+}
 
 
 class Case(NamedTuple):
@@ -63,7 +71,7 @@ class Case(NamedTuple):
             f"{self.release[0]}.{self.release[1]}",
             "mixed" if self.mixed else "non-secure",
             " with ".join(self.units),
-            {FAULTS: "", STAYS: "at home", LAGGING: "lag", FAILING_OVER: "fail-over"}[self.limits],
+            _WORDS[self.limits],
             "vouched for" if self.vouched else "",
         ]
         return ", ".join(word for word in words if word)
@@ -136,6 +144,11 @@ PINNED: Final = {
     Case(R11_5, False, tuple(sorted(BOTH)), FAILING_OVER): Counts(7_969, 26, 126),
     Case(R14, True, tuple(sorted(BOTH)), FAILING_OVER): Counts(12_251, 26, 147),
     Case(R14, True, (ITLRECOVERY,), FAILING_OVER): Counts(4_965, 26, 98),
+    # A phone that registers anew by itself has loaded nothing, whatever was going on.
+    Case(R11_5, False, tuple(sorted(BOTH)), ANEW): Counts(0, 0, 0),
+    Case(R11_5, True, tuple(sorted(BOTH)), ANEW): Counts(0, 0, 0),
+    Case(R14, False, tuple(sorted(BOTH)), ANEW): Counts(0, 0, 0),
+    Case(R14, True, (ITLRECOVERY,), ANEW): Counts(0, 0, 0),
 }
 # fmt: on
 

@@ -14,16 +14,14 @@ from cucm_certflow.cli.app import app
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.names import CertUnit, Release, SecurityMode, Service
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.choices import CHOICES, Choice, choices_for
 from cucm_certflow.procedures.explain import Explanation, doing, explain, explanation_of
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import (
-    CHOICES,
     CapfWindow,
-    Choice,
     Evidence,
     Policy,
     UnitOrder,
-    choices_for,
     restarts_callmanager,
 )
 from cucm_certflow.procedures.vocabulary import DoneByHand, RestartOf

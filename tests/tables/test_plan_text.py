@@ -16,7 +16,8 @@ from cucm_certflow.core.planner import make_plan
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.names import CertUnit, SecurityMode
-from cucm_certflow.procedures.policies import CHOICES, Policy, UnitOrder
+from cucm_certflow.procedures.choices import CHOICES
+from cucm_certflow.procedures.policies import Policy, UnitOrder
 from tests.tables.paper import cluster, entry
 
 BOTH = {CertUnit.CALLMANAGER, CertUnit.TVS}

@@ -113,9 +113,10 @@ def health(
 def project(layout: Layout, kinds: tuple[PhoneKind, ...], world: World, index: int) -> World:
     """The part of *world* that decides the health of one phone; all else set to a fixed value.
 
-    The other phones go, and so do the certificates that are in no list, the outside world, what CallManager presents, the TVS processes outside
-    the phone's group and the TFTP nodes that it never uses: the clean-up brings those up to date
-    on all nodes at once, and the phone never sees them before. What TFTP signs configurations
+    The other phones go, and so do the certificates that are in no list, the outside world, what
+    CallManager presents, the TVS processes outside the phone's group and the TFTP nodes that it
+    never uses: the clean-up brings those up to date on all nodes at once, and the phone never sees
+    them before. What TFTP signs configurations
     with goes too: no list depends on it, and a last restart of TFTP hurts nobody.
     """
     kind = kinds[index]

@@ -1,4 +1,4 @@
-"""What nodes and partners trust exists here: trust stores, backup, and systems outside the cluster."""
+"""What nodes and partners trust exists here: trust stores, backup, and systems outside."""
 
 from __future__ import annotations
 

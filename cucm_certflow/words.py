@@ -1,0 +1,59 @@
+"""Reads what people say from a file: ``[[said]]`` tables of item, by and why."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from cucm_certflow.errors import Report, UsageError
+from cucm_certflow.findings import Said
+
+__all__ = ["load_words"]
+
+_KEYS: Final = {"item", "by", "why"}
+
+
+def load_words(path: str | os.PathLike[str]) -> tuple[Said, ...]:
+    """The words in the TOML file *path*, in its order.
+
+    Raises:
+        UsageError: The file does not read, has something else in it, or a word lacks who or why.
+            Nothing was sent.
+    """
+    target = Path(path)
+    try:
+        document = tomllib.loads(target.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _wrong(target.name, "a TOML file", str(error)) from error
+    tables = document.pop("said", [])
+    if document or not isinstance(tables, list):
+        saw = ", ".join(document) or "said that is no array of tables"
+        raise _wrong(target.name, "[[said]] tables and nothing else", saw)
+    return tuple(_words(target.name, tables))
+
+
+def _words(name: str, tables: list[Any]) -> Iterator[Said]:
+    for number, table in enumerate(tables, 1):
+        where = f"{name}, word {number}"
+        if not isinstance(table, dict) or set(table) != _KEYS:
+            keys = ", ".join(table) if isinstance(table, dict) else type(table).__name__
+            raise _wrong(where, "item, by and why", keys)
+        item, by, why = (str(table[key]).strip() for key in ("item", "by", "why"))
+        try:
+            yield Said(item=item, by=by, why=why)
+        except ValueError as error:
+            raise _wrong(where, "item, by and why, none of them empty", str(error)) from None
+
+
+def _wrong(where: str, expected: str, saw: str) -> UsageError:
+    return UsageError(
+        Report(
+            headline=f"{where}: these words cannot be taken",
+            expected=expected,
+            saw=saw,
+            left="nothing was sent",
+        )
+    )
