@@ -77,7 +77,7 @@ def parsed(layout: Layout, trust_list: TrustList, *, digest: bool = False) -> Li
         trust_list, ADDRESSES, WHEN, digest_algorithm=digest_of_release(layout.release)
     )
     view = view_of(parse_list(data), trust_list.kind, data)
-    return view if digest else view._replace(digest="")
+    return view if digest else view.plain()
 
 
 def renamed(trust_list: TrustList) -> ListView:
@@ -92,6 +92,7 @@ def renamed(trust_list: TrustList) -> ListView:
         tftp=frozenset(real[key] for key in view.tftp),
         ccm=frozenset(real[key] for key in view.ccm),
         pin=frozenset(real[key] for key in view.pin),
+        capf=frozenset(real[key] for key in view.capf),
     )
 
 

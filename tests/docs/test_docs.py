@@ -28,6 +28,7 @@ from cucm_certflow.core.entry_guards import ENTRY_GUARDS
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.findings import Severity
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.lab import scenario_faults, scenario_tables
 from cucm_certflow.lab.scenario import Scenario
@@ -226,6 +227,13 @@ def test_the_quickstart_runs(
 ) -> None:
     quickstart = _module(ROOT / "examples" / "quickstart.py")
     monkeypatch.chdir(inventory.parent)
+    items = [check.id for check in PREFLIGHT if check.severity is Severity.CONSENT]
+    items += [task.id for task in PARTNER_TASKS if task.id not in items]
+    words = inventory.parent / "words.toml"
+    words.write_text(
+        "".join(f'[[said]]\nitem = "{item}"\nby = "a test"\nwhy = "a lab"\n' for item in items),
+        encoding="utf-8",
+    )
 
     async def story() -> None:
         def in_memory(loaded: Inventory) -> Cluster:
@@ -233,7 +241,7 @@ def test_the_quickstart_runs(
             return start().cluster
 
         monkeypatch.setattr(quickstart, "connect", in_memory)
-        await quickstart.main(str(inventory))
+        await quickstart.main(str(inventory), str(words))
 
     run_virtual(story)
     shown = capsys.readouterr().out

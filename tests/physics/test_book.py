@@ -195,7 +195,7 @@ def test_what_comes_back_does_unless_notification_was_stopped_everywhere() -> No
         gone = resync(delete_trust(layout, quiet, entry))
         assert (entry in contents(layout, gone, "pub")) is bool(running)
     with pytest.raises(ValueError, match="no such certificate"):
-        delete_trust(layout, gone, entry._replace(name="another.pem"))
+        delete_trust(layout, world, entry._replace(name="another.pem"))
 
 
 def test_backup_goes_by_ipsec_up_to_13_and_by_tomcat_from_14() -> None:

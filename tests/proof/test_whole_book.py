@@ -1,7 +1,8 @@
 """Every procedure that moves lists, on representative releases, lived through by ``decide``.
 
 A crash, a reply that is lost or late, and phones that come unasked; then the same while databases
-lag behind, while phones fail over and fall back, and while they register anew by themselves. Counts are pinned, as for the main story.
+lag behind, while phones fail over and fall back, and while they register anew by themselves.
+Counts are pinned, as for the main story.
 """
 
 from __future__ import annotations
