@@ -17,10 +17,12 @@ from pathlib import Path
 
 from cucm_certflow import CertUnit, Held, Policy, Verified, make_plan
 from cucm_certflow.core.run_state import CertificateMoved, CommandMoved
+from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.lab.messages import LabMessages
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import Interface
 from cucm_certflow.observers import Event, Recorded, RegistrationsSeen
+from cucm_certflow.procedures.partners import tasks_for
 from cucm_certflow.testing.virtual import VirtualClock, VirtualLoop
 
 RIS = "/realtimeservice2/services/RISService70"

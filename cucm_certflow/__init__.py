@@ -3,8 +3,10 @@
 from cucm_certflow.checks.scope import Limits
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
+from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.plan import PhoneOutlook, Plan
-from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.planner import expiring_units, make_plan
+from cucm_certflow.core.remedies import Remedy, holding_from_files, remedies_for
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.errors import (
     AuthenticationFailed,
@@ -32,7 +34,9 @@ from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severit
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
 from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
+from cucm_certflow.procedures.explain import explain
 from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
+from cucm_certflow.rescue import RescueKit, check_rescue_kit
 from cucm_certflow.runner import Run
 from cucm_certflow.secret import Secret
 from cucm_certflow.verification import VerifyReport
@@ -72,7 +76,9 @@ __all__ = [
     "RateLimited",
     "RecordingError",
     "RefusedError",
+    "Remedy",
     "Report",
+    "RescueKit",
     "RoleMissing",
     "Run",
     "Said",
@@ -86,7 +92,13 @@ __all__ = [
     "Verdict",
     "Verified",
     "VerifyReport",
+    "check_rescue_kit",
     "connect",
+    "expiring_units",
+    "explain",
+    "holding_from_files",
     "load_words",
     "make_plan",
+    "plan_cleanup",
+    "remedies_for",
 ]

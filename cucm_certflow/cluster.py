@@ -21,6 +21,7 @@ from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.rescue import TRUST_STORES, RescueKit, save_rescue_kit
 from cucm_certflow.runner import Run
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.verification import VerifyReport, verify_plan
@@ -104,9 +105,7 @@ class Cluster:
             )
         if plan.certificates:
             folder = Path(rescue_kit) if rescue_kit else Path(f"{os.fspath(journal)}.rescue")
-            from cucm_certflow.rescue import save_rescue_kit
-
-            await save_rescue_kit(now, self.transport, folder, clock=self.clock)
+            _check_kit(await save_rescue_kit(now, self.transport, folder, clock=self.clock))
         opened = Journal.create(journal, plan, at=self.clock.now())
         return Run(opened, self.transport, self.clock)
 
@@ -288,6 +287,21 @@ class Cluster:
             said=said,
             acknowledged=[r.said for r in opened.records if isinstance(r, Acknowledged)],
             limits=limits,
+        )
+
+
+def _check_kit(kit: RescueKit) -> None:
+    """Refuse to begin without a certificate or a list that could not be saved."""
+    gaps = [f"{gap.node}: {gap.what}: {gap.why}" for gap in kit.gaps if gap.what != TRUST_STORES]
+    if gaps:
+        raise RefusedError(
+            Report(
+                headline="the rescue kit is not complete",
+                expected="every certificate in PEM, and the lists of every TFTP node",
+                saw="; ".join(gaps),
+                left="nothing was sent; what could be saved is in the kit's folder",
+                next="make these readable, and begin again with another folder",
+            )
         )
 
 

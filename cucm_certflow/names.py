@@ -182,7 +182,8 @@ class Release(NamedTuple):
         """
         match = _RELEASE.fullmatch(text.strip())
         if match is None:
-            message = f"expected a release such as 11.5, 14SU2 or 11.5.1.12900-21, saw {text[:40]!r}"
+            expected = "a release such as 11.5, 14SU2 or 11.5.1.12900-21"
+            message = f"expected {expected}, saw {text[:40]!r}"
             raise ValueError(message)
         return cls(int(match[1]), int(match[2] or 0), text.strip())
 

@@ -33,6 +33,7 @@ from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.cluster import Cluster
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
+app.command("remedies")(remedies_command)
 app.command("explain")(explain_command)
 
 

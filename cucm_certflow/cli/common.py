@@ -1,4 +1,4 @@
-"""What the commands of ``certflow`` share: options, the way to a cluster, and what was asked for."""
+"""What the commands of ``certflow`` share: options, the way to a cluster, what was asked for."""
 
 from __future__ import annotations
 

@@ -76,6 +76,16 @@ def make_plan(
     if preflight is not None:
         refusals += _preflight_refusals(preflight, waived)
     situation = situation_of(facts, policy)
+    refusals += [
+        Blocked(
+            guard="procedure_known",
+            detail=f"no source says how {unit} is regenerated when {table.unless.value}",
+            unlock="a CTL that no token signs; nothing is guessed",
+            source=str(table.source),
+        )
+        for unit, table in tables.items()
+        if table.unless is not None and table.unless.holds_in(situation)
+    ]
     tasks = tasks_for(asked, facts.release, facts.mode)
     if any(blocked.guard != "preflight" for blocked in refusals):
         made: tuple[PlannedWindow, ...] = ()

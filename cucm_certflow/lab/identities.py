@@ -131,11 +131,13 @@ class Plain:
         with_ec = is_ecdsa(cert.unit)
         lives = _RECOVERY_LIVES if cert.unit is CertUnit.ITLRECOVERY else _LIVES
         has_names = cert.unit in _WITH_NAMES
+        common_name = self.common_name(cert)
+        names = tuple(dict.fromkeys((common_name, self.fqdn(cert.node), cert.node)))
         return Description(
-            common_name=self.common_name(cert),
+            common_name=common_name,
             not_before=begin,
             not_after=begin + lives,
-            names=(self.fqdn(cert.node), cert.node) if has_names else (),
+            names=names if has_names else (),
             key_bits=_EC_BITS if with_ec else _RSA_BITS,
             algorithm=KeyAlgorithm.EC if with_ec else KeyAlgorithm.RSA,
             is_reversed=cert.unit in _REVERSED,

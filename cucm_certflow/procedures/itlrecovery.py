@@ -89,7 +89,7 @@ ITLRECOVERY: Final = (
     *(
         Procedure(
             unit=CertUnit.ITLRECOVERY, releases=releases, products=_CUCM, source=_GUIDE,
-            publisher_only=publisher_only, consumers=_CONSUMERS, exposures=_EXPOSED,
+            unless=Condition.CTL_BY_HAND, publisher_only=publisher_only, consumers=_CONSUMERS, exposures=_EXPOSED,
             never_with=frozenset(
                 {CertUnit.CALLMANAGER, CertUnit.CALLMANAGER_ECDSA, CertUnit.TVS}),
             rows=_TWO_WAVES,

@@ -280,6 +280,7 @@ class Procedure:
         products: The products whose nodes have the unit.
         publisher_only: The unit is made on the publisher alone.
         never_with: Units that must not change between the same two contacts with the phones.
+        unless: A condition under which no source says what to do: a plan is refused then.
         joins: The unit whose window, and whose restarts, it shares where both are asked for.
         consumers: Who notices while the certificate is invalid, in words (points A1 to A6).
         protocol: Grows when the meaning of the columns changes.
@@ -292,6 +293,7 @@ class Procedure:
     source: Source
     publisher_only: bool = False
     never_with: frozenset[CertUnit] = frozenset()
+    unless: Condition | None = None
     joins: CertUnit | None = None
     exposures: tuple[Exposure, ...] = ()
     consumers: tuple[str, ...] = ()
@@ -334,6 +336,7 @@ class Procedure:
         parts = [
             f"{self.unit.value}|{self.releases}|{sorted(p.value for p in self.products)}"
             f"|{self.publisher_only}|{sorted(u.value for u in self.never_with)}|{self.joins}"
+            f"|{self.unless.name if self.unless else ''}"
             f"|{self.protocol}"
         ]
         parts += [

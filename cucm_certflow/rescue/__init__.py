@@ -6,10 +6,18 @@ rescue, ITLRecovery's key pair, is never read over any interface: a person expor
 """
 
 from cucm_certflow.rescue.keypair import proof_of_p12
-from cucm_certflow.rescue.kit import KitFile, KitNode, KitRemark, RescueKit, check_rescue_kit
+from cucm_certflow.rescue.kit import (
+    TRUST_STORES,
+    KitFile,
+    KitNode,
+    KitRemark,
+    RescueKit,
+    check_rescue_kit,
+)
 from cucm_certflow.rescue.saving import save_rescue_kit
 
 __all__ = [
+    "TRUST_STORES",
     "KitFile",
     "KitNode",
     "KitRemark",

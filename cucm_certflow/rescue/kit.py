@@ -16,6 +16,7 @@ from cucm_certflow.errors import Report, RescueKitError
 __all__ = [
     "CONVERTER",
     "MANIFEST",
+    "TRUST_STORES",
     "KitFile",
     "KitNode",
     "KitRemark",
@@ -53,6 +54,10 @@ class KitFile:
     node: str = ""
     at: datetime
     by: str = ""
+
+
+TRUST_STORES: Final = "the list of its trust stores"
+"""What of a node is of use in a kit, and may be missing all the same."""
 
 
 @attrs.frozen(kw_only=True)

@@ -27,7 +27,15 @@ from cucm_certflow.facts import (
     Unknown,
 )
 from cucm_certflow.names import ListKind, SecurityMode, Service
-from cucm_certflow.rescue.kit import CONVERTER, MANIFEST, KitFile, KitNode, KitRemark, RescueKit
+from cucm_certflow.rescue.kit import (
+    CONVERTER,
+    MANIFEST,
+    TRUST_STORES,
+    KitFile,
+    KitNode,
+    KitRemark,
+    RescueKit,
+)
 from cucm_certflow.rescue.readme import readme
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.trust.lists import parse_list, view_of
@@ -237,7 +245,7 @@ def _put_list(
 
 
 def _put_stores(kit: _Writing, node: NodeFacts, place: PurePosixPath, fact: Fact) -> None:
-    what = "the list of its trust stores"
+    what = TRUST_STORES
     if isinstance(fact, Unknown):
         kit.lacks(node, what, fact.reason)
         return
