@@ -1,4 +1,4 @@
-"""Regenerates CallManager and TVS: `quickstart.py [inventory.toml [words.toml]]`.
+"""Regenerates CallManager and TVS: `quickstart.py [inventory.toml words.toml]`.
 
 `words.toml` has what people say about what only they can answer (see the README). It prints the
 preflight, the plan, every event and the outcome. Unless the plan is refused it changes the cluster:
@@ -13,13 +13,13 @@ import sys
 from cucm_certflow import CertUnit, Inventory, connect, load_words, make_plan
 
 
-async def main(inventory: str, words: str = "") -> None:
-    said = load_words(words) if words else ()
+async def main(inventory: str, words: str) -> None:
     async with connect(Inventory.load(inventory)) as cluster:
         facts = await cluster.discover()
         units = {CertUnit.CALLMANAGER, CertUnit.TVS}
+        said = load_words(words)  # what only people can answer
         report = await cluster.preflight(units=units, facts=facts, said=said)
-        print(report)  # what is open in it refuses the plan
+        print(report)  # what is not as it should be, worst first
         plan = make_plan(facts, units=units, preflight=report)
         print(plan)  # windows, commands, sources, phones
         plan.raise_if_refused()  # nothing was sent
@@ -30,4 +30,4 @@ async def main(inventory: str, words: str = "") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(sys.argv[1:3] or ["inventory.toml"])))
+    asyncio.run(main(*(sys.argv[1:] or ["inventory.toml", "words.toml"])))

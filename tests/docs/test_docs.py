@@ -193,7 +193,8 @@ def test_the_example_of_the_readme_is_the_quickstart() -> None:
     shown = "".join(ast.unparse(node) for node in _main(block).body)
     script = (ROOT / "examples" / "quickstart.py").read_text(encoding="utf-8")
     run = "".join(ast.unparse(node) for node in _main(script).body)
-    assert shown == run.replace("Inventory.load(inventory)", "Inventory.load('inventory.toml')")
+    run = run.replace("Inventory.load(inventory)", "Inventory.load('inventory.toml')")
+    assert shown == run.replace("load_words(words)", "load_words('words.toml')")
 
 
 @pytest.fixture

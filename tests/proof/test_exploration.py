@@ -88,27 +88,27 @@ class Counts(NamedTuple):
 
 # fmt: off
 PINNED: Final = {
-    Case(R11_5, False, CM_FIRST): Counts(17_049, 104, 294),
-    Case(R11_5, False, TVS_FIRST): Counts(21_597, 52, 322),
-    Case(R11_5, True, CM_FIRST): Counts(22_062, 78, 315),
-    Case(R11_5, True, TVS_FIRST): Counts(28_232, 52, 364),
+    Case(R11_5, False, CM_FIRST): Counts(15_601, 64, 282),
+    Case(R11_5, False, TVS_FIRST): Counts(19_123, 32, 318),
+    Case(R11_5, True, CM_FIRST): Counts(20_703, 48, 305),
+    Case(R11_5, True, TVS_FIRST): Counts(24_629, 32, 360),
     # Beliefs are noted before commands that move trust. Up to HAProxy's restart, which does not,
     # a story in which TFTP was restarted twice stays apart from one that needed it once.
-    Case(R14, False, CM_FIRST): Counts(18_117, 52, 252),
-    Case(R14, False, TVS_FIRST): Counts(19_301, 52, 252),
-    Case(R14, True, CM_FIRST): Counts(24_779, 52, 294),
-    Case(R14, True, TVS_FIRST): Counts(27_364, 52, 294),
+    Case(R14, False, CM_FIRST): Counts(16_835, 32, 244),
+    Case(R14, False, TVS_FIRST): Counts(17_161, 32, 244),
+    Case(R14, True, CM_FIRST): Counts(23_531, 32, 286),
+    Case(R14, True, TVS_FIRST): Counts(23_897, 32, 286),
     # The ITL is rebuilt as soon as a certificate in it changes.
-    Case(R11_5, True, CM_FIRST, at_once=True): Counts(27_945, 78, 234),
-    Case(R14, True, CM_FIRST, at_once=True): Counts(29_744, 52, 216),
+    Case(R11_5, True, CM_FIRST, at_once=True): Counts(25_566, 48, 224),
+    Case(R14, True, CM_FIRST, at_once=True): Counts(27_566, 32, 208),
     # The phone's own TFTP node is the publisher.
-    Case(R11_5, True, CM_FIRST, ("pub",)): Counts(22_337, 78, 315),
-    Case(R14, True, CM_FIRST, ("pub",)): Counts(25_054, 52, 294),
+    Case(R11_5, True, CM_FIRST, ("pub",)): Counts(20_978, 48, 305),
+    Case(R14, True, CM_FIRST, ("pub",)): Counts(23_806, 32, 286),
     # The cluster resets phones by itself when a certificate in their lists changes.
-    Case(R14, True, CM_FIRST, limits=RESETS): Counts(24_278, 52, 294),
+    Case(R14, True, CM_FIRST, limits=RESETS): Counts(23_242, 32, 286),
     # From 12.0 ITLRecovery signs the CTL: a phone that cannot ask TVS is in no danger.
-    Case(R14, True, CM_FIRST, asks_tvs=False): Counts(9_389, 26, 72),
-    Case(R14, True, TVS_FIRST, asks_tvs=False): Counts(10_376, 26, 72),
+    Case(R14, True, CM_FIRST, asks_tvs=False): Counts(8_856, 16, 68),
+    Case(R14, True, TVS_FIRST, asks_tvs=False): Counts(8_856, 16, 68),
     Case(R11_5, False, CM_FIRST, ("sub", "pub"), limits=CALM): Counts(17_454, 256, 936),
     Case(R14, False, CM_FIRST, ("sub", "pub"), limits=CALM): Counts(17_008, 64, 624),
 }
@@ -117,8 +117,8 @@ PINNED: Final = {
 # the exposure that the table names (then only localkey helps), and the barrier holds for it until
 # it is waived by name: no story finishes before, every one does after.
 ONLY_WAIVED: Final = {
-    Case(R11_5, True, CM_FIRST, asks_tvs=False): Counts(3_421, 0, 20),
-    Case(R11_5, True, TVS_FIRST, asks_tvs=False): Counts(6_526, 0, 50),
+    Case(R11_5, True, CM_FIRST, asks_tvs=False): Counts(3_459, 0, 20),
+    Case(R11_5, True, TVS_FIRST, asks_tvs=False): Counts(5_738, 0, 48),
 }
 # fmt: on
 
@@ -207,7 +207,7 @@ def test_nodes_that_run_less_hinder_nobody_and_break_no_rule(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("release", "mixed", "states"),
-    [(R11_5, False, 2_998), (R14, True, 4_459)],
+    [(R11_5, False, 2_723), (R14, True, 4_178)],
     ids=["11.5 non-secure", "14 mixed"],
 )
 def test_rules_of_the_field_hold_in_every_state_whatever_fails(
