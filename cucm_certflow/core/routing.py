@@ -134,8 +134,8 @@ WAYS: Final[Mapping[type[Query] | type[Command], tuple[Way, ...]]] = MappingProx
     CallManagerGroups: (Way(_AXL, "executeSQLQuery"), Way(_SSH, "run sql")),
     DevicePools: (Way(_AXL, "executeSQLQuery"), Way(_SSH, "run sql")),
     Regenerate: (Way(_SSH, "no other interface regenerates a self-signed certificate"),),
-    UpdateCtl: (Way(_SSH, "no other interface updates the CTL"),),
-    ResetLocalkey: (Way(_SSH, "no other interface resets the lists"),),
+    UpdateCtl: (Way(_SSH, "no other interface updates the CTL", (10, 0)),),
+    ResetLocalkey: (Way(_SSH, "no other interface resets the lists", (10, 0)),),
     RestartService: (
         Way(_SSH, "watches the restart, and reaches Tomcat and HAProxy too"),
         Way(_CONTROL, "where no shell can be had; never Tomcat or HAProxy",
