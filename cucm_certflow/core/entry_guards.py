@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cucm_certflow.commands import DeleteTrust, RestartService, StartService
@@ -39,15 +39,37 @@ _SYNC: Final = Source("Cisco TAC 210541", "Change Notification", "stores are syn
 def _entry_is_gone(view: View) -> Blocked | None:
     if not isinstance(view.step.command, DeleteTrust):
         return Blocked(guard="entry_is_gone", detail="it deletes nothing", subject=view.subject)
-    changed = [
+    shown = entry_is_gone(view, since=_last_deletion(view))
+    if shown.verdict is Verdict.DONE:
+        return None
+    return Blocked(guard="entry_is_gone", detail=shown.saw, subject=view.subject)
+
+
+def _last_deletion(view: View) -> datetime | None:
+    """When the run last sent a deletion: what was read before it does not count any more."""
+    sent = [
         progress.intended_at
         for step, progress in zip(view.plan.steps, view.state.steps, strict=True)
         if isinstance(step.command, DeleteTrust) and progress.intended_at is not None
     ]
-    shown = entry_is_gone(view, since=max(changed, default=None))
-    if shown.verdict is Verdict.DONE:
+    return max(sent, default=None)
+
+
+def _entry_is_there(view: View) -> Blocked | None:
+    """Only what was seen since the last deletion is deleted: that may have been cluster-wide."""
+    if not isinstance(view.step.command, DeleteTrust):
         return None
-    return Blocked(guard="entry_is_gone", detail=shown.saw, subject=view.subject)
+    shown = entry_is_gone(view, since=_last_deletion(view))
+    if shown.verdict is Verdict.NOT_DONE:
+        return None
+    return Blocked(
+        guard="entry_is_there",
+        detail=f"nothing to delete was seen: {shown.saw}",
+        unlock="an answer; unknown is never read as yes or no",
+        source=str(_WIDE),
+        retry_at=view.retry_at,
+        subject=view.subject,
+    )
 
 
 def _entry_not_needed(view: View) -> Blocked | None:
@@ -176,6 +198,7 @@ def _did_not_come_back(view: View) -> Blocked | None:
 
 DELETION_GUARDS: Final[tuple[Guard[View], ...]] = (
     Guard("entry_is_gone", "the trust store has it no more already", _entry_is_gone, _WIDE),
+    Guard("entry_is_there", "the trust store has it, as seen lately", _entry_is_there, _WIDE),
     Guard(
         "entry_not_needed",
         "no identity, no list and no LSC depends on what is deleted",

@@ -139,7 +139,10 @@ def _itl_served(view: View) -> Shown:
 
 def _configuration_signed(view: View, name: str) -> Shown:
     """Whether TFTP signs configuration with the present CallManager certificate: of one phone."""
-    phone = next((n[0] for p, n in view.in_scope() if p.security_by_default), None)
+    # Only desk phones, whose names begin so, are known to ask for such a file.
+    asking = (names for kind, names in view.in_scope() if kind.security_by_default)
+    desk_phones = (n for names in asking for n in names if n.startswith("SEP"))
+    phone = next(desk_phones, None)
     if phone is None or not view.plan.policy.signed_configuration:
         return Shown(Verdict.DONE, "")
     asked = ConfigurationSigner(name, phone)

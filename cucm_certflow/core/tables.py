@@ -30,6 +30,7 @@ COMMAND: Final[Table[View, CommandState]] = Table(
         Edge(name="intend", trigger=LOOK, source=_S.PLANNED, dest=_S.INTENDED, emits=True, guards=(
             G["stage_reached"], G["step_before_proved"], G["nothing_held"],
             G["one_change_at_a_time"], G["attempts_left"], G["service_is_up"],
+            G["entry_is_there"],
             G["entry_not_needed"], G["replication_good"], G["no_backup_running"],
             G["databases_have_it"], G["phones_fell_back"],
             G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"],

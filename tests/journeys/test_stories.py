@@ -31,6 +31,7 @@ from tests.journeys.people import (
     secure,
     texts,
     unregistered,
+    update_ctl,
 )
 from tests.words import NOBODY_LOOKED
 
@@ -122,13 +123,16 @@ async def _the_old_anchor_is_found(there: Lab, folder: Path) -> None:
     plan = await planned(there, CM, report=report)
     await assert_refused(there, plan, folder, guard="preflight", subject="ctl-anchors-live")
     plan = await planned(there, CM, report=NOBODY_LOOKED)
-    assert plan.is_refused  # by the plan itself, without anybody's look
-    assert texts(there) == []
-    # What the refusal asks for: a CTL that the phones' last anchor signs, and phones that hold it.
+    await assert_refused(there, plan, folder, guard="ctl_anchor_current")
+    # The field notice's workaround: a CTL that the last anchor signs, then the usual one.
     there.lab.begin_localkey("pub", ListKind.CTL)
     await there.clock.sleep(60)
     await reset_everybody(there)
+    await update_ctl(there)
+    await restart(there, Service.TFTP, Service.CALLMANAGER)
+    await reset_everybody(there)
     assert set(fates(there).values()) == {Health.OK}
+    await assert_done_with_nobody_lost(there, folder, CM)
 
 
 # ── F6: CAPF and the CTL ─────────────────────────────────────────────────────────────────────────
@@ -193,7 +197,7 @@ async def _the_run_holds(there: Lab, folder: Path) -> None:
     policy = Policy(loop_after=2)
     plan = await planned(there, CAPF, TVS, ITLR, report=NOBODY_LOOKED, policy=policy)
     outcome = await run(there, plan, folder / "journal")
-    assert isinstance(outcome, Held), there.clock.now()
+    assert isinstance(outcome, Held)
     assert "reset_loop" in {reason.guard for reason in outcome.blocked}
     assert set(names_to_waive(outcome)) <= everybody(there)
     sent = len(there.lab.log)
@@ -213,6 +217,8 @@ async def _once_for_each_node(there: Lab) -> None:
 async def _the_parameter_is_asked_for(there: Lab, folder: Path) -> None:
     unsaid = ["phone-interaction"]
     await assert_stopped_by_check(there, folder, "phone-interaction", TVS, unsaid=unsaid)
+    # With a person's word it is no danger to a phone, whatever the parameter really is.
+    await assert_done_with_nobody_lost(there, folder, TVS)
 
 
 # ── F26, F34 ─────────────────────────────────────────────────────────────────────────────────────
@@ -264,9 +270,7 @@ STORIES: Final = (
         _phones_alone_are_called,
         untold="nothing ever happens to devices of the lab that are no phones",
     ),
-    Story(
-        "F35", "f35-reset-node-by-node.toml", _the_parameter_is_asked_for, _once_for_each_node
-    ),
+    Story("F35", "f35-reset-node-by-node.toml", _the_parameter_is_asked_for, _once_for_each_node),
 )
 
 
