@@ -108,6 +108,8 @@ def test_view_tells_the_story_of_the_sample(name: str) -> None:
         return frozenset(fingerprint(each) for each in names.split())
 
     signer, sast, tftp, ccm, pin = STORIES[name]
+    said = FILES[f"{name}.tlv"]
+    has_capf = any(record[2] == "CAPF" for record in said["records"])
     assert view_of(file, kind_of(name), data) == ListView(
         kind=kind_of(name),
         signer=fingerprint(signer),
@@ -115,7 +117,10 @@ def test_view_tells_the_story_of_the_sample(name: str) -> None:
         tftp=those(tftp),
         ccm=those(ccm),
         pin=those(pin),
-        digest=FILES[f"{name}.tlv"]["sha1"],
+        digest=said["sha1"],
+        capf=those("capf-g1") if has_capf else frozenset(),
+        records=len(said["records"]),
+        size=said["size"],
     )
 
 

@@ -176,7 +176,7 @@ async def assert_refused(
 async def assert_stopped_by_check(
     there: Lab, folder: Path, check: str, *units: CertUnit, unsaid: Iterable[str] = ()
 ) -> None:
-    """A plan for *units* is refused by *check*, and by no other: each other one is answered."""
+    """*check* refuses a plan for *units*, though a person answers whatever else is asked."""
     report = await looked(there, *units, unsaid=unsaid)
     plan = await planned(there, *units, report=report)
     await assert_refused(there, plan, folder, guard="preflight", subject=check)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import attrs
 import pytest
 
 from cucm_certflow.lab.physics.judge import Health
+from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.observers import Held
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
-from tests.journeys.main_job import Lab, names_to_waive
+from tests.journeys.main_job import Lab, names_to_waive, start
 from tests.journeys.people import (
+    STORIES_FOLDER,
     Story,
     assert_done_with_nobody_lost,
     assert_refused,
@@ -33,6 +36,7 @@ from tests.journeys.people import (
     unregistered,
     update_ctl,
 )
+from tests.journeys.test_stories_beside_phones import STORIES as BESIDE_PHONES
 from tests.words import NOBODY_LOOKED
 
 CM, TVS, ITLR, CAPF = CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF
@@ -285,5 +289,26 @@ def test_the_library_stops_it(story: Story, tmp_path: Path) -> None:
 
 
 def test_each_story_does_its_damage_or_says_why_the_physics_cannot() -> None:
-    for story in STORIES:
+    for story in (*STORIES, *BESIDE_PHONES):
         assert (story.damage is None) is bool(story.untold), story.name
+
+
+def test_every_scenario_of_the_folder_is_told_once() -> None:
+    told = [story.file for story in (*STORIES, *BESIDE_PHONES)]
+    assert sorted(told) == sorted(path.name for path in STORIES_FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_ctl_update_alone_is_no_cure_of_f4_where_the_ctl_alone_judges(strict: bool) -> None:
+    """FN70613: `utils ctl reset localkey` comes first; whether it must is unverified."""
+
+    async def updated() -> set[Health]:
+        scenario = Scenario.load(STORIES_FOLDER / "f04-ctl-of-before-the-upgrade.toml")
+        variant = attrs.evolve(scenario.variant, ctl_strict=strict)
+        there = start(attrs.evolve(scenario, variant=variant))
+        await update_ctl(there)
+        await restart(there, Service.TFTP, Service.CALLMANAGER)
+        await reset_everybody(there)
+        return set(fates(there).values())
+
+    assert run_virtual(updated) == {Health.NEEDS_LOCALKEY if strict else Health.OK}

@@ -13,6 +13,7 @@ from cucm_certflow.core.entry_guards import LSCS_REISSUED
 from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.findings import Severity
 from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.observers import Verified
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import Lab
 from tests.journeys.people import (
@@ -147,12 +148,13 @@ async def _assert_kept(there: Lab, folder: Path, keys: list[TrustKey], why: str)
     assert not [text for text in texts(there) if text.startswith("set cert delete")]
 
 
-async def _clean_up(there: Lab, journal: Path, keys: list[TrustKey], *said: str) -> None:
+async def _clean_up(there: Lab, journal: Path, keys: list[TrustKey] | None, *said: str) -> None:
+    """A clean-up of *keys*, or of whatever has expired, to its end."""
     facts = await there.cluster.discover()
     stores = await there.cluster.trust_stores(facts)
     plan = plan_cleanup(facts, stores, delete=keys, said=words(said))
     assert not plan.is_refused, plan.refusals
-    await run(there, plan, journal)
+    assert isinstance(await run(there, plan, journal), Verified)
 
 
 async def _it_lingers(there: Lab) -> None:
@@ -173,6 +175,15 @@ async def _it_is_found_and_cleaned_up(there: Lab, folder: Path) -> None:
     assert await entries(there, "tomcat-trust", "sub-old.pem") == []
     after = await there.cluster.verify(journal=folder / "journal")
     assert "old-trust-lingers" not in found(after)
+
+
+async def _the_expired_go_beforehand(there: Lab, folder: Path) -> None:
+    (expired,) = await entries(there, "tomcat-trust", "old-ca.pem")
+    before = len(await entries(there, "tomcat-trust"))
+    await _clean_up(there, folder / "clean-up", None)
+    left = await entries(there, "tomcat-trust")
+    assert expired not in left
+    assert len(left) == before - 1
 
 
 async def _gone_from_all(there: Lab) -> None:
@@ -297,6 +308,12 @@ STORIES: Final = (
         "F21", "f21-ca-signed-is-lost.toml", _what_a_ca_signed_is_not_regenerated, _the_ca_is_lost
     ),
     Story(
+        "F25",
+        "f25-emcc-not-exchanged-again.toml",
+        _not_verified_before("cluster-b", CM, "emcc-exchange", "other-clusters"),
+        _nobody_told("cluster-b", CM),
+    ),
+    Story(
         "F27",
         "f27-finesse-logs-nobody-in.toml",
         _not_verified_before("uccx", TOMCAT, "uccx-trust"),
@@ -309,6 +326,18 @@ STORIES: Final = (
         "f31-bulk-import-fails.toml",
         _not_verified_before("cluster-b", ITLR, "tftp-clusters", "other-clusters"),
         _nobody_told("cluster-b", ITLR),
+    ),
+    Story(
+        "F32",
+        "f32-sso-signed-by-itlrecovery.toml",
+        _not_verified_before("idp", ITLR, "sso-metadata", "sso-disabled"),
+        _nobody_told("idp", ITLR),
+    ),
+    Story(
+        "F33",
+        "f33-expired-trust-before-an-upgrade.toml",
+        _the_expired_go_beforehand,
+        untold="the lab takes no upgrade",
     ),
 )
 

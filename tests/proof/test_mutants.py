@@ -115,8 +115,8 @@ KILLED: Final = {
 SURVIVORS: Final = {
     "step_before_proved": "decide() passes over a planned step whose predecessor is not proved; "
     "the guard says so to whoever asks why_not",
-    "entry_is_there": "the explorer's facts are never old: the edge `found_done` sees first what it "
-    "would see; over facts that age: tests/journeys/test_trust_cleanup.py",
+    "entry_is_there": "the explorer's facts are never old: the edge `found_done` sees first what "
+    "it would see; over facts that age: tests/journeys/test_trust_cleanup.py",
     "nothing_held": "the steps of a plan form one chain (P5, P6): after a held step none is next",
     "one_change_at_a_time": "the steps of a plan form one chain: while one is under way none is "
     "next",
