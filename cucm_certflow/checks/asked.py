@@ -52,8 +52,10 @@ ASKED_BEFORE: Final = (
     asked_check(
         "itl-mismatches",
         "no phone holds a list that does not match before the change begins",
+        # That served lists are as they should be does not show that phones have loaded them.
         unlock="from 14: Find and List Phones, ITL File Status; before: the phones' status message "
-        "`Trust List update failed`. Say how it was looked at, and name no phone that stays",
+        "`Trust List update failed`; and every phone was reset since a list last changed. Say how "
+        "it was looked at, and name no phone that stays",
         source=Source("Cisco TAC 214231", "endpoints", "point P3, F2; K3"),
         units=LIST_UNITS,
         where=_has_phones,

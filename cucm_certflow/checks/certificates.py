@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -96,24 +95,19 @@ def _is_not(kind: Identity) -> Callable[[Scope], Iterator[Remark]]:
     return remarks
 
 
-def _shared(scope: Scope, unit: CertUnit) -> dict[str, list[str]]:
-    """The nodes that show *unit*, by its certificate."""
-    holders: dict[str, list[str]] = defaultdict(list)
-    for node in scope.facts.in_order:
-        if (certificate := node.certificates.get(unit)) is not None:
-            holders[certificate.fingerprint].append(node.name)
-    return holders
-
-
 def _all_share_or_none(scope: Scope) -> Iterator[Remark]:
     for unit in sorted(_SHAREABLE):
-        holders = _shared(scope, unit)
-        shared = [nodes for nodes in holders.values() if len(nodes) > 1]
-        alone = [nodes[0] for nodes in holders.values() if len(nodes) == 1]
+        kinds = {
+            node.name: identity.kind
+            for node in scope.facts.in_order
+            if (identity := identity_of(scope.facts, node, unit)) is not None
+        }
+        shared = [name for name, kind in kinds.items() if kind is Identity.MULTI_SERVER]
+        alone = [name for name, kind in kinds.items() if kind is Identity.PLAIN]
         if shared and alone:
             yield Fault(
-                f"{unit}: {names(shared[0])} share a multi-server certificate, and "
-                f"{names(alone)} shows another: it lost its place when it was restored or added"
+                f"{unit}: {names(shared)} shows a multi-server certificate, and {names(alone)} one "
+                "of its own: it lost its place when it was restored or added"
             )
 
 

@@ -294,8 +294,10 @@ _CTL_ANCHORS: Final = Check(
     units=LIST_UNITS,
     mixed=True,
     source=_FIELD_NOTICE,
-    unlock="`utils ctl update CTLFile`, a restart of TFTP and CallManager, and the phones on the "
-    "new CTL, before the CallManager certificate is touched",
+    # An update alone would be signed by an anchor that the phones' CTL does not name (§2.4).
+    unlock="`utils ctl reset localkey`, the phones reset and on that CTL, then `utils ctl update "
+    "CTLFile`, a restart of TFTP and CallManager, and the phones reset again, before the "
+    "CallManager certificate is touched",
     asks=_ctls,
     remarks=_ctl_anchors,
 )

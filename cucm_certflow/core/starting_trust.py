@@ -6,7 +6,7 @@ from typing import Final
 
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.facts import ClusterFacts, ListView, NodeFacts
-from cucm_certflow.names import CertUnit, Product, SecurityMode, Service
+from cucm_certflow.names import CertUnit, ListKind, Product, SecurityMode, Service
 from cucm_certflow.trust.model import ClusterTrust, NodeTrust, TrustPolicy
 from cucm_certflow.trust.phone import Belief, Holding, PhoneClass
 
@@ -14,10 +14,17 @@ __all__ = ["held_at_start", "signs_usually", "trust_of"]
 
 _ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
 _SIGNED_BY_ITLRECOVERY: Final = (12, 0)
-_UNLOCK: Final = (
-    "in mixed mode `utils ctl update CTLFile`, else a restart of Cisco Tftp, and the phones on the "
-    "new list, before anything is regenerated"
-)
+_WITHOUT_A_SIGNER: Final = {
+    ListKind.ITL: "`utils itl reset localkey`, the phones reset and on that list, then a restart "
+    "of Cisco Tftp and the phones reset again, before anything is regenerated",
+    # An update alone would be signed by an anchor that the phones' CTL does not name.
+    ListKind.CTL: "`utils ctl reset localkey`, the phones reset and on that CTL, then `utils ctl "
+    "update CTLFile`, restarts, and the phones reset again, before anything is regenerated",
+}
+_UNFINISHED: Final = {
+    ListKind.ITL: "a restart of Cisco Tftp, and the phones reset and on the new list",
+    ListKind.CTL: "`utils ctl update CTLFile`, restarts, and the phones reset and on the new CTL",
+}
 
 
 def signs_usually(facts: ClusterFacts) -> CertUnit:
@@ -140,7 +147,7 @@ def _check_signer(
                 f"usually under this release ({usual} does): a localkey reset, or an upgrade, was "
                 "not finished",
                 evidence=(f"signer {served.signer[:40]}",),
-                unlock=_UNLOCK,
+                unlock=_UNFINISHED[served.kind],
                 source="Cisco TAC 214231 (12.0 and later: ITLRecovery); FN70613; procedures §2.4",
             )
         )
@@ -151,7 +158,7 @@ def _check_signer(
             detail=f"the {kind} on {node.name} is signed by a certificate that the "
             "cluster does not hold any more",
             evidence=(f"signer {served.signer[:40]}",),
-            unlock=_UNLOCK,
+            unlock=_WITHOUT_A_SIGNER[served.kind],
             source="FN70613 (F4, F5); procedures §3",
         )
     )
@@ -163,7 +170,7 @@ def _old_anchor(node: NodeFacts, ctl: ListView) -> Blocked:
         detail=f"the CTL on {node.name} does not name the ITLRecovery that the cluster has now: "
         "once CallManager changes too, no phone has an anchor left",
         evidence=tuple(f"SAST {key[:40]}" for key in sorted(ctl.sast)),
-        unlock="`utils ctl update CTLFile`, restarts, and the phones on the new CTL, first",
+        unlock=_WITHOUT_A_SIGNER[ListKind.CTL],
         source="FN70613, CSCvv13565 (F4, F5)",
     )
 

@@ -215,7 +215,7 @@ def _certificates() -> Iterator[Case]:
     named = _changed(GOOD, "pub", CM, names=("pub.lab.example", "sub.lab.example"))
     yield Case("names of several", "identity-of-one-node", scope(named), block, "it names pub, sub")
     given = scope(several)
-    yield Case("one left out", "identity-shared-by-all", given, warning, "imp shows another")
+    yield Case("one left out", "identity-shared-by-all", given, warning, "imp one of its own")
     reused = with_certificate(GOOD, "pub", CM, lambda _: shared)
     yield Case("reused", "identity-not-reused", scope(reused), block, "the same serial")
     given = scope(reused, units=frozenset({TOMCAT}))

@@ -252,6 +252,43 @@ def test_plan_and_discover_speak_json_and_change_nothing(tmp_path: Path) -> None
     _in_lab(tmp_path, story)
 
 
+def test_preflight_clean_up_and_remedies_look_and_change_nothing(tmp_path: Path) -> None:
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        status, out, err = await _certflow("preflight", *where, *UNITS, "--json")
+        assert status == Exit.REFUSED, err
+        looked: dict[str, Any] = json.loads(out)
+        assert looked["open"]
+        left = {f["check"] for f in looked["findings"] if f["verdict"] == "finding"}
+        assert left <= {"expiry-monitor-running", "capf-running"}
+        asked = {finding["check"] for finding in looked["findings"] if finding["asked"]}
+        assert {"no-upgrade", "itlrecovery-exported"} <= asked
+        status, out, _ = await _certflow("preflight", *where, *UNITS, *_words(where))
+        assert status == Exit.DONE, out
+        assert "said by the test about no-upgrade: seen in the lab" in out
+        status, out, err = await _certflow("plan", *where, "--expiring", "1")
+        assert status == Exit.USAGE
+        assert "no certificate expires within 1 days" in err
+        status, out, err = await _certflow("cleanup", *where, "--json")
+        assert status == Exit.DONE, err
+        assert json.loads(out)["windows"][0]["steps"] == []
+        status, out, err = await _certflow("cleanup", *where, "--delete", "tomcat-trust/none.pem")
+        assert status == Exit.USAGE
+        assert "no trust store has what is to be deleted" in err
+        status, out, err = await _certflow(
+            "remedies", *where, "--phone", "SEP001122330001", "--json"
+        )
+        assert status == Exit.DONE, err
+        remedies = json.loads(out)
+        assert remedies[0]["works"] is True  # a phone without lists takes the first that it meets
+        assert remedies[-1]["kind"]
+        status, _, err = await _certflow("remedies", *where, "--phone", "SEPFFFFFFFFFFFF")
+        assert status == Exit.USAGE
+        assert "no such phone" in err
+        assert executed(lab, resets=True) == []
+
+    _in_lab(tmp_path, story)
+
+
 # ── bad input ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -48,7 +48,7 @@ _OF_UNIT: Final = {
     TOMCAT: (Service.TOMCAT,),
 }
 
-# ── F7, F8, F9, F27, F31: partners ───────────────────────────────────────────────────────────────
+# ── F7, F8, F9, F27, F31: partners ────────────────────────────────────────────────────────────────
 
 
 def _nobody_told(partner: str, unit: CertUnit) -> Callable[[Lab], Awaitable[None]]:
@@ -89,13 +89,19 @@ def _not_verified_before(
     return prevention
 
 
-# ── F12, F17: certificates that begin badly ──────────────────────────────────────────────────────
+# ── F12, F17, F24: certificates that begin badly ──────────────────────────────────────────────────
 
 
 async def _the_key_is_looked_at(there: Lab, folder: Path) -> None:
     assert "itlrecovery-key" in found(await looked(there, CM))
     # Renewing ITLRecovery needs the very command that fails with such a key.
     await assert_stopped_by_check(there, folder, "itlrecovery-key", ITLR)
+
+
+async def _too_long_a_key_is_found(there: Lab, folder: Path) -> None:
+    await assert_stopped_by_check(there, folder, "callmanager-key", CM)
+    (finding,) = (f for f in (await looked(there, CM)).open() if f.check == "callmanager-key")
+    assert "sub has 4096 bits" in finding.detail
 
 
 async def _the_names_are_looked_at(there: Lab, folder: Path) -> None:
@@ -108,7 +114,7 @@ async def _the_names_are_looked_at(there: Lab, folder: Path) -> None:
     assert "identity-names-itself" not in found(await looked(there, TOMCAT))
 
 
-# ── F13: backup ──────────────────────────────────────────────────────────────────────────────────
+# ── F11, F13: backup ──────────────────────────────────────────────────────────────────────────────
 
 
 def _back_up(there: Lab) -> bool:
@@ -133,7 +139,17 @@ async def _backups_go_on(there: Lab, folder: Path) -> None:
     await _assert_kept(there, folder, await entries(there, "ipsec-trust"), "backup and restore")
 
 
-# ── F16, F28, F29: trust stores ──────────────────────────────────────────────────────────────────
+async def _one_from_before_does_not_count(there: Lab, folder: Path) -> None:
+    assert "backup-fresh" not in found(await looked(there, CertUnit.TVS))
+    await assert_done_with_nobody_lost(there, folder, CertUnit.TVS)
+    after = await there.cluster.verify(journal=folder / "journal")
+    assert "backup-after" in found(after)
+    assert _back_up(there)
+    after = await there.cluster.verify(journal=folder / "journal")
+    assert "backup-after" not in found(after)
+
+
+# ── F16, F28, F29: trust stores ───────────────────────────────────────────────────────────────────
 
 
 async def _assert_kept(there: Lab, folder: Path, keys: list[TrustKey], why: str) -> None:
@@ -230,7 +246,7 @@ async def _not_before_the_last_lsc(there: Lab, folder: Path) -> None:
     assert unregistered(there) == set()
 
 
-# ── F18, F21: identities ─────────────────────────────────────────────────────────────────────────
+# ── F18, F21: identities ──────────────────────────────────────────────────────────────────────────
 
 
 async def _one_of_its_own(there: Lab) -> None:
@@ -285,6 +301,12 @@ STORIES: Final = (
         _nobody_told("exp-c", CM),
     ),
     Story(
+        "F11",
+        "f11-restored-from-before.toml",
+        _one_from_before_does_not_count,
+        untold="the lab takes no restore",
+    ),
+    Story(
         "F12",
         "f12-recovery-key-of-1024-bits.toml",
         _the_key_is_looked_at,
@@ -306,6 +328,12 @@ STORIES: Final = (
     ),
     Story(
         "F21", "f21-ca-signed-is-lost.toml", _what_a_ca_signed_is_not_regenerated, _the_ca_is_lost
+    ),
+    Story(
+        "F24",
+        "f24-keys-that-some-phones-cannot-use.toml",
+        _too_long_a_key_is_found,
+        untold="the physics has no key lengths",
     ),
     Story(
         "F25",
