@@ -132,7 +132,12 @@ async def preflight(
         said=words,
     )
     scope = await answered(checks, scope, transport, clock=clock, more=baseline_queries())
-    return CheckReport(findings=judged(checks, scope), said=words, baseline=baseline_of(scope))
+    return CheckReport(
+        findings=judged(checks, scope),
+        said=words,
+        baseline=baseline_of(scope),
+        units=tuple(unit for unit in CertUnit if unit in wanted),
+    )
 
 
 async def take_baseline(facts: ClusterFacts, transport: Transport, *, clock: Clock) -> Baseline:

@@ -103,6 +103,7 @@ class Cluster:
                     next="discover and plan again",
                 )
             )
+        Journal.check_new(journal)
         if plan.certificates:
             folder = Path(rescue_kit) if rescue_kit else Path(f"{os.fspath(journal)}.rescue")
             _check_kit(await save_rescue_kit(now, self.transport, folder, clock=self.clock))

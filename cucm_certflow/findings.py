@@ -8,7 +8,7 @@ from enum import Enum
 
 import attrs
 
-from cucm_certflow.names import DeviceClass
+from cucm_certflow.names import CertUnit, DeviceClass
 
 __all__ = ["Baseline", "CheckReport", "Finding", "Said", "Severity", "Verdict"]
 
@@ -128,12 +128,14 @@ class Baseline:
 class CheckReport:
     """All findings of one look, and what people said about them.
 
-    ``baseline`` is who was registered when a preflight looked; None after a change.
+    ``baseline`` is who was registered when a preflight looked; None after a change. ``units`` are
+    those for which it looked: it says nothing about others.
     """
 
     findings: tuple[Finding, ...]
     said: tuple[Said, ...] = ()
     baseline: Baseline | None = None
+    units: tuple[CertUnit, ...] = ()
 
     def open(self, waived: Iterable[str] = ()) -> tuple[Finding, ...]:
         """The findings that stop a change still: nobody lifted them, nor waived all their phones.

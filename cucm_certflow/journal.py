@@ -217,14 +217,7 @@ class Journal:
         try:
             descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise JournalError(
-                Report(
-                    headline=f"the journal {target.name} exists",
-                    expected="a new file for a new change",
-                    left="nothing was sent",
-                    next="resume it, or choose another name",
-                )
-            ) from None
+            raise _there_already(target) from None
         except OSError as error:
             raise _unusable(target, error.strerror or str(error)) from error
         _lock(target, descriptor)
@@ -239,6 +232,16 @@ class Journal:
         journal._write(0, header)
         _sync_folder(target)
         return journal
+
+    @staticmethod
+    def check_new(path: str | os.PathLike[str]) -> None:
+        """Make sure, before anything else is done, that there is no such file yet.
+
+        Raises:
+            JournalError: There is one.
+        """
+        if os.path.lexists(path):
+            raise _there_already(Path(path))
 
     @classmethod
     def open(
@@ -364,6 +367,17 @@ def _sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _there_already(path: Path) -> JournalError:
+    return JournalError(
+        Report(
+            headline=f"the journal {path.name} exists",
+            expected="a new file for a new change",
+            left="nothing was sent",
+            next="resume it, or choose another name",
+        )
+    )
 
 
 def _unusable(path: Path, why: str) -> JournalError:

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind, ResetPhones, RestartService
+from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.plan import Plan, Step
+from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import Acknowledged, Record, RunState, Waived, apply, begin
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
@@ -31,7 +32,6 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.findings import Said
 from cucm_certflow.journal import Journal
-from cucm_certflow.names import Service
 from cucm_certflow.observers import (
     Event,
     Held,
@@ -109,7 +109,7 @@ class Run:
         self._waive = frozenset(waive)
         self._waived_by = waived_by
         self._said = tuple(said)
-        self._anew = _RegisteredAnew(self.plan)
+        self._anew = RegisteredAnew(self.plan.policy)
         self._resume = resume
         self._facts: dict[Query, Fact] = {}
         self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
@@ -425,64 +425,6 @@ class Run:
                     behind.append(LeftBehind(name=name, evidence=grade, remedy=remedy))
         behind.sort(key=lambda phone: phone.name)
         return Verified(left_behind=tuple(behind), grades=grades, unasked=self._anew.total)
-
-
-class _RegisteredAnew:
-    """Counts phones that register anew without a reset of ours; a loop of them is a reason to hold.
-
-    Registrations that follow a restart of CallManager are its doing, and not counted.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.total = 0
-        self._policy = plan.policy
-        self._seen: dict[str, datetime] = {}
-        self._called: set[str] = set()
-        self._times: Counter[str] = Counter()
-        self._restarted_at: datetime | None = None
-
-    def sent(self, command: Command, at: datetime) -> None:
-        """*command* was sent."""
-        if isinstance(command, ResetPhones):
-            self._called |= set(command.names)
-        if isinstance(command, RestartService) and command.service is Service.CALLMANAGER:
-            self._restarted_at = at
-
-    def saw(self, table: Mapping[str, Registration], at: datetime) -> None:
-        """Registrations as they were at *at*."""
-        moving = (
-            self._restarted_at is not None
-            and (at - self._restarted_at).total_seconds() < self._policy.fall_back_within_s
-        )
-        for name, registration in table.items():
-            if not registration.registered or registration.at is None:
-                continue
-            before = self._seen.get(name)
-            self._seen[name] = registration.at
-            if before is None or registration.at <= before:
-                continue
-            if name in self._called:
-                self._called.discard(name)
-            elif not moving:
-                self.total += 1
-                self._times[name] += 1
-
-    def loop(self) -> Blocked | None:
-        """Why nothing more is sent, if phones register again and again."""
-        names = sorted(n for n, times in self._times.items() if times >= self._policy.loop_after)
-        if not names:
-            return None
-        self._times.clear()
-        return Blocked(
-            guard="reset_loop",
-            detail=f"{len(names)} phones registered anew {self._policy.loop_after} times or more "
-            "without a reset of ours",
-            evidence=tuple(names[:60]),
-            unlock="find out what resets them (a multi-server certificate did, every 7 minutes: "
-            "CSCup28852), then resume",
-            source="Cisco TAC 118731 (F15)",
-            phones=tuple(names),
-        )
 
 
 def _grade(registration: Registration | None, baseline: str) -> Evidence:

@@ -74,7 +74,7 @@ def make_plan(
     classes = {phone: tuple(names) for phone, names in alike.items()}
     refusals += trust_refusals + _fact_refusals(facts, tables, classes, policy)
     if preflight is not None:
-        refusals += _preflight_refusals(preflight, waived)
+        refusals += _preflight_refusals(preflight, asked, waived)
     situation = situation_of(facts, policy)
     refusals += [
         Blocked(
@@ -209,7 +209,19 @@ def _tables(
     return tables, refusals
 
 
-def _preflight_refusals(preflight: CheckReport, waived: frozenset[str]) -> list[Blocked]:
+def _preflight_refusals(
+    preflight: CheckReport, asked: Sequence[CertUnit], waived: frozenset[str]
+) -> list[Blocked]:
+    others = [unit for unit in asked if unit not in preflight.units]
+    if others and preflight.findings:
+        return [
+            Blocked(
+                guard="preflight",
+                detail=f"the preflight did not look for {', '.join(others)}",
+                evidence=(f"it looked for {', '.join(preflight.units)}",),
+                unlock="a preflight for every unit of the plan",
+            )
+        ]
     return [
         Blocked(
             guard="preflight",

@@ -68,6 +68,7 @@ from cucm_certflow.facts import (
     Why,
 )
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.memory_words import CLI, asked
 from cucm_certflow.lab.observe import cluster_facts, list_view
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.render import Renderer, digest_of_release
@@ -76,7 +77,6 @@ from cucm_certflow.names import PORTS, CertUnit, Interface, KeyAlgorithm, ListKi
 
 __all__ = ["MemoryTransport"]
 
-_CLI: Final = Interface.SSH
 _NOTHING_CAME: Final = "the connection broke before anything came back"
 
 
@@ -132,8 +132,8 @@ class MemoryTransport:
         at = self._clock.now()
         if not self.supports(query):
             return Unknown("nobody can be asked that here", at, "lab")
-        node, text, by = self._asked(query)
-        if by == _CLI:
+        node, text, by = asked(query, self._cluster.layout.publisher)
+        if by == CLI:
             await self._open(node)
         await self._clock.sleep(self._timing.look_s)
         fault = self._cluster.faults.strike(node, text)
@@ -149,62 +149,6 @@ class MemoryTransport:
             return Known(self._seen(query), at, by)
         except _Unseen as error:
             return Unknown(str(error), at, by, error.why)
-
-    def _asked(self, query: Query) -> tuple[str, str, str]:  # noqa: PLR0912 - a table of questions
-        """Which node is asked, with which words, by which way."""
-        publisher = self._cluster.layout.publisher
-        match query:
-            case CertificateOf(node, unit):
-                return node, f"show cert own {unit.value}", _CLI
-            case ServedList(node, kind):
-                return node, f"show {kind.value.lower()}", Interface.TFTP_HTTP
-            case ServiceOn(node):
-                return node, "utils service list", _CLI
-            case PresentedCertificate(node, port):
-                words = "https 8443" if port == _TOMCAT_PORT else f"tls {port}"
-                return node, words, Interface.TLS
-            case CertificateFile(node, unit):
-                return node, f"show cert own {unit.value}", _CLI
-            case ListFile(node, kind):
-                return node, f"show {kind.value.lower()}", Interface.TFTP_HTTP
-            case ConfigurationSigner(node, phone):
-                return node, f"http 6970 {phone}.cnf.xml.sgn", Interface.TFTP_HTTP
-            case TrustStores(node):
-                return node, "show cert list trust", _CLI
-            case DatabaseCertificates(node):
-                return node, "run sql", _CLI
-            case TimeSync(node):
-                return node, "utils ntp status", _CLI
-            case DiskUse(node):
-                return node, "show status", _CLI
-            case CoreFiles(node):
-                return node, "utils core active list", _CLI
-            case Replication():
-                return publisher, "utils dbreplication runtimestate", _CLI
-            case BackupHistory():
-                return publisher, "utils disaster_recovery history backup", _CLI
-            case BackupStatus():
-                return publisher, "utils disaster_recovery status backup", _CLI
-            case Devices():
-                return publisher, "selectCmDevice", Interface.RISPORT
-            case Registrations():
-                return publisher, "selectCmDeviceExt", Interface.RISPORT
-            case ServicesOn(node):
-                return node, "utils service list", _CLI
-            case UnitsOn(node):
-                return node, "show cert list own", _CLI
-            case VersionOf(node):
-                return node, "show version active", _CLI
-            case Members():
-                return publisher, "show network cluster", _CLI
-            case Parameter() | Phones() | CallManagerGroups() | DevicePools():
-                return publisher, "executeSQLQuery", Interface.AXL
-            case RegistrationCounts() | TftpCounters():
-                return publisher, "perfmonCollectCounterData", Interface.PERFMON
-            case Interfaces():
-                return publisher, "interfaces", "lab"
-            case ReplyTo():
-                raise AssertionError(query)
 
     def _seen(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
         match query:
@@ -580,7 +524,6 @@ class MemoryTransport:
             await self._clock.sleep(left)
 
 
-_TOMCAT_PORT: Final = PORTS[CertUnit.TOMCAT]
 _WITH_EC: Final[Mapping[CertUnit, CertUnit]] = {
     CertUnit.TOMCAT: CertUnit.TOMCAT_ECDSA,
     CertUnit.CALLMANAGER: CertUnit.CALLMANAGER_ECDSA,

@@ -7,6 +7,7 @@ import pytest
 
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
+from cucm_certflow.findings import CheckReport, Finding, Severity, Verdict
 from cucm_certflow.names import CertUnit, Release, SecurityMode
 from cucm_certflow.procedures import procedure_for
 from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
@@ -176,3 +177,21 @@ def test_unit_that_does_not_exist_there_is_refused_with_where_it_does() -> None:
     refused = make_plan(cluster("9.1"), units={CertUnit.ITLRECOVERY})
     (blocked,) = [each for each in refused.refusals if each.guard == "unit_exists"]
     assert any("from 10.0" in line for line in blocked.evidence)
+
+
+def test_preflight_for_other_units_refuses_the_plan() -> None:
+    looked = Finding(
+        check="replication",
+        title="",
+        verdict=Verdict.PASS,
+        severity=Severity.BLOCK,
+        detail="all is well",
+    )
+    report = CheckReport(findings=(looked,), units=(CertUnit.TOMCAT,))
+    plan = make_plan(
+        cluster("14"), units={CertUnit.TOMCAT, CertUnit.TVS}, preflight=report, said=NO_PARTNERS
+    )
+    (refusal,) = plan.refusals
+    assert refusal.guard == "preflight"
+    assert "did not look for TVS" in refusal.detail
+    assert not make_plan(cluster("14"), units={CertUnit.TOMCAT}, preflight=report).is_refused
