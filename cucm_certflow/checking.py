@@ -106,7 +106,7 @@ async def preflight(
         policy: As for the plan.
         limits: From which figures on a check finds fault.
         said: What people say about items, by the identifiers of the checks; words about partner
-            tasks are kept for the plan.
+            tasks, and about phones that may be left behind, are kept for the plan.
         checks: The table; the library's own.
 
     Raises:
@@ -122,7 +122,7 @@ async def preflight(
                 headline="no unit was asked for", expected="one or more", left="nothing was sent"
             )
         )
-    words = known_words(said, checks)
+    words = known_words(said, checks, (phone.name for phone in facts.phones))
     scope = Scope(
         facts=facts,
         units=wanted,
@@ -152,7 +152,9 @@ async def take_baseline(facts: ClusterFacts, transport: Transport, *, clock: Clo
     return baseline_of(scope)
 
 
-def known_words(said: Iterable[Said], checks: Iterable[Check] = ()) -> tuple[Said, ...]:
+def known_words(
+    said: Iterable[Said], checks: Iterable[Check] = (), phones: Iterable[str] = ()
+) -> tuple[Said, ...]:
     """*said*, if every word is about something that is looked at or asked, now or afterwards.
 
     So that one list of words serves a whole change: what a look does not ask about, it leaves.
@@ -160,13 +162,14 @@ def known_words(said: Iterable[Said], checks: Iterable[Check] = ()) -> tuple[Sai
     Args:
         said: What people say.
         checks: Checks besides the library's own.
+        phones: Names of phones, which a word may waive.
 
     Raises:
         UsageError: A word is about nothing that is known: mistyped, it would be no word at all.
     """
     words = tuple(said)
     items = {check.id for check in (*checks, *PREFLIGHT, *VERIFICATION)}
-    items |= {task.id for task in PARTNER_TASKS}
+    items |= {task.id for task in PARTNER_TASKS} | set(phones)
     strangers = sorted({word.item for word in words} - items)
     if strangers:
         raise UsageError(

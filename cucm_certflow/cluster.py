@@ -190,7 +190,8 @@ class Cluster:
             journal: The file of the run.
             waive: Phones to take out of scope now, by name.
             waived_by: Who says so, for the record.
-            said: What people say about partner tasks; written to the journal.
+            said: What people say about partner tasks, or about phones that may be left behind, by
+                name; written to the journal.
 
         Raises:
             JournalError: The file does not read, or belongs to other tables. Nothing was sent.

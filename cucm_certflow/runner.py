@@ -81,7 +81,8 @@ class Run:
         clock: What the run's instants and waits go by.
         waive: Phones taken out of scope now, by name; written to the journal.
         waived_by: Who says so.
-        said: What people say now about partner tasks; written to the journal.
+        said: What people say now about partner tasks, or about phones that may be left behind;
+            written to the journal.
         resume: Whether a person has looked at the held steps, which are then looked at again.
 
     Raises:
@@ -202,8 +203,13 @@ class Run:
         if self._waive:
             waived = Waived(names=self._waive, at=now, by=self._waived_by)
             await self._write(waived)
+        names = {phone.name for phone in self.plan.facts.phones}
         for word in self._said:
-            await self._write(Acknowledged(said=word, at=now))
+            if word.item in names:
+                waived = Waived(names=frozenset({word.item}), at=now, by=word.by, reason=word.why)
+                await self._write(waived)
+            else:
+                await self._write(Acknowledged(said=word, at=now))
         if self._resume:
             for record in resume_records(self.plan, self.state, now, self._tables):
                 await self._write(record)

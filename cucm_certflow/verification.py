@@ -79,7 +79,7 @@ async def verify_plan(
     """
     tasks = {task.id for task in PARTNER_TASKS}
     before = [word for word in (*plan.said, *acknowledged) if word.item in tasks]
-    words = (*before, *known_words(said, checks))
+    words = (*before, *known_words(said, checks, (p.name for p in plan.facts.phones)))
     if baseline is None and plan.preflight is not None:
         baseline = plan.preflight.baseline
     scope = Scope(

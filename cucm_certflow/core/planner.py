@@ -49,7 +49,8 @@ def make_plan(
         policy: Choices that the sources leave open; the defaults are the safe ones.
         waive: Names of phones that may be left behind; they are reported with their remedy.
         preflight: What :meth:`Cluster.preflight` found; what is open in it refuses the plan.
-        said: What people say about partner tasks, before the run begins.
+        said: What people say about partner tasks, before the run begins; a word about a phone, by
+            its name, waives it, with who said so and why.
         procedures: The tables to use; the library's own.
 
     Raises:
@@ -58,8 +59,9 @@ def make_plan(
     """
     policy = policy or Policy()
     asked = _asked(units, windows)
-    waived = _checked_waivers(facts, waive)
     words = (*(preflight.said if preflight else ()), *said)
+    names = {phone.name for phone in facts.phones}
+    waived = _checked_waivers(facts, {*waive, *(w.item for w in words if w.item in names)})
     tables, refusals = _tables(facts, asked, procedures)
     trust, trust_refusals = trust_of(
         facts,

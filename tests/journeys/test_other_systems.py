@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.core.run_state import Acknowledged
+from cucm_certflow.core.run_state import Acknowledged, Waived
 from cucm_certflow.findings import Said
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.scenario import Scenario
@@ -110,3 +110,40 @@ def test_resets_that_nobody_commanded_are_counted(by_themselves: bool, tmp_path:
     outcome = run_virtual(story)
     assert isinstance(outcome, Verified)
     assert (outcome.unasked > 0) is by_themselves
+
+
+def test_phone_is_waived_by_a_word_with_who_and_why_before_and_during_the_run(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal"
+    off = SMALL.format(release="11.5", by_themselves="false") + (
+        '\n[[phones]]\ncount = 2\nfirst = "SEP0000000000A1"\nmodel = "Cisco 8861"\n'
+        'group = ["sub", "pub"]\ntftp = ["pub", "sub"]\nstate = "off"\n'
+    )
+    first, second = (
+        Said(item=f"SEP0000000000A{number}", by="a person", why="in a store room")
+        for number in (1, 2)
+    )
+
+    async def story() -> list[Outcome | None]:
+        there = start(Scenario.loads(off))
+        facts = await there.cluster.discover()
+        plan = make_plan(
+            facts, units={CertUnit.TVS}, preflight=NOBODY_LOOKED, said=[first, *NO_PARTNERS]
+        )
+        assert plan.waived == {first.item}
+        async with there.cluster.run(plan, journal=journal) as run:
+            held = await run.wait()
+        async with there.cluster.resume(journal=journal, said=[second]) as run:
+            return [held, await run.wait()]
+
+    held, verified = run_virtual(story)
+    assert isinstance(held, Held)
+    assert held.blocked[0].phones == (second.item,)
+    assert isinstance(verified, Verified)
+    assert [phone.name for phone in verified.left_behind] == [first.item, second.item]
+    opened = Journal.open(journal)
+    opened.close()
+    assert first in opened.plan.said
+    (waived,) = [record for record in opened.records if isinstance(record, Waived)]
+    assert (waived.by, waived.reason) == ("a person", "in a store room")
