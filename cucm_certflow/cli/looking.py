@@ -56,7 +56,7 @@ def preflight_command(
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
             said=words_of(say, by, words),
         )
-        is_open = bool(report.open())
+        is_open = bool(report.open(word.item for word in report.said))
         if json:
             print(as_json({"open": is_open, "findings": report.in_order(), "said": report.said}))
         else:
