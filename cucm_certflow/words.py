@@ -1,17 +1,17 @@
-"""Reads what people say from a file: ``[[said]]`` tables of item, by and why."""
+"""What people say, in a file: ``[[said]]`` tables of item, by and why; read, and prepared."""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from cucm_certflow.errors import Report, UsageError
-from cucm_certflow.findings import Said
+from cucm_certflow.findings import Finding, Said
 
-__all__ = ["load_words"]
+__all__ = ["load_words", "write_questions"]
 
 _KEYS: Final = {"item", "by", "why"}
 
@@ -33,6 +33,29 @@ def load_words(path: str | os.PathLike[str]) -> tuple[Said, ...]:
         saw = ", ".join(document) or "said that is no array of tables"
         raise _wrong(target.name, "[[said]] tables and nothing else", saw)
     return tuple(_words(target.name, tables))
+
+
+def write_questions(path: str | os.PathLike[str], findings: Iterable[Finding]) -> None:
+    """Write a file of words to be filled in: one for each of *findings* that a word can lift.
+
+    Until who and why are filled in, :func:`load_words` refuses the file.
+
+    Raises:
+        UsageError: The file exists, or cannot be written.
+    """
+    target = Path(path)
+    lines: list[str] = []
+    for finding in findings:
+        answer = Said(item=finding.check, by="?", why="?")
+        if finding.is_lifted_by(answer):
+            lines += [f"# {line}".rstrip() for line in str(finding).splitlines()]
+            lines += ["[[said]]", f'item = "{finding.check}"', 'by = ""', 'why = ""', ""]
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+    except OSError as error:
+        saw = error.strerror or str(error)
+        raise _wrong(target.name, "a new file that can be written", saw) from error
 
 
 def _words(name: str, tables: list[Any]) -> Iterator[Said]:

@@ -28,6 +28,7 @@ from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import TrustEntry
+from cucm_certflow.words import write_questions
 
 __all__ = ["cleanup_command", "preflight_command"]
 
@@ -41,6 +42,10 @@ def preflight_command(
     say: SayOption = None,
     by: ByOption = "",
     words: WordsOption = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", help="Write what is open to a new file, to be filled in."),
+    ] = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -56,7 +61,10 @@ def preflight_command(
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
             said=words_of(say, by, words),
         )
-        is_open = bool(report.open(word.item for word in report.said))
+        left = report.open(word.item for word in report.said)
+        is_open = bool(left)
+        if questions is not None:
+            write_questions(questions, left)
         if json:
             print(as_json({"open": is_open, "findings": report.in_order(), "said": report.said}))
         else:
