@@ -23,10 +23,8 @@ def certificates_of(
 ) -> tuple[CertificateKey, ...]:
     """The certificates of a unit: on each node of its products, publishers first."""
     nodes = [n for n in facts.in_order if n.product in procedure.products]
-    alone = procedure.publisher_only or (
-        procedure.unit is CertUnit.CAPF and not policy.capf_on_subscribers
-    )
-    if alone:
+    idle = procedure.idle_on_subscribers and not policy.capf_on_subscribers
+    if procedure.publisher_only or idle:
         nodes = [n for n in nodes if n.is_publisher]
     return tuple(CertificateKey(procedure.unit, node.name) for node in nodes)
 
@@ -100,10 +98,9 @@ def _companies(
     """The units that phones see, those together that share a window, in order."""
     hosts: dict[CertUnit, list[CertUnit]] = {}
     for unit in loud:
-        host = procedures[unit].joins or unit
-        if unit is CertUnit.CAPF and policy.capf is CapfWindow.WITH_CALLMANAGER:
-            host = CertUnit.CALLMANAGER
-        hosts.setdefault(host, []).append(unit)
+        table = procedures[unit]
+        wished = table.may_join if policy.capf is CapfWindow.WITH_CALLMANAGER else None
+        hosts.setdefault(table.joins or wished or unit, []).append(unit)
     return [tuple(units) for units in hosts.values()]
 
 

@@ -37,6 +37,8 @@ def _table(releases: ReleaseRange, source: Source, ctl: tuple[Row, ...]) -> Proc
         products=frozenset({Product.CALLMANAGER}),
         source=_TAC,
         publisher_only=source is _PUBLISHER,
+        idle_on_subscribers=source is _NODES,
+        may_join=CertUnit.CALLMANAGER,
         consumers=_CONSUMERS,
         rows=(
             regenerate(CertUnit.CAPF, source),

@@ -281,6 +281,9 @@ class Procedure:
         publisher_only: The unit is made on the publisher alone.
         never_with: Units that must not change between the same two contacts with the phones.
         unless: A condition under which no source says what to do: a plan is refused then.
+        idle_on_subscribers: Nothing uses the certificate there: the policy
+            ``capf_on_subscribers`` says whether it is regenerated all the same (D3).
+        may_join: The unit whose window it shares if the policy ``capf`` says so (K1).
         joins: The unit whose window, and whose restarts, it shares where both are asked for.
         consumers: Who notices while the certificate is invalid, in words (points A1 to A6).
         protocol: Grows when the meaning of the columns changes.
@@ -294,6 +297,8 @@ class Procedure:
     publisher_only: bool = False
     never_with: frozenset[CertUnit] = frozenset()
     unless: Condition | None = None
+    idle_on_subscribers: bool = False
+    may_join: CertUnit | None = None
     joins: CertUnit | None = None
     exposures: tuple[Exposure, ...] = ()
     consumers: tuple[str, ...] = ()
@@ -336,7 +341,7 @@ class Procedure:
         parts = [
             f"{self.unit.value}|{self.releases}|{sorted(p.value for p in self.products)}"
             f"|{self.publisher_only}|{sorted(u.value for u in self.never_with)}|{self.joins}"
-            f"|{self.unless.name if self.unless else ''}"
+            f"|{self.unless.name if self.unless else ''}|{self.idle_on_subscribers}|{self.may_join}"
             f"|{self.protocol}"
         ]
         parts += [

@@ -392,6 +392,8 @@ OTHER_PROCEDURE: Final[dict[str, Callable[[Procedure], object]]] = {
     "publisher_only": lambda p: not p.publisher_only,
     "never_with": lambda p: p.never_with ^ {CertUnit.CAPF},
     "joins": lambda p: CertUnit.CAPF if p.joins is None else None,
+    "idle_on_subscribers": lambda p: not p.idle_on_subscribers,
+    "may_join": lambda p: CertUnit.TVS if p.may_join is None else None,
     "unless": lambda p: Condition.CTL_BY_HAND if p.unless is None else None,
     "exposures": lambda p: (*p.exposures, _EXPOSURE),
     "protocol": lambda p: p.protocol + 1,
