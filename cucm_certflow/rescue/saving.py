@@ -157,8 +157,9 @@ class _Writing:
         _sync_folder(folder)
         _must_be_free(self.target)
         folder.rename(self.target)
-        self._folder = None
+        self._folder = self.target  # not finished before its place is on the disk as well
         _sync_folder(self.target.resolve().parent)
+        self._folder = None
         return kit
 
     def clear(self) -> None:
@@ -269,7 +270,7 @@ def _must_be_free(target: Path) -> None:
             Report(
                 headline=f"there is something at {target} already",
                 expected="a path that does not exist",
-                left="it was not touched, and nothing was sent",
+                left="it was not touched, and nothing was changed on any node",
                 next="name another folder; an old kit is kept as it is",
             )
         )
@@ -282,7 +283,7 @@ def _unwritable(target: Path, why: str) -> RescueKitError:
         Report(
             headline=f"the rescue kit {target} cannot be written",
             saw=why,
-            left="nothing of it is left, and nothing was sent",
+            left="nothing of it is left, and nothing was changed on any node",
             next="make room, or name another folder",
         )
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -231,6 +233,22 @@ def test_refused_account_leaves_no_kit_behind(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_written_is_said_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(RescueKitError, match="does not exist"):
         save(tmp_path / "nowhere" / "kit", {})
+
+
+def test_kit_whose_place_does_not_reach_the_disk_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if (tmp_path / "kit").exists():
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(RescueKitError, match="Input/output error"):
+        save(tmp_path / "kit")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_node_name_cannot_lead_out_of_the_kit(tmp_path: Path) -> None:
