@@ -23,7 +23,7 @@ SayOption = Annotated[
 ByOption = Annotated[str, typer.Option("--by", help="Who says so; needed with --say.")]
 WordsOption = Annotated[
     Path | None,
-    typer.Option("--words", help="A TOML file of [[said]] tables: item, by, why."),
+    typer.Option("--words", help="A TOML file, one table named said a word: item, by, why."),
 ]
 
 
