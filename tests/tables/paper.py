@@ -45,7 +45,7 @@ _IMP: Final = (
 )
 
 
-def certificate(name: str, *, days: float = 1000, **more: Any) -> Certificate:  # noqa: ANN401
+def certificate(name: str, *, days: float = 1000, **more: Any) -> Certificate:  # noqa: ANN401 - any field
     """A self-signed certificate called *name*, valid for *days* from :data:`NOW`."""
     values: dict[str, Any] = {
         "fingerprint": name,
@@ -58,7 +58,7 @@ def certificate(name: str, *, days: float = 1000, **more: Any) -> Certificate:  
     return Certificate(**{**values, **more})
 
 
-def entry(store: str, name: str, *, days: float = -1, **more: Any) -> TrustEntry:  # noqa: ANN401
+def entry(store: str, name: str, *, days: float = -1, **more: Any) -> TrustEntry:  # noqa: ANN401 - any field
     """A certificate in a trust store that was over a day ago, unless *days* says otherwise."""
     stem = name.removesuffix(".pem")
     return TrustEntry(store=store, name=name, certificate=certificate(stem, days=days, **more))

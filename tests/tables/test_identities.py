@@ -20,7 +20,7 @@ def kind_of(facts: ClusterFacts, unit: CertUnit = CertUnit.TOMCAT) -> Identity:
     return found.kind
 
 
-def changed(unit: CertUnit = CertUnit.TOMCAT, **more: Any) -> ClusterFacts:  # noqa: ANN401
+def changed(unit: CertUnit = CertUnit.TOMCAT, **more: Any) -> ClusterFacts:  # noqa: ANN401 - any field
     return with_certificate(cluster("14"), "pub", unit, certificate("another", **more))
 
 
