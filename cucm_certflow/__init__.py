@@ -33,9 +33,16 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
-from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
+from cucm_certflow.observers import Held, LeftBehind, NotWaitedFor, Paused, Verified
 from cucm_certflow.procedures.explain import explain
-from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
+from cucm_certflow.procedures.policies import (
+    BatchesBy,
+    Canary,
+    Evidence,
+    NotAwaited,
+    Policy,
+    UnitOrder,
+)
 from cucm_certflow.rescue import RescueKit, check_rescue_kit
 from cucm_certflow.runner import Run
 from cucm_certflow.secret import Secret
@@ -46,7 +53,9 @@ __all__ = [
     "Account",
     "AuthenticationFailed",
     "Baseline",
+    "BatchesBy",
     "Blocked",
+    "Canary",
     "CertUnit",
     "CertflowError",
     "CheckReport",
@@ -68,7 +77,9 @@ __all__ = [
     "NodeError",
     "NodeFault",
     "NodeUnreachable",
+    "NotAwaited",
     "NotServed",
+    "NotWaitedFor",
     "Paused",
     "PhoneOutlook",
     "Plan",

@@ -275,9 +275,9 @@ class MemoryTransport:
                 groups = dict.fromkeys(phone.device.group for phone in cluster.phones)
                 return {f"CMG_{number}": group for number, group in enumerate(groups, 1)}
             case DevicePools():
-                groups = tuple(dict.fromkeys(phone.device.group for phone in cluster.phones))
+                order = tuple(dict.fromkeys(phone.device.group for phone in cluster.phones))
                 return {
-                    phone.device.pool: f"CMG_{groups.index(phone.device.group) + 1}"
+                    phone.device.pool: f"CMG_{order.index(phone.device.group) + 1}"
                     for phone in cluster.phones
                 }
             case RegistrationCounts(node):
