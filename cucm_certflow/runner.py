@@ -247,7 +247,8 @@ class Run:
                 # In doubt about a node or an account nothing more is sent, and nothing is intended.
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
                 return
-            if decision.command is not None and (loop := self._anew.loop()) is not None:
+            is_next = decision.command is not None or decision.finished
+            if is_next and (loop := self._anew.loop()) is not None:
                 self.outcome = Held(blocked=(loop,))
                 return
             if decision.record is not None:

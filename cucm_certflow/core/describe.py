@@ -161,8 +161,8 @@ def _by(plan: Plan, step: Step) -> str:
 
 def _what(step: Step) -> str:
     if isinstance(step.command, ResetPhones):
-        what = "canaries" if step.canary else "phones"
-        return f"doDeviceReset, {len(step.command.names)} {what}, {step.command.names[0]} …"
+        first = " first, as canaries" if step.canary else ""
+        return f"doDeviceReset, {len(step.command.names)} phones{first}, {step.command.names[0]} …"
     return str(step.command)
 
 

@@ -36,7 +36,14 @@ def phones_back(view: View, guard: str, window: int, wave: int) -> Back | Blocke
     Read once in a look, whoever asks. Waived phones, and those that nothing waits for, are not
     among them. If registrations or the served lists are not known, why *guard* says no.
     """
-    fact = view.get(Registrations(), changing=True)
+    # Who was away when it was called passes for one that came back in a table from before.
+    called = [
+        at
+        for step in view.steps_of(window, wave)
+        if isinstance(step.row.does, PhoneReset)
+        and (at := view.state.steps[step.index].intended_at) is not None
+    ]
+    fact = view.get(Registrations(), since=max(called, default=None), changing=True)
     if isinstance(fact, Unknown):
         return view.unknown(guard, Registrations(), fact)
     cluster = view.cluster()
