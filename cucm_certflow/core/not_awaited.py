@@ -9,7 +9,7 @@ from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.procedures.policies import NotAwaited, Policy
 
-__all__ = ["BRINGS_BACK", "MODELS", "not_awaited_of"]
+__all__ = ["BRINGS_BACK", "MODELS", "classes_of", "not_awaited_of"]
 
 MODELS: Final[Mapping[str, NotAwaited]] = {
     "Cisco Unified Client Services Framework": NotAwaited.JABBER,
@@ -57,5 +57,10 @@ def not_awaited_of(facts: ClusterFacts, policy: Policy) -> dict[str, NotAwaited]
                 next="correct the name; it is a device name, for example SEP001122334455",
             )
         )
+    return classes_of(facts, policy)
+
+
+def classes_of(facts: ClusterFacts, policy: Policy) -> dict[str, NotAwaited]:
+    """As :func:`not_awaited_of`, and a name that is no phone's is no matter."""
     told = {phone.name: MODELS[phone.model] for phone in facts.phones if phone.model in MODELS}
     return {**told, **policy.not_awaited}
