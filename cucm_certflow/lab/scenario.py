@@ -288,6 +288,7 @@ class Scenario:
     def each_phone(self) -> Iterator[LabPhone]:
         """Every phone, with its name, in the order of the document."""
         prefix, number = "SEP", 0x001122330001
+        groups = tuple(dict.fromkeys(spec.group for spec in self.phones))
         for spec in self.phones:
             if spec.first is not None:
                 prefix, number = spec.first[:3], int(spec.first[3:], 16)
@@ -298,6 +299,9 @@ class Scenario:
                     group=spec.group,
                     security=spec.security,
                     security_by_default=spec.security_by_default,
+                    protocol=spec.protocol,
+                    pool=spec.pool or f"DP_{groups.index(spec.group) + 1}",
+                    profile=f"{spec.model} - {spec.security.value} Profile",
                 )
                 kind = PhoneKind(
                     name=device.name,
@@ -348,7 +352,12 @@ class Scenario:
             if spec.security is not PhoneSecurity.NON_SECURE and not self.is_mixed:
                 yield Wrong(f"phones[{index}].security", "phones are secure in mixed mode only")
         seen: set[str] = set()
+        pools: dict[str, tuple[str, ...]] = {}
         for phone in self.each_phone():
+            group = phone.device.group
+            if pools.setdefault(phone.device.pool, group) != group:
+                yield Wrong("phones", f"the pool {phone.device.pool} has two CallManager groups")
+                return
             if phone.device.name in seen:
                 yield Wrong("phones", f"two phones are called {phone.device.name}")
                 return

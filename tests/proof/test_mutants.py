@@ -91,6 +91,14 @@ KILLED: Final = {
         "phones that flee",
         "`utils service restart Cisco CallManager` is sent to sub, and on pub fled there",
     ),
+    "canaries_are_back": (
+        "canaries",
+        "1.reset-phones:TVS@pub#2 is begun while one on pub is away",
+    ),
+    "batch_before_is_back": (
+        "batches that wait",
+        "1.reset-phones:TVS@pub#2 is begun while one on pub is away",
+    ),
     "entry_is_gone": ("an old entry", FOR_GOOD),
     "entry_not_needed": (
         "an entry that comes into use",
@@ -122,6 +130,8 @@ SURVIVORS: Final = {
     "the guard says so to whoever asks why_not",
     "entry_is_there": "the explorer's facts are never old: the edge `found_done` sees first what "
     "it would see; over facts that age: tests/journeys/test_trust_cleanup.py",
+    "failure_limit": "no configuration has a limit: in the explorer a batch that waits for nothing "
+    "is sent before time passes; driven in tests/journeys/test_phones.py",
     "nothing_held": "the steps of a plan form one chain (P5, P6): after a held step none is next",
     "one_change_at_a_time": "the steps of a plan form one chain: while one is under way none is "
     "next",
