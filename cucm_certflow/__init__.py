@@ -3,6 +3,7 @@
 from cucm_certflow.checks.scope import Limits
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
+from cucm_certflow.control import RunStatus, approve, ask_to_abort, ask_to_pause, status_of
 from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.plan import PhoneOutlook, Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
@@ -11,6 +12,7 @@ from cucm_certflow.core.states import Blocked
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
+    ClusterInUse,
     HeldError,
     IdentityNotTrusted,
     InventoryError,
@@ -20,11 +22,13 @@ from cucm_certflow.errors import (
     NodeFault,
     NodeUnreachable,
     NotServed,
+    NotWaiting,
     RateLimited,
     RecordingError,
     RefusedError,
     Report,
     RoleMissing,
+    RunFinished,
     ScenarioError,
     UnknownLayout,
     UsageError,
@@ -33,8 +37,10 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
-from cucm_certflow.observers import Held, LeftBehind, Paused, Verified
+from cucm_certflow.observers import Aborted, Held, LeftBehind, Paused, Verified
+from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.explain import explain
+from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
 from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
 from cucm_certflow.rescue import RescueKit, check_rescue_kit
 from cucm_certflow.runner import Run
@@ -43,6 +49,7 @@ from cucm_certflow.verification import VerifyReport
 from cucm_certflow.words import load_words
 
 __all__ = [
+    "Aborted",
     "Account",
     "AuthenticationFailed",
     "Baseline",
@@ -52,6 +59,7 @@ __all__ = [
     "CheckReport",
     "Cluster",
     "ClusterFacts",
+    "ClusterInUse",
     "Evidence",
     "Finding",
     "Held",
@@ -64,11 +72,16 @@ __all__ = [
     "JournalInUse",
     "LeftBehind",
     "Limits",
+    "Maintenance",
+    "MaintenanceWindow",
     "NodeEntry",
     "NodeError",
     "NodeFault",
     "NodeUnreachable",
     "NotServed",
+    "NotWaiting",
+    "Order",
+    "OrderKind",
     "Paused",
     "PhoneOutlook",
     "Plan",
@@ -81,6 +94,8 @@ __all__ = [
     "RescueKit",
     "RoleMissing",
     "Run",
+    "RunFinished",
+    "RunStatus",
     "Said",
     "ScenarioError",
     "Secret",
@@ -92,6 +107,9 @@ __all__ = [
     "Verdict",
     "Verified",
     "VerifyReport",
+    "approve",
+    "ask_to_abort",
+    "ask_to_pause",
     "check_rescue_kit",
     "connect",
     "expiring_units",
@@ -101,4 +119,5 @@ __all__ = [
     "make_plan",
     "plan_cleanup",
     "remedies_for",
+    "status_of",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from cucm_certflow.checking import gather, preflight
 from cucm_certflow.checks.scope import Limits
@@ -15,11 +16,14 @@ from cucm_certflow.commands import Command, ResetPhones
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
 from cucm_certflow.core.run_state import Acknowledged, RunState, apply, begin
-from cucm_certflow.errors import RefusedError, Report
+from cucm_certflow.errors import JournalError, RefusedError, Report, RunFinished
 from cucm_certflow.facts import ClusterFacts, Known, TrustEntry, TrustStores
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
+from cucm_certflow.locks import ClusterLock
 from cucm_certflow.names import CertUnit
+from cucm_certflow.orders import Order, OrderKind
+from cucm_certflow.procedures.maintenance import Maintenance
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.rescue import TRUST_STORES, RescueKit, save_rescue_kit
 from cucm_certflow.runner import Run
@@ -27,6 +31,9 @@ from cucm_certflow.transports.base import Transport
 from cucm_certflow.verification import VerifyReport, verify_plan
 
 __all__ = ["Cluster"]
+
+_FUTURE_S: Final = 600.0
+"""A journal may be ahead of this clock by so many seconds: the run then waits for it."""
 
 
 class Cluster:
@@ -38,6 +45,8 @@ class Cluster:
         clock: What runs go by.
         prepare: Told of the plan before a run is resumed or verified, and of the commands that were
             sent by then, or may have been; it sends nothing.
+        lock: Lets one driver at a time at this cluster, on this machine; without it only one at a
+            time at a journal.
     """
 
     def __init__(
@@ -47,11 +56,13 @@ class Cluster:
         *,
         clock: Clock | None = None,
         prepare: Callable[[Plan, Sequence[Command]], None] | None = None,
+        lock: ClusterLock | None = None,
     ) -> None:
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
         self._discover = discover
         self._prepare = prepare
+        self._lock = lock
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,10 +98,27 @@ class Cluster:
         *,
         journal: str | os.PathLike[str],
         rescue_kit: str | os.PathLike[str] | None = None,
+        maintenance: Maintenance | None = None,
     ) -> Run:
         """As :meth:`run`, for callers that enter the run themselves."""
         plan.raise_if_refused()
         self._check_preflight(plan)
+        if self._lock is not None:
+            self._lock.acquire(self.clock.now(), run="", records=0)
+        try:
+            return await self._start(plan, journal, rescue_kit, maintenance)
+        except BaseException:
+            if self._lock is not None:
+                self._lock.release()
+            raise
+
+    async def _start(
+        self,
+        plan: Plan,
+        journal: str | os.PathLike[str],
+        rescue_kit: str | os.PathLike[str] | None,
+        maintenance: Maintenance | None,
+    ) -> Run:
         now = await self._discover()
         if now.unknown or fingerprint_of(now) != plan.fingerprint:
             raise RefusedError(
@@ -108,7 +136,7 @@ class Cluster:
             folder = Path(rescue_kit) if rescue_kit else Path(f"{os.fspath(journal)}.rescue")
             _check_kit(await save_rescue_kit(now, self.transport, folder, clock=self.clock))
         opened = Journal.create(journal, plan, at=self.clock.now())
-        return Run(opened, self.transport, self.clock)
+        return Run(opened, self.transport, self.clock, maintenance=maintenance, lock=self._lock)
 
     def _check_preflight(self, plan: Plan) -> None:
         """Refuse a plan before which nobody looked, or not lately. A clean-up looks by itself."""
@@ -135,6 +163,7 @@ class Cluster:
         *,
         journal: str | os.PathLike[str],
         rescue_kit: str | os.PathLike[str] | None = None,
+        maintenance: Maintenance | None = None,
     ) -> _Starting:
         """Run *plan* from its beginning, as ``async with cluster.run(…) as run``.
 
@@ -146,6 +175,8 @@ class Cluster:
             journal: A file that does not exist yet. It is written and synced before each command.
             rescue_kit: A folder that does not exist yet; the journal's name and ``.rescue`` if not
                 given. A clean-up of trust stores needs none.
+            maintenance: When anything may be changed; at any time if it is not given. Nothing is
+                begun that cannot be finished before a window closes.
 
         Raises:
             RefusedError: The plan is refused, nobody looked before it, or the cluster has changed
@@ -153,8 +184,13 @@ class Cluster:
             RescueKitError: The rescue kit cannot be saved. Nothing was sent.
             JournalError: The file exists or cannot be written. Nothing was sent.
             JournalInUse: Another process holds it. Nothing was sent.
+            ClusterInUse: Another process on this machine drives the cluster. Nothing was sent.
         """
-        return _Starting(lambda: self.start(plan, journal=journal, rescue_kit=rescue_kit))
+        return _Starting(
+            lambda: self.start(
+                plan, journal=journal, rescue_kit=rescue_kit, maintenance=maintenance
+            )
+        )
 
     async def trust_stores(self, facts: ClusterFacts) -> Mapping[str, tuple[TrustEntry, ...]]:
         """What is in the trust stores of every node, for ``plan_cleanup``. It only looks.
@@ -180,28 +216,79 @@ class Cluster:
         waive: Iterable[str] = (),
         waived_by: str = "",
         said: Iterable[Said] = (),
+        maintenance: Maintenance | None = None,
     ) -> Run:
         """Go on from *journal*, after a crash, a pause or a hold, as ``async with``.
 
         Resuming is a person's word that held steps may be looked at again; nothing is sent twice
-        without a look. The same code path runs as at the beginning.
+        without a look. The same code path runs as at the beginning. A pause, or an abort that was
+        not carried out yet, is taken back by it.
 
         Args:
             journal: The file of the run.
             waive: Phones to take out of scope now, by name.
-            waived_by: Who says so, for the record.
+            waived_by: Who resumes it, and says so, for the record.
             said: What people say about partner tasks, or about phones that may be left behind, by
                 name; written to the journal.
+            maintenance: When anything may be changed from now on; as it was if not given.
 
         Raises:
-            JournalError: The file does not read, or belongs to other tables. Nothing was sent.
+            JournalError: The file does not read, is another user's, belongs to other tables, is an
+                old copy, or comes from the future. Nothing was sent.
+            RunFinished: The run was verified, or was aborted. Nothing was sent.
             JournalInUse: Another process holds it. Nothing was sent.
+            ClusterInUse: Another process on this machine drives the cluster. Nothing was sent.
             UsageError: A waived name is not a phone of the plan. Nothing was sent.
         """
-        opened = Journal.open(journal)
-        if self._prepare is not None:
-            self._prepare(opened.plan, _sent(opened))
+        order = Order(
+            kind=OrderKind.RESUME, by=waived_by or "whoever resumed it", why="it was resumed"
+        )
+        return self._go_on(
+            journal,
+            order,
+            waive=waive,
+            waived_by=waived_by,
+            said=said,
+            maintenance=maintenance,
+        )
+
+    def abort(self, *, journal: str | os.PathLike[str], by: str, why: str) -> Run:
+        """End the run of *journal*, which nobody drives, for good, as ``async with``.
+
+        What is half-way is finished first, by the same rules as ever; then ``outcome`` is Aborted
+        and names what is left and what to do now. If it cannot be finished ``outcome`` is Held. To
+        abort a run that somebody drives use :func:`~cucm_certflow.control.ask_to_abort`.
+
+        Args:
+            journal: The file of the run.
+            by: Who ends it.
+            why: The reason.
+
+        Raises:
+            ValueError: *by* or *why* is empty.
+            JournalError, RunFinished, JournalInUse, ClusterInUse: As :meth:`resume`.
+        """
+        return self._go_on(journal, Order(kind=OrderKind.ABORT, by=by, why=why))
+
+    def _go_on(
+        self,
+        path: str | os.PathLike[str],
+        order: Order,
+        *,
+        waive: Iterable[str] = (),
+        waived_by: str = "",
+        said: Iterable[Said] = (),
+        maintenance: Maintenance | None = None,
+    ) -> Run:
+        now = self.clock.now()
+        opened = Journal.open(path, at=now)
         try:
+            _check_time(opened, now)
+            _check_unfinished(opened)
+            if self._lock is not None:
+                self._lock.acquire(now, run=opened.run, records=len(opened.records))
+            if self._prepare is not None:
+                self._prepare(opened.plan, _sent(opened))
             return Run(
                 opened,
                 self.transport,
@@ -210,9 +297,14 @@ class Cluster:
                 waived_by=waived_by,
                 said=said,
                 resume=True,
+                orders=(order,),
+                maintenance=maintenance,
+                lock=self._lock,
             )
         except BaseException:
             opened.close()
+            if self._lock is not None:
+                self._lock.release()
             raise
 
     async def preflight(
@@ -303,6 +395,33 @@ def _check_kit(kit: RescueKit) -> None:
                 saw="; ".join(gaps),
                 left="nothing was sent; what could be saved is in the kit's folder",
                 next="make these readable, and begin again with another folder",
+            )
+        )
+
+
+def _check_time(journal: Journal, now: datetime) -> None:
+    """Refuse a journal that was written later than now: nothing could be told from its instants."""
+    latest = max((record.at for record in journal.records), default=journal.begun)
+    if (latest - now).total_seconds() > _FUTURE_S:
+        raise JournalError(
+            Report(
+                headline=f"the journal {journal.path.name} comes from the future",
+                expected=f"nothing later than now, {now.isoformat(timespec='seconds')}",
+                saw=f"a line of {latest.isoformat(timespec='seconds')}",
+                left="nothing was sent",
+                next="set this machine's clock right, and resume",
+            )
+        )
+
+
+def _check_unfinished(journal: Journal) -> None:
+    ended = _state(journal).ended
+    if ended:
+        raise RunFinished(
+            Report(
+                headline=f"the run of {journal.path.name} is over: it was {ended}",
+                left="nothing was sent",
+                next="verify it, or discover and plan again with a new journal",
             )
         )
 

@@ -154,6 +154,9 @@ class ReplyKind(Enum):
     LOST = "lost"
     """Nothing came back, or nothing that we know: it may have been done, or be done yet."""
 
+    WITHHELD = "withheld"
+    """It never left us, because it was decided on too long ago; it is decided on anew."""
+
 
 @attrs.frozen
 class Reply:

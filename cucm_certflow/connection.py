@@ -12,6 +12,7 @@ from cucm_certflow.commands import Command
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.facts import ClusterFacts, NodeFacts, Phone, Query
 from cucm_certflow.inventory import Inventory
+from cucm_certflow.locks import ClusterLock
 from cucm_certflow.names import Interface, Service
 
 if TYPE_CHECKING:
@@ -93,7 +94,13 @@ def cluster_over(
         for command in sent:
             route.was_sent(command)
 
-    return Cluster(transport, read, clock=clock, prepare=prepare)
+    return Cluster(
+        transport,
+        read,
+        clock=clock,
+        prepare=prepare,
+        lock=ClusterLock(inventory.publisher.address),
+    )
 
 
 def _tell(route: Route, nodes: Sequence[NodeFacts], phones: Iterable[Phone]) -> None:

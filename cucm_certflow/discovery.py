@@ -33,12 +33,19 @@ from cucm_certflow.facts import (
     UnitsOn,
     VersionOf,
 )
-from cucm_certflow.names import CertUnit, ListKind, Product, Release, SecurityMode, Service
+from cucm_certflow.names import (
+    MODE_PARAMETER,
+    CertUnit,
+    ListKind,
+    Product,
+    Release,
+    SecurityMode,
+    Service,
+)
 from cucm_certflow.transports.base import Transport
 
 __all__ = ["discover"]
 
-_MODE: Final = "ClusterSecurityMode"
 _OWNERS: Final = (
     (Product.CALLMANAGER, CertUnit.CALLMANAGER),
     (Product.IM_PRESENCE, CertUnit.CUP),
@@ -218,7 +225,7 @@ async def _node(reader: _Reader, member: ClusterMember, owned: _Owned | None) ->
 
 
 async def _mode(reader: _Reader) -> SecurityMode:
-    value: str | None = await reader.ask(Parameter(_MODE), "the cluster security mode")
+    value: str | None = await reader.ask(Parameter(MODE_PARAMETER), "the cluster security mode")
     if value is None:
         return SecurityMode.MIXED
     try:

@@ -8,6 +8,9 @@
      |   +- ScenarioError        a lab scenario is wrong
      |   +- JournalError         a journal cannot be used for this plan
      |   +- JournalInUse         another process holds the journal
+     |   +- RunFinished          the run of the journal is over for good
+     |   +- ClusterInUse         another process on this machine drives the cluster
+     |   +- NotWaiting           nothing of that name waits for an approval
      |   +- RecordingError       a recording cannot be written or read, or is not of this talk
      |   +- RescueKitError       a rescue kit cannot be saved, or is not whole
      +- RefusedError             our own safety rule; nothing was sent
@@ -32,6 +35,7 @@ import attrs
 __all__ = [
     "AuthenticationFailed",
     "CertflowError",
+    "ClusterInUse",
     "HeldError",
     "IdentityNotTrusted",
     "InventoryError",
@@ -41,12 +45,14 @@ __all__ = [
     "NodeFault",
     "NodeUnreachable",
     "NotServed",
+    "NotWaiting",
     "RateLimited",
     "RecordingError",
     "RefusedError",
     "Report",
     "RescueKitError",
     "RoleMissing",
+    "RunFinished",
     "ScenarioError",
     "UnknownLayout",
     "UsageError",
@@ -115,6 +121,24 @@ class JournalInUse(UsageError):
     """Another process is running with this journal. Nothing was sent."""
 
     code = "CF131"
+
+
+class RunFinished(UsageError):
+    """The run of this journal was verified, or was aborted: there is nothing to go on with."""
+
+    code = "CF132"
+
+
+class ClusterInUse(UsageError):
+    """Another process on this machine drives the cluster; the report says who. Nothing was sent."""
+
+    code = "CF133"
+
+
+class NotWaiting(UsageError):
+    """An approval for something that does not wait for one. Nothing was written down."""
+
+    code = "CF134"
 
 
 class RecordingError(UsageError):

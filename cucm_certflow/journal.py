@@ -1,193 +1,106 @@
 """The journal: what was asked for, and every record, synced before its command is sent.
 
 A text file: one JSON document a line, each with its number and a CRC-32. The first line holds
-the facts and the wish that the plan was made from, so that a resumed run has the same plan. A
-torn last line is what a crash leaves; it was never acted upon and is dropped. Anything else
-that does not read is an error, and nothing is sent.
+the facts and the wish that the plan was made from, so that a resumed run has the same plan. Notes
+stand between the records and are not waited for. A last line without its end is what a crash
+leaves; it was never acted upon and is dropped. Anything else that does not read is an error, and
+nothing is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, override
 
-from cucm_certflow.codec import fact_converter, list_from_json, list_to_json
-from cucm_certflow.core.cleanup import plan_cleanup
-from cucm_certflow.core.plan import CertificateKey, Plan, TrustKey
-from cucm_certflow.core.planner import make_plan
-from cucm_certflow.core.run_state import (
-    Acknowledged,
-    Beliefs,
-    CertificateMoved,
-    CommandMoved,
-    EntryMoved,
-    Record,
-    Waived,
-)
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.run_state import Record
 from cucm_certflow.errors import JournalError, JournalInUse, Report
-from cucm_certflow.facts import ClusterFacts, ListView, TrustEntry
-from cucm_certflow.findings import CheckReport, Said
-from cucm_certflow.names import CertUnit
+from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal_lines import (
+    CONVERTER,
+    Wish,
+    line_from_json,
+    note_to_json,
+    record_to_json,
+)
+from cucm_certflow.locks import Owner, beside, lock_file, read_owner
+from cucm_certflow.notes import Migrated, Note
 from cucm_certflow.procedures import PROCEDURES
-from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
-from cucm_certflow.trust.phone import Holding, PhoneClass, order_of
 
-__all__ = ["PROTOCOL", "Journal", "Wish"]
+__all__ = ["MIGRATIONS", "PROTOCOL", "Journal", "Written"]
 
-PROTOCOL: Final = 2
-"""Of the file's layout; a journal of another one is refused."""
+PROTOCOL: Final = 3
+"""Of the file's layout; a journal of another one is refused, or migrated by a named migration."""
 
 
-@attrs.frozen(kw_only=True)
-class Wish:
-    """What a plan was made from, besides facts."""
+# ── other protocols ───────────────────────────────────────────────────────────────────────
 
-    windows: tuple[tuple[CertUnit, ...], ...] | None
-    units: tuple[CertUnit, ...] | None
-    policy: Policy
-    waive: tuple[str, ...] = ()
-    preflight: CheckReport | None = None
-    said: tuple[Said, ...] = ()
-    cleanup: tuple[TrustKey, ...] = ()
-    stores: Mapping[str, tuple[TrustEntry, ...]] = attrs.field(
-        factory=dict[str, tuple[TrustEntry, ...]]
-    )
-    """For a clean-up: what to delete, and what was in each node's trust stores."""
 
-    @classmethod
-    def of(cls, plan: Plan) -> Wish:
-        """The wish that leads to *plan* again."""
-        given = plan.given
-        units = tuple(dict.fromkeys(key.unit for key in plan.certificates))
-        return cls(
-            windows=tuple(window.units for window in plan.windows) if given else None,
-            units=None if given else units,
-            policy=plan.policy,
-            waive=tuple(sorted(plan.waived)),
-            preflight=plan.preflight,
-            said=plan.said[len(plan.preflight.said) if plan.preflight else 0 :],
-            cleanup=plan.entries,
-            stores=plan.stores,
-        )
+class Migration(NamedTuple):
+    """How a journal of an older protocol is read: *header* makes its first line one of the next."""
 
-    def plan(self, facts: ClusterFacts, procedures: Iterable[Procedure] = PROCEDURES) -> Plan:
-        """The plan for *facts*."""
-        if self.cleanup:
-            return plan_cleanup(
-                facts, self.stores, delete=self.cleanup, policy=self.policy, said=self.said
+    name: str
+    header: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _to_3(header: dict[str, Any]) -> dict[str, Any]:
+    """Protocol 3 added orders, hours, an end, notes, what a proof saw, and a mark of the steps."""
+    return {**header, "protocol": 3, "steps": ""}
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {2: Migration("2-to-3", _to_3)}
+"""By the protocol that is read; whatever is not here is refused."""
+
+
+def _migrated(path: Path, header: Any) -> tuple[dict[str, Any], tuple[str, ...]]:  # noqa: ANN401 - it comes from JSON
+    """*header* as of this protocol, and the migrations that made it so.
+
+    Raises:
+        JournalError: No migration leads here.
+    """
+    names: list[str] = []
+    while not isinstance(header, dict) or header.get("protocol") != PROTOCOL:
+        saw = header.get("protocol") if isinstance(header, dict) else header
+        migration = MIGRATIONS.get(saw) if isinstance(saw, int) else None
+        if migration is None:
+            later = isinstance(saw, int) and saw > PROTOCOL
+            raise _unusable(
+                path,
+                f"it is of protocol {saw}, this version reads {PROTOCOL}"
+                + ("; a newer version wrote it: use that one" if later else ""),
             )
-        return make_plan(
-            facts,
-            units=self.units,
-            windows=self.windows,
-            policy=self.policy,
-            waive=self.waive,
-            preflight=self.preflight,
-            said=self.said,
-            procedures=procedures,
-        )
-
-
-# ── how values are written ────────────────────────────────────────────────────────────────
-
-
-def _converter() -> Converter:
-    converter = fact_converter()
-    converter.register_unstructure_hook(CertificateKey, lambda key: [key.unit.value, key.node])
-    converter.register_structure_hook(
-        CertificateKey, lambda value, _: CertificateKey(CertUnit(value[0]), value[1])
-    )
-    converter.register_unstructure_hook(TrustKey, list)
-    converter.register_structure_hook(TrustKey, lambda value, _: TrustKey(*value))
-    for moved in (CommandMoved, CertificateMoved):
-        converter.register_structure_hook(
-            moved,
-            make_dict_structure_fn(moved, converter, beliefs=override(omit=True)),
-        )
-    return converter
-
-
-def _beliefs_to_json(beliefs: Beliefs | None) -> list[Any] | None:
-    """Each list once, and holdings by number: many phones hold few lists."""
-    if beliefs is None:
-        return None
-    lists: dict[ListView, int] = {}
-
-    def number(view: ListView | None) -> int:
-        return -1 if view is None else lists.setdefault(view, len(lists))
-
-    classes = [
-        [
-            [list(phone.group), phone.security_by_default, phone.secure],
-            sorted([number(h.itl), number(h.ctl)] for h in sorted(belief, key=order_of)),
-        ]
-        for phone, belief in beliefs
-    ]
-    return [[list_to_json(view) for view in lists], classes]
-
-
-def _beliefs_from_json(value: Any) -> Beliefs | None:  # noqa: ANN401 - it comes from JSON
-    if value is None:
-        return None
-    lists = [list_from_json(view) for view in value[0]]
-
-    def view(number: int) -> ListView | None:
-        return None if number < 0 else lists[number]
-
-    return tuple(
-        (
-            PhoneClass(tuple(group), by_default, secure),
-            frozenset(Holding(view(itl), view(ctl)) for itl, ctl in holdings),
-        )
-        for (group, by_default, secure), holdings in value[1]
-    )
-
-
-_CONVERTER: Final = _converter()
-_KINDS: Final[dict[str, type[Record]]] = {
-    "command": CommandMoved,
-    "certificate": CertificateMoved,
-    "entry": EntryMoved,
-    "waived": Waived,
-    "acknowledged": Acknowledged,
-}
-
-
-def _record_to_json(record: Record) -> dict[str, Any]:
-    kind = next(name for name, cls in _KINDS.items() if type(record) is cls)
-    if isinstance(record, CommandMoved | CertificateMoved):
-        body = _CONVERTER.unstructure(attrs.evolve(record, beliefs=None))
-        body["beliefs"] = _beliefs_to_json(record.beliefs)
-    else:
-        body = _CONVERTER.unstructure(record)
-        if isinstance(record, Waived):
-            body["names"] = sorted(record.names)
-    return {"kind": kind, **body}
-
-
-def _record_from_json(value: dict[str, Any]) -> Record:
-    body = dict(value)
-    cls = _KINDS[body.pop("kind")]
-    beliefs = _beliefs_from_json(body.pop("beliefs", None))
-    record: Record = _CONVERTER.structure(body, cls)
-    if isinstance(record, CommandMoved | CertificateMoved):
-        return attrs.evolve(record, beliefs=beliefs)
-    return record
+        header = migration.header(header)
+        names.append(migration.name)
+    return header, tuple(names)
 
 
 # ── the file ──────────────────────────────────────────────────────────────────────────────
+
+
+@attrs.frozen(kw_only=True)
+class Written:
+    """What a journal holds, for whoever only reads it."""
+
+    plan: Plan
+    records: tuple[Record, ...]
+    notes: tuple[Note, ...]
+    begun: datetime
+    run: str
+    """Tells this run from others: of its first line."""
+
+    migrations: tuple[str, ...] = ()
+    size: int = 0
+    """Bytes that were read; what follows was torn."""
 
 
 class Journal:
@@ -196,41 +109,55 @@ class Journal:
     Not to be shared between threads. :meth:`close` is idempotent; a crash closes it as well.
     """
 
-    def __init__(
-        self, path: Path, descriptor: int, plan: Plan, records: tuple[Record, ...]
-    ) -> None:
+    def __init__(self, path: Path, descriptor: int, written: Written, *, lines: int) -> None:
         self.path = path
-        self.plan = plan
-        self.records = records
+        self.plan = written.plan
+        self.records = written.records
+        self.notes = written.notes
+        self.begun = written.begun
+        self.run = written.run
         self._descriptor: int | None = descriptor
-        self._sequence = len(records) + 1
+        self._sequence = lines
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], plan: Plan, *, at: datetime) -> Journal:
         """Start a journal for *plan*.
 
         Raises:
-            JournalError: The file exists: a finished or a running change is never overwritten.
+            JournalError: The file exists: a finished or a running change is never overwritten. Or
+                it cannot be written: then no file is left behind.
             JournalInUse: Another process holds it.
         """
         target = Path(path)
-        try:
-            descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise _there_already(target) from None
-        except OSError as error:
-            raise _unusable(target, error.strerror or str(error)) from error
-        _lock(target, descriptor)
-        journal = cls(target, descriptor, plan, ())
         header = {
             "protocol": PROTOCOL,
             "at": at.isoformat(),
             "digest": plan.digest(),
-            "wish": _CONVERTER.unstructure(Wish.of(plan)),
-            "facts": _CONVERTER.unstructure(plan.facts),
+            "steps": _mark_of_steps(plan),
+            "wish": CONVERTER.unstructure(Wish.of(plan)),
+            "facts": CONVERTER.unstructure(plan.facts),
         }
-        journal._write(0, header)
-        _sync_folder(target)
+        try:
+            descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            raise _there_already(target) from None
+        except OSError as error:
+            raise _unusable(target, error.strerror or str(error)) from error
+        _lock(target, descriptor, at)
+        line = _line(0, header)
+        written = Written(plan=plan, records=(), notes=(), begun=at, run=_name_of(line))
+        journal = cls(target, descriptor, written, lines=1)
+        try:
+            journal._write(line, sync=True)
+            _sync_folder(target)
+        except (JournalError, OSError) as error:
+            # Nothing hangs on it yet: half a first line would only be in the way.
+            journal.close()
+            with contextlib.suppress(OSError):
+                target.unlink()
+            if isinstance(error, JournalError):
+                raise
+            raise _unusable(target, error.strerror or str(error)) from error
         return journal
 
     @staticmethod
@@ -244,96 +171,173 @@ class Journal:
             raise _there_already(Path(path))
 
     @classmethod
-    def open(
+    def read(
         cls, path: str | os.PathLike[str], *, procedures: Iterable[Procedure] = PROCEDURES
-    ) -> Journal:
-        """Open a journal to resume it; a torn last line is cut off.
+    ) -> Written:
+        """What is in a journal, whoever drives it. Nothing is locked, and nothing changed.
 
         Raises:
-            JournalError: There is no such file, it is of another protocol, it was written by
-                other tables, or a line in its middle does not read. Nothing was sent.
-            JournalInUse: Another process holds it.
+            JournalError: As :meth:`open`.
         """
         target = Path(path)
         try:
-            descriptor = os.open(target, os.O_RDWR)
+            data = target.read_bytes()
         except OSError as error:
             raise _unusable(target, error.strerror or str(error)) from error
-        _lock(target, descriptor)
+        return _parsed(target, data, procedures)[0]
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        at: datetime | None = None,
+        procedures: Iterable[Procedure] = PROCEDURES,
+    ) -> Journal:
+        """Open a journal to resume it; a last line without its end is cut off.
+
+        Args:
+            path: The file.
+            at: Now; given by whoever is going to write.
+            procedures: The tables to plan by; the library's own.
+
+        Raises:
+            JournalError: There is no such file, it is another user's, it is of another protocol, it
+                was written by other tables, or a line does not read. Nothing was sent, and the
+                file is as it was.
+            JournalInUse: Another process holds it; the report says who.
+        """
+        target = Path(path)
         try:
-            return cls._read(target, descriptor, procedures)
+            descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unusable(target, error.strerror or str(error)) from error
+        try:
+            owner = os.fstat(descriptor).st_uid
+            if owner != os.geteuid():
+                raise _unusable(target, f"it belongs to another user ({owner})")
         except BaseException:
             os.close(descriptor)
             raise
-
-    @classmethod
-    def _read(cls, path: Path, descriptor: int, procedures: Iterable[Procedure]) -> Journal:
-        data = path.read_bytes()
-        lines = data.split(b"\n")
-        kept = 0
-        bodies: list[Any] = []
-        for number, line in enumerate(lines):
-            is_last = number >= len(lines) - 2
-            if number == len(lines) - 1 and not line:
-                break
-            body = _checked(line, number)
-            complete = kept + len(line) < len(data)  # its newline was written too
-            if body is None or not complete:
-                if is_last and not any(lines[number + 1 :]):
-                    break
-                raise _unusable(path, f"line {number + 1} does not read; the rest is not trusted")
-            bodies.append(body)
-            kept += len(line) + 1
-        if not bodies:
-            raise _unusable(path, "it has no readable first line")
-        os.ftruncate(descriptor, kept)
-        os.lseek(descriptor, 0, os.SEEK_END)
-        header = bodies[0]
-        if not isinstance(header, dict) or header.get("protocol") != PROTOCOL:
-            saw = header.get("protocol") if isinstance(header, dict) else header
-            raise _unusable(path, f"it is of protocol {saw}, this version reads {PROTOCOL}")
+        _lock(target, descriptor, at)
         try:
-            wish = _CONVERTER.structure(header["wish"], Wish)
-            facts = _CONVERTER.structure(header["facts"], ClusterFacts)
-            records = tuple(_record_from_json(body) for body in bodies[1:])
-        except Exception as error:
-            raise _unusable(path, f"its content does not fit: {type(error).__name__}") from error
-        plan = wish.plan(facts, procedures)
-        if plan.digest() != header.get("digest"):
-            raise _unusable(
-                path,
-                "it was written by other procedure tables than this version has; "
-                "finish it with the version that began it",
-            )
-        return cls(path, descriptor, plan, records)
+            written, lines = _parsed(target, target.read_bytes(), procedures)
+            os.ftruncate(descriptor, written.size)
+            os.lseek(descriptor, 0, os.SEEK_END)
+            journal = cls(target, descriptor, written, lines=lines)
+            for name in written.migrations if at is not None else ():
+                if not any(isinstance(n, Migrated) and n.name == name for n in written.notes):
+                    journal.note(Migrated(at=at or written.begun, name=name))
+        except OSError as error:
+            os.close(descriptor)
+            raise _unusable(target, error.strerror or str(error)) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return journal
 
     def append(self, record: Record) -> None:
         """Write *record* and sync it to the disk; when this returns, it survives a crash.
 
         Raises:
-            JournalError: The disk refused it. The command that belongs to it must not be sent.
+            JournalError: The disk refused it. The command that belongs to it must not be sent, and
+                nothing more is written: what stood there before still reads.
         """
-        self._write(self._sequence, _record_to_json(record))
+        self._write(_line(self._sequence, record_to_json(record)), sync=True)
         self._sequence += 1
         self.records = (*self.records, record)
 
-    def _write(self, sequence: int, body: dict[str, Any]) -> None:
+    def note(self, note: Note) -> None:
+        """Write *note* without waiting for the disk: it survives the process, if not the machine.
+
+        Raises:
+            JournalError: As :meth:`append`.
+        """
+        self._write(_line(self._sequence, note_to_json(note)), sync=False)
+        self._sequence += 1
+        self.notes = (*self.notes, note)
+
+    def _write(self, line: bytes, *, sync: bool) -> None:
         if self._descriptor is None:
             raise _unusable(self.path, "it is closed")
-        text = json.dumps([sequence, body], separators=(",", ":"), ensure_ascii=False)
-        line = f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+        before = os.lseek(self._descriptor, 0, os.SEEK_END)
         try:
             while line:
                 line = line[os.write(self._descriptor, line) :]
-            os.fsync(self._descriptor)
+            if sync:
+                os.fsync(self._descriptor)
         except OSError as error:
+            # Half a line, or one that may not be on the disk, must not stand before the next one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            self.close()
             raise _unusable(self.path, error.strerror or str(error)) from error
 
     def close(self) -> None:
         """Release the file and its lock; idempotent."""
         if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                beside(self.path).unlink()
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _line(sequence: int, body: dict[str, Any]) -> bytes:
+    text = json.dumps([sequence, body], separators=(",", ":"), ensure_ascii=False)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+
+
+def _name_of(first_line: bytes) -> str:
+    return hashlib.sha256(first_line.rstrip(b"\n")).hexdigest()[:32]
+
+
+def _mark_of_steps(plan: Plan) -> str:
+    """What the journal's records are about: the steps of the plan, in their order."""
+    text = "\n".join(f"{step.id} {step.command}" for step in plan.steps)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parsed(path: Path, data: bytes, procedures: Iterable[Procedure]) -> tuple[Written, int]:
+    """What *data* holds, and how many lines of it read.
+
+    A last line without its end was never synced: nothing was done on it. A whole line that does not
+    read may have been: what follows from it is not known, and it is left to a person.
+    """
+    whole = data.rfind(b"\n") + 1
+    lines = data[:whole].split(b"\n")[:-1]
+    bodies: list[Any] = []
+    for number, line in enumerate(lines):
+        body = _checked(line, number)
+        if body is None:
+            raise _unusable(path, f"line {number + 1} does not read; the rest is not trusted")
+        bodies.append(body)
+    if not bodies:
+        raise _unusable(path, "it has no readable first line")
+    header, migrations = _migrated(path, bodies[0])
+    try:
+        wish = CONVERTER.structure(header["wish"], Wish)
+        facts = CONVERTER.structure(header["facts"], ClusterFacts)
+        begun = datetime.fromisoformat(header["at"])
+        read = [line_from_json(body) for body in bodies[1:]]
+    except Exception as error:
+        raise _unusable(path, f"its content does not fit: {type(error).__name__}") from error
+    plan = wish.plan(facts, procedures)
+    if plan.digest() != header.get("digest") or header["steps"] not in ("", _mark_of_steps(plan)):
+        raise _unusable(
+            path,
+            "it was written by other procedure tables than this version has; "
+            "finish it with the version that began it",
+        )
+    written = Written(
+        plan=plan,
+        records=tuple(each for each in read if not isinstance(each, Note)),
+        notes=tuple(each for each in read if isinstance(each, Note)),
+        begun=begun,
+        run=_name_of(lines[0]),
+        migrations=migrations,
+        size=whole,
+    )
+    return written, len(lines)
 
 
 def _checked(line: bytes, number: int) -> Any:  # noqa: ANN401 - it comes from JSON
@@ -347,18 +351,20 @@ def _checked(line: bytes, number: int) -> Any:  # noqa: ANN401 - it comes from J
     return None
 
 
-def _lock(path: Path, descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+def _lock(path: Path, descriptor: int, at: datetime | None) -> None:
+    if not lock_file(descriptor):
         os.close(descriptor)
         raise JournalInUse(
             Report(
                 headline=f"the journal {path.name} is in use by another process",
+                saw=Owner.words(read_owner(beside(path))),
                 left="nothing was sent by this one",
-                next="wait for the other one, or stop it, and resume",
+                next="wait for the other one, or pause it, and resume",
             )
-        ) from None
+        )
+    if at is not None:
+        with contextlib.suppress(OSError):  # the lock holds whether or not its words are written
+            beside(path).write_text(json.dumps(Owner.mine(at)), encoding="utf-8")
 
 
 def _sync_folder(path: Path) -> None:

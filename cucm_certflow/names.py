@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 __all__ = [
+    "MODE_PARAMETER",
     "PORTS",
     "SERVED_BY",
     "CertUnit",
@@ -42,6 +43,9 @@ class CertUnit(StrEnum):
     CUP_XMPP_S2S = "cup-xmpp-s2s"
     CUP_XMPP_S2S_ECDSA = "cup-xmpp-s2s-ECDSA"
 
+
+MODE_PARAMETER: Final = "ClusterSecurityMode"
+"""The enterprise parameter that says the cluster's security mode."""
 
 PORTS: Final[Mapping[CertUnit, int]] = MappingProxyType(
     {

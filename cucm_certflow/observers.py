@@ -7,18 +7,23 @@ from datetime import datetime
 
 import attrs
 
+from cucm_certflow.core.leftovers import Leftovers
 from cucm_certflow.core.run_state import (
     Acknowledged,
     CertificateMoved,
     CommandMoved,
+    Ended,
     EntryMoved,
+    Ordered,
     Record,
+    Scheduled,
     Waived,
 )
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.procedures.policies import Evidence
 
 __all__ = [
+    "Aborted",
     "Event",
     "Held",
     "LeftBehind",
@@ -51,6 +56,13 @@ class Recorded:
                 what = f"{record.entry} is {record.to.value}"
             case Acknowledged():
                 what = f"{record.said.by} about {record.said.item}: {record.said.why}"
+            case Ordered():
+                what = str(record.order)
+            case Scheduled():
+                windows = "; ".join(map(str, record.maintenance.windows))
+                what = f"{record.by or 'somebody'}: changes only within {windows}"
+            case Ended():
+                what = f"the run is over for good: {record.outcome}"
             case Waived():
                 what = f"waived by {record.by or 'name'}: {', '.join(sorted(record.names))}"
         return f"{self.at:%H:%M:%S} {what}"
@@ -147,7 +159,7 @@ class Held:
 
 @attrs.frozen(kw_only=True)
 class Paused:
-    """The caller left; nothing more is sent. The journal resumes it."""
+    """The caller left, or a person asked for it at a safe point; the journal resumes it."""
 
     reason: str = ""
 
@@ -155,5 +167,24 @@ class Paused:
         return f"paused {self.reason}".rstrip()
 
 
-Outcome = Verified | Held | Paused
+@attrs.frozen(kw_only=True)
+class Aborted:
+    """A person ended the run, at a safe point and for good: what it leaves, and what to do now."""
+
+    reason: str
+    leftovers: Leftovers
+
+    def __str__(self) -> str:
+        lines = [f"aborted {self.reason}"]
+        for title, texts in (
+            ("done", self.leftovers.done),
+            ("left", self.leftovers.left),
+            ("next", self.leftovers.next),
+        ):
+            lines += [f"  {title:<6} {text}" for text in texts]
+        lines += [f"    not reset: {name}" for name in self.leftovers.phones]
+        return "\n".join(lines)
+
+
+Outcome = Verified | Held | Paused | Aborted
 Event = Recorded | Replied | RegistrationsSeen | Waiting

@@ -10,16 +10,31 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
+import attrs
+
 from cucm_certflow.clock import Clock
 from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.forecast import is_locked
+from cucm_certflow.core.gates import check_waiting
+from cucm_certflow.core.leftovers import what_is_left
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
-from cucm_certflow.core.run_state import Acknowledged, Record, RunState, Waived, apply, begin
+from cucm_certflow.core.run_state import (
+    Acknowledged,
+    Ended,
+    Ordered,
+    Record,
+    RunState,
+    Scheduled,
+    Waived,
+    apply,
+    begin,
+)
+from cucm_certflow.core.safe_points import unfinished
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
-from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
+from cucm_certflow.errors import CertflowError, JournalError, NodeError, Report, UsageError
 from cucm_certflow.facts import (
     Fact,
     Known,
@@ -31,8 +46,12 @@ from cucm_certflow.facts import (
     Want,
 )
 from cucm_certflow.findings import Said
+from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
+from cucm_certflow.locks import ClusterLock
+from cucm_certflow.notes import RegistrationsNoted, ReplyNoted, Stood
 from cucm_certflow.observers import (
+    Aborted,
     Event,
     Held,
     LeftBehind,
@@ -44,6 +63,8 @@ from cucm_certflow.observers import (
     Verified,
     Waiting,
 )
+from cucm_certflow.orders import Order, OrderKind
+from cucm_certflow.procedures.maintenance import Maintenance
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.trust.lifeline import Health, best_lifeline
@@ -52,12 +73,14 @@ from cucm_certflow.trust.phone import must_hold_after_reset
 __all__ = ["Run"]
 
 _KEPT_EVENTS: Final = 100_000
+_KEPT_TEXT: Final = 2000
 _MAX_READS: Final = 20
 """How often one fact may be read, one time after the other, without anything to show for it."""
 
 _CONSEQUENCES: Final = frozenset(
     {
         "exclusion",
+        "not_stopped",
         "nothing_held",
         "stage_reached",
         "step_before_proved",
@@ -84,6 +107,9 @@ class Run:
         said: What people say now about partner tasks, or about phones that may be left behind;
             written to the journal.
         resume: Whether a person has looked at the held steps, which are then looked at again.
+        orders: What a person asks of it from the beginning: to go on, or to abort.
+        maintenance: When anything may be changed from now on; as it was if not given.
+        lock: Of the cluster on this machine; let go of when the run ends.
 
     Raises:
         UsageError: A waived name is not a phone of the plan. Nothing was sent.
@@ -99,6 +125,9 @@ class Run:
         waived_by: str = "",
         said: Iterable[Said] = (),
         resume: bool = False,
+        orders: Iterable[Order] = (),
+        maintenance: Maintenance | None = None,
+        lock: ClusterLock | None = None,
         tables: Tables = STANDARD,
     ) -> None:
         self.plan: Final[Plan] = journal.plan
@@ -112,6 +141,12 @@ class Run:
         self._said = tuple(said)
         self._anew = RegisteredAnew(self.plan.policy)
         self._resume = resume
+        self._orders = deque(orders)
+        self._maintenance = maintenance
+        self._lock = lock
+        self._inbox = Inbox(journal.path)
+        self._blocked: tuple[Blocked, ...] = ()
+        self._curve: Mapping[str, int] | None = None
         self._facts: dict[Query, Fact] = {}
         self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
         self._changed = asyncio.Event()
@@ -159,7 +194,55 @@ class Run:
         finally:
             if self.outcome is None:
                 self.outcome = Paused(reason="the caller left")
-            self._journal.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Say in the journal how this process stood it down, and let go of everything."""
+        outcome = self.outcome
+        reasons = outcome.blocked if isinstance(outcome, Held) else ()
+        stood = Stood(at=self._clock.now(), outcome=type(outcome).__name__, reasons=reasons)
+        with contextlib.suppress(JournalError):  # a full disk has been told of already
+            self._journal.note(stood)
+        self._journal.close()
+        self._inbox.close()
+        if self._lock is not None:
+            self._remember()
+            self._lock.release()
+
+    async def pause(self, *, by: str, why: str) -> None:
+        """Ask the run to stop at its next safe point; ``outcome`` is then Paused.
+
+        What is half-way is finished first: a certificate's list, and the services that use it. It
+        returns at once. Cancelling it leaves the order given, or not.
+
+        Raises:
+            ValueError: *by* or *why* is empty.
+        """
+        self._order(Order(kind=OrderKind.PAUSE, by=by, why=why))
+
+    async def abort(self, *, by: str, why: str) -> None:
+        """Ask the run to end for good at its next safe point; ``outcome`` is then Aborted.
+
+        As :meth:`pause`, but the journal is not resumed any more: what is left is named.
+
+        Raises:
+            ValueError: *by* or *why* is empty.
+        """
+        self._order(Order(kind=OrderKind.ABORT, by=by, why=why))
+
+    async def approve(self, item: str, *, by: str, why: str) -> None:
+        """Let *item* pass, which a reason that the run waits for names. It returns at once.
+
+        Raises:
+            NotWaiting: Nothing of that name waits for an approval now; the report says what does.
+            ValueError: *by* or *why* is empty.
+        """
+        check_waiting(self.plan, self.state, self._blocked, item)
+        self._order(Order(kind=OrderKind.APPROVE, item=item, by=by, why=why))
+
+    def _order(self, order: Order) -> None:
+        self._orders.append(order)
+        self._changed.set()
 
     async def events(self) -> AsyncIterator[Event]:
         """Everything that happens, from the beginning, until the run ends."""
@@ -210,17 +293,25 @@ class Run:
                 await self._write(waived)
             else:
                 await self._write(Acknowledged(said=word, at=now))
+        if self._maintenance is not None:
+            by = self._waived_by
+            await self._write(Scheduled(maintenance=self._maintenance, at=now, by=by))
+        await self._take_orders()
         if self._resume:
             for record in resume_records(self.plan, self.state, now, self._tables):
                 await self._write(record)
         self._lose_replies()
         try:
             async with asyncio.TaskGroup() as group:
-                watch = group.create_task(self._watch())
+                beside = [
+                    group.create_task(self._watch()),
+                    group.create_task(self._look_for_orders()),
+                ]
                 try:
                     await self._loop(group)
                 finally:
-                    watch.cancel()
+                    for task in beside:
+                        task.cancel()
         except BaseExceptionGroup as several:
             # A journal that cannot be written is one error, not a group of one.
             ours, others = several.split(CertflowError)
@@ -235,10 +326,32 @@ class Run:
                 await self._observe(Registrations())
             await self._clock.sleep(self.plan.policy.watch_every_s)
 
+    async def _look_for_orders(self) -> None:
+        """Wake the run for orders of other processes, also while nothing else moves."""
+        while True:
+            await self._clock.sleep(self.plan.policy.poll_every_s)
+            if self._inbox.waiting():
+                self._changed.set()
+
+    async def _take_orders(self) -> bool:
+        """Write down what people ask, each order once; whether there was any."""
+        taken = {r.order.id for r in self._journal.records if isinstance(r, Ordered)}
+        letters = self._inbox.waiting()
+        posted = [order for _, order in letters if order is not None and order.id not in taken]
+        orders = [*posted, *self._orders]  # what was posted is older
+        self._orders.clear()
+        for order in orders:
+            at = self._clock.now()
+            await self._write(Ordered(order=attrs.evolve(order, at=order.at or at), at=at))
+        for path, _ in letters:
+            self._inbox.done(path)
+        return bool(orders)
+
     async def _loop(self, group: asyncio.TaskGroup) -> None:
         woken = False
         reads: Counter[Query] = Counter()
         while True:
+            await self._take_orders()
             now = self._clock.now()
             decision = decide(self.plan, self.state, self._facts, now, self._tables)
             if self._stopped is not None and decision.command is not None:
@@ -251,16 +364,22 @@ class Run:
             if decision.record is not None:
                 await self._write(decision.record)
                 if decision.command is not None and decision.step is not None:
-                    self._start(group, decision.step, decision.command)
+                    self._start(group, decision.step, decision.command, decided_at=now)
                 woken = False
                 reads.clear()
                 continue
             if self._stopped is not None:
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
                 return
-            if decision.finished:
-                self.outcome = await self._verified()
+            if decision.stopped:
+                self.outcome = await self._stopped_by_order()
                 return
+            if decision.finished:
+                outcome = await self._verified()
+                await self._write(Ended(outcome="verified", at=self._clock.now()))
+                self.outcome = outcome
+                return
+            self._blocked = decision.blocked
             stale = self._stale(decision, now, woken=woken)
             woken = False
             if stale:
@@ -277,7 +396,7 @@ class Run:
                 continue
             reads.clear()
             if decision.wake_at is None and not self._busy():
-                self.outcome = Held(blocked=_for_a_person(decision.blocked))
+                self.outcome = Held(blocked=(*self._half_way(), *_for_a_person(decision.blocked)))
                 return
             await self._tell(
                 Waiting(
@@ -287,6 +406,36 @@ class Run:
                 )
             )
             woken = await self._sleep_until(decision.wake_at)
+
+    async def _stopped_by_order(self) -> Paused | Aborted:
+        last = next(r.order for r in reversed(self._journal.records) if isinstance(r, Ordered))
+        reason = f"by {last.by}: {last.why}"
+        if self.state.wish is not OrderKind.ABORT:
+            return Paused(reason=f"at a safe point, {reason}")
+        await self._write(Ended(outcome="aborted", at=self._clock.now()))
+        return Aborted(reason=reason, leftovers=what_is_left(self.plan, self.state))
+
+    def _half_way(self) -> tuple[Blocked, ...]:
+        """Why a run that was asked to stop cannot yet."""
+        steps = unfinished(self.plan, self.state)
+        if self.state.wish is OrderKind.RESUME or not steps:
+            return ()
+        names = ", ".join(step.id for step in steps)
+        return (
+            Blocked(
+                guard="half_way",
+                detail=f"a person asked to {self.state.wish.value}, and it stands half-way: what "
+                f"was begun must be finished first ({names})",
+                unlock="what the reasons below say; then resume, or ask to abort once more",
+                subject=names,
+            ),
+        )
+
+    def _remember(self) -> None:
+        if self._lock is not None:
+            records = len(self._journal.records)
+            path = str(self._journal.path)
+            self._lock.note(self._clock.now(), run=self._journal.run, records=records, journal=path)
 
     async def _write(self, record: Record) -> None:
         self._journal.append(record)  # synced: from here on it survives a crash
@@ -301,15 +450,25 @@ class Run:
                 reply = Reply(ReplyKind.LOST, "it was sent, or not, before the run was resumed")
                 self._facts[query] = Known(reply, self._clock.now(), "runner")
 
-    def _start(self, group: asyncio.TaskGroup, step: Step, command: Command) -> None:
+    def _start(
+        self, group: asyncio.TaskGroup, step: Step, command: Command, *, decided_at: datetime
+    ) -> None:
         attempt = self.state.steps[step.index].attempt
         query = ReplyTo(step.id, attempt)
         self._ours.add(query)
-        self._anew.sent(command, self._clock.now())
+        self._remember()
+        slept_s = abs((self._clock.now() - decided_at).total_seconds())
+        began = self._clock.monotonic()
 
         async def send() -> None:
             try:
-                reply = await self._perform(command)
+                # A laptop that slept between the decision and here decides on what it sees now.
+                if slept_s > self.plan.policy.lease_s:
+                    text = f"not sent: it was decided on {slept_s:.0f} s ago"
+                    reply = Reply(ReplyKind.WITHHELD, text, sent=False)
+                else:
+                    self._anew.sent(command, self._clock.now())
+                    reply = await self._perform(command)
             except NodeError as error:
                 # Refused accounts and strange identities: nothing was sent, and nothing more is.
                 reply = Reply(ReplyKind.REFUSED, str(error))
@@ -317,6 +476,16 @@ class Run:
             self._ours.discard(query)
             self._facts[query] = Known(reply, self._clock.now(), "runner")
             at = self._clock.now()
+            self._journal.note(
+                ReplyNoted(
+                    at=at,
+                    step=step.id,
+                    attempt=attempt,
+                    reply=reply.kind.value,
+                    text=reply.text[:_KEPT_TEXT],
+                    took_s=round(self._clock.monotonic() - began, 3),
+                )
+            )
             await self._tell(Replied(at=at, step=step.id, kind=reply.kind.value, text=reply.text))
             self._changed.set()
 
@@ -363,6 +532,17 @@ class Run:
             for registration in table.values():
                 if registration.registered:
                     by_node[registration.node] = by_node.get(registration.node, 0) + 1
+            if by_node != self._curve:
+                self._curve = by_node
+                self._journal.note(
+                    RegistrationsNoted(
+                        at=fact.at,
+                        registered=sum(by_node.values()),
+                        total=len(self.plan.facts.phones),
+                        by_node=dict(sorted(by_node.items())),
+                        unasked=self._anew.total,
+                    )
+                )
             await self._tell(
                 RegistrationsSeen(
                     at=fact.at,
@@ -376,6 +556,8 @@ class Run:
     async def _sleep_until(self, instant: datetime | None) -> bool:
         """Wait for *instant* or for a reply; True if time has passed."""
         self._changed.clear()
+        if self._orders:
+            return False
         waits: set[asyncio.Task[object]] = {asyncio.ensure_future(self._changed.wait())}
         if instant is not None:
             seconds = max(0.0, (instant - self._clock.now()).total_seconds())

@@ -26,12 +26,11 @@ from cucm_certflow.facts import (
     TimeSync,
 )
 from cucm_certflow.findings import Severity
-from cucm_certflow.names import CertUnit, SecurityMode
+from cucm_certflow.names import MODE_PARAMETER, CertUnit, SecurityMode
 from cucm_certflow.procedures.vocabulary import Source
 
 __all__ = ["CLUSTER_AUTHENTICATED", "HEALTH", "REPLICATION", "ROLLBACK_PARAMETER"]
 
-MODE_PARAMETER: Final = "ClusterSecurityMode"
 ROLLBACK: Final = "RollBackToPreGrayback"
 """*Prepare Cluster for Rollback to pre 8.0*, as the table processconfig names it."""
 

@@ -19,7 +19,7 @@ from cucm_certflow.errors import (
     RefusedError,
     UsageError,
 )
-from cucm_certflow.observers import Held, Outcome, Paused, Verified
+from cucm_certflow.observers import Aborted, Held, Outcome, Paused, Verified
 from cucm_certflow.trust.lifeline import Health
 
 __all__ = ["Exit", "as_json", "exit_of_error", "exit_of_outcome", "plan_document"]
@@ -52,6 +52,9 @@ class Exit(IntEnum):
     NOT_VERIFIED = 8
     """``verify`` saw something that is not as it should be, or could not see it."""
 
+    ABORTED = 9
+    """A person ended the run for good; what it leaves is named."""
+
 
 def exit_of_outcome(outcome: Outcome | None) -> Exit:
     """The exit status for how a run ended."""
@@ -62,6 +65,8 @@ def exit_of_outcome(outcome: Outcome | None) -> Exit:
             return Exit.LEFT_BEHIND
         case Held():
             return Exit.HELD
+        case Aborted():
+            return Exit.ABORTED
         case Paused() | None:
             return Exit.PAUSED
 

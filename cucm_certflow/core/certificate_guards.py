@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from cucm_certflow.core.control_guards import MAINTENANCE_GUARD
 from cucm_certflow.core.forecast import is_locked, why_rejected
 from cucm_certflow.core.plan import CertificateKey
 from cucm_certflow.core.proofs import Verdict, ctl_is_served
@@ -234,6 +235,7 @@ CERTIFICATE_GUARDS: Final[Mapping[str, Guard[View]]] = {
     guard.name: guard
     for guard in (
         Guard("window_is_open", "the windows before it are closed", _window_is_open, _TAC),
+        MAINTENANCE_GUARD,
         Guard("exclusion", "no unit that must not change with it is changing", _exclusion, _TAC),
         _commands_proved(Stage.REGENERATE),
         Guard("window_regenerated", "all nodes are regenerated first", _window_regenerated, _TAC),

@@ -8,11 +8,12 @@ from typing import Final
 
 from cucm_certflow.commands import (
     Regenerate,
-    Reply,
     ReplyKind,
     ResetPhones,
     RestartService,
 )
+from cucm_certflow.core.control_guards import CONTROL_GUARDS
+from cucm_certflow.core.drift import DRIFT_GUARD
 from cucm_certflow.core.entry_guards import DELETION_GUARDS
 from cucm_certflow.core.forecast import moves_trust, why_rejected, worst_witness
 from cucm_certflow.core.proofs import Verdict, list_is_final, proof_of
@@ -22,7 +23,6 @@ from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     Certificate,
     CertificateOf,
-    ReplyTo,
     ServiceOn,
     ServiceState,
     ServiceStatus,
@@ -276,14 +276,9 @@ def _boots_are_over(view: View) -> Blocked | None:
     )
 
 
-def _reply(view: View) -> Reply | None:
-    fact = view.facts.get(ReplyTo(view.step.id, view.progress.attempt))
-    return None if fact is None or isinstance(fact, Unknown) else fact.value
-
-
 def _replied(kind: ReplyKind) -> Guard[View]:
     def check(view: View) -> Blocked | None:
-        reply = _reply(view)
+        reply = view.reply()
         if reply is not None and reply.kind is kind:
             return None
         return Blocked(
@@ -404,11 +399,14 @@ COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
         _replied(ReplyKind.ACCEPTED),
         _replied(ReplyKind.REFUSED),
         _replied(ReplyKind.LOST),
+        _replied(ReplyKind.WITHHELD),
         Guard("shown_done", "the command's effect was observed", _shown_done, _TRUTH),
         Guard("settled", "the command can no longer be running", _settled, _TRUTH),
         Guard("shown_not_done", "the command was seen not to be done", _shown_not_done, _TRUTH),
         Guard("attempts_left", "it was sent fewer than three times", _attempts_left),
         Guard("budget_is_over", "the row's budget has passed", _budget_is_over),
+        DRIFT_GUARD,
+        *CONTROL_GUARDS,
         *REQUIREMENT_GUARDS,
         *DELETION_GUARDS,
     )

@@ -15,7 +15,9 @@ from cucm_certflow.commands import (
     ResetPhones,
     RestartService,
 )
+from cucm_certflow.core.drift import CTL_PROOFS, list_mark
 from cucm_certflow.core.forecast import moves_trust
+from cucm_certflow.core.gates import again_gate
 from cucm_certflow.core.machine import Evaluator
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.proofs import proof_of
@@ -27,6 +29,7 @@ from cucm_certflow.core.run_state import (
     Record,
     RunState,
 )
+from cucm_certflow.core.safe_points import at_safe_point
 from cucm_certflow.core.states import (
     Blocked,
     CertificateState,
@@ -40,9 +43,11 @@ from cucm_certflow.facts import (
     CertificateOf,
     Facts,
     Known,
+    ServedList,
     Want,
 )
 from cucm_certflow.names import ListKind, Service
+from cucm_certflow.orders import OrderKind
 from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import may_hold, must_hold_after_reset
 
@@ -75,6 +80,7 @@ class Decision:
         wake_at: When to look again; None if nothing will change by itself.
         blocked: Why nothing more happens, for everything that is next in line.
         finished: Every certificate is verified.
+        stopped: A person asked to pause or to abort, and a safe point is reached.
     """
 
     record: Record | None = None
@@ -84,6 +90,7 @@ class Decision:
     wake_at: datetime | None = None
     blocked: tuple[Blocked, ...] = ()
     finished: bool = False
+    stopped: bool = False
 
 
 def decide(
@@ -130,6 +137,9 @@ def decide(
     if finished:
         blocked = _open_tasks(plan, state)
         finished = not blocked
+    stops = state.wish is not OrderKind.RESUME and at_safe_point(plan, state)
+    if stops and not finished:
+        return Decision(blocked=tuple(blocked), stopped=True)
     retries = [reason.retry_at for reason in blocked if reason.retry_at is not None]
     return Decision(
         wants=_wants(view),
@@ -168,6 +178,7 @@ def _held(view: View) -> Blocked:
     if isinstance(command, ByHand):
         detail = f"only a person can go on: {command.what}"
         unlock = f"that, then resume: {view.step.row.proof.value}"
+    gate = again_gate(view.plan, view.state, view.step)
     return Blocked(
         guard="held",
         detail=detail,
@@ -175,6 +186,7 @@ def _held(view: View) -> Blocked:
         unlock=unlock,
         source=str(view.step.row.source),
         subject=view.subject,
+        items=(gate.item,) if gate and gate.item not in view.state.approved else (),
     )
 
 
@@ -193,12 +205,14 @@ def _wants(view: View) -> tuple[Want, ...]:
 
 def _command_decision(view: View, edge: Edge[View, CommandState]) -> Decision:
     old = view.progress
-    baseline, beliefs, detail = "", None, ""
+    baseline, beliefs, detail, seen = "", None, "", ""
     if edge.emits:
         baseline, beliefs = _baseline(view), _grown(view)
         detail = str(view.command())
     elif edge.dest is CommandState.PROVED:
-        detail = proof_of(view).saw
+        detail, seen = proof_of(view).saw, _seen(view)
+    elif edge.dest in (CommandState.HELD, CommandState.IN_DOUBT):
+        detail = _what_came_of_it(view)
     record = CommandMoved(
         step=view.step.id,
         edge=edge.name,
@@ -208,6 +222,7 @@ def _command_decision(view: View, edge: Edge[View, CommandState]) -> Decision:
         baseline=baseline,
         beliefs=beliefs,
         detail=detail,
+        seen=seen,
     )
     command = view.command() if edge.emits else None
     return Decision(record=record, command=command, step=view.step, wants=_wants(view))
@@ -236,6 +251,25 @@ def _baseline(view: View) -> str:
             return cluster.node(node).tvs or "" if isinstance(cluster, ClusterTrust) else ""
         case _:
             return ""
+
+
+def _seen(view: View) -> str:
+    """What is there after the command, as drift compares it from now on."""
+    command, proof = view.step.command, view.step.row.proof
+    if isinstance(command, Regenerate):
+        return _current(view, command)
+    if proof not in CTL_PROOFS:
+        return ""
+    served = (view.facts.get(ServedList(n.name, ListKind.CTL)) for n in view.plan.trust.tftp_nodes)
+    marks = {list_mark(each.value) for each in served if isinstance(each, Known) and each.value}
+    return ";".join(sorted(marks))
+
+
+def _what_came_of_it(view: View) -> str:
+    """What the node said, and what looking showed: for whoever must decide."""
+    reply = view.reply()
+    said = "" if reply is None else f"the reply is {reply.kind.value}: {reply.text.strip()}"
+    return "; ".join(part for part in (said[:500], f"seen: {proof_of(view).saw}") if part)
 
 
 def _current(view: View, command: Regenerate) -> str:

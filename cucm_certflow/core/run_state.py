@@ -10,6 +10,8 @@ import attrs
 from cucm_certflow.core.plan import CertificateKey, Plan, TrustKey
 from cucm_certflow.core.states import CertificateState, CommandState, EntryState
 from cucm_certflow.findings import Said
+from cucm_certflow.orders import Order, OrderKind
+from cucm_certflow.procedures.maintenance import Maintenance
 from cucm_certflow.trust.phone import Belief, PhoneClass
 
 __all__ = [
@@ -18,10 +20,13 @@ __all__ = [
     "CertificateProgress",
     "CommandMoved",
     "CommandProgress",
+    "Ended",
     "EntryMoved",
     "EntryProgress",
+    "Ordered",
     "Record",
     "RunState",
+    "Scheduled",
     "Waived",
     "apply",
     "begin",
@@ -41,6 +46,9 @@ class CommandProgress(NamedTuple):
     baseline: str = ""
     since: datetime | None = None
     """When it came to where it stands: budgets count from here."""
+
+    seen: str = ""
+    """What the proof saw in place of *baseline*: what is there from now on, unless others act."""
 
 
 class CertificateProgress(NamedTuple):
@@ -69,6 +77,21 @@ class RunState(NamedTuple):
     """The items that people have spoken about: partner tasks, by their identifiers."""
 
     entries: tuple[EntryProgress, ...] = ()
+    wish: OrderKind = OrderKind.RESUME
+    """What a person asked for last: to go on, to pause, or to abort."""
+
+    approved: frozenset[str] = frozenset()
+    """What people have let pass, by the items that the reasons name."""
+
+    maintenance: Maintenance | None = None
+    began: datetime | None = None
+    """When the run began, or was told to go on: its deadline counts from here."""
+
+    latest: datetime | None = None
+    """The newest instant of any record: a clock that shows an earlier one went back."""
+
+    ended: str = ""
+    """How it ended for good: "verified" or "aborted"; empty while it can go on."""
 
 
 # ── records ───────────────────────────────────────────────────────────────────────────────
@@ -86,6 +109,7 @@ class CommandMoved:
     baseline: str = ""
     beliefs: Beliefs | None = None
     detail: str = ""
+    seen: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +153,41 @@ class Acknowledged:
     at: datetime
 
 
-Record = CommandMoved | CertificateMoved | EntryMoved | Waived | Acknowledged
+@attrs.frozen(kw_only=True)
+class Ordered:
+    """A person asked something of the run."""
+
+    order: Order
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Scheduled:
+    """A person said when anything may be changed, from now on."""
+
+    maintenance: Maintenance
+    at: datetime
+    by: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Ended:
+    """The run is over for good, and is not resumed: "verified" or "aborted"."""
+
+    outcome: str
+    at: datetime
+
+
+Record = (
+    CommandMoved
+    | CertificateMoved
+    | EntryMoved
+    | Waived
+    | Acknowledged
+    | Ordered
+    | Scheduled
+    | Ended
+)
 
 
 def begin(plan: Plan) -> RunState:
@@ -146,6 +204,8 @@ def begin(plan: Plan) -> RunState:
 
 def apply(plan: Plan, state: RunState, record: Record) -> RunState:
     """*state* after *record*. Pure; a record that does not belong to *plan* raises KeyError."""
+    latest = record.at if state.latest is None else max(state.latest, record.at)
+    state = state._replace(latest=latest, began=state.began or record.at)
     match record:
         case CommandMoved():
             index = plan.index_of[record.step]
@@ -155,7 +215,8 @@ def apply(plan: Plan, state: RunState, record: Record) -> RunState:
                     record.to, record.attempt, record.at, record.baseline, record.at
                 )
             else:
-                new = old._replace(state=record.to, since=record.at)
+                seen = record.seen or old.seen
+                new = old._replace(state=record.to, since=record.at, seen=seen)
             state = state._replace(steps=_put(state.steps, index, new))
         case CertificateMoved():
             index = plan.certificates.index(record.certificate)
@@ -169,9 +230,22 @@ def apply(plan: Plan, state: RunState, record: Record) -> RunState:
             return state._replace(waived=state.waived | record.names)
         case Acknowledged():
             return state._replace(acknowledged=state.acknowledged | {record.said.item})
+        case Ordered(order=order):
+            return _ordered(state, order, record.at)
+        case Scheduled():
+            return state._replace(maintenance=record.maintenance)
+        case Ended():
+            return state._replace(ended=record.outcome)
     if record.beliefs is not None:
         state = state._replace(beliefs=record.beliefs)
     return state
+
+
+def _ordered(state: RunState, order: Order, at: datetime) -> RunState:
+    if order.kind is OrderKind.APPROVE:
+        return state._replace(approved=state.approved | {order.item})
+    began = at if order.kind is OrderKind.RESUME else state.began
+    return state._replace(wish=order.kind, began=began)
 
 
 def _put(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:

@@ -100,6 +100,7 @@ class Blocked:
             step can change it.
         subject: The step or certificate that is blocked.
         phones: Every phone that stands in the way, by name; *evidence* may name only the first.
+        items: What a person may approve to let it pass; empty if no word of a person does.
     """
 
     guard: str
@@ -110,12 +111,14 @@ class Blocked:
     retry_at: datetime | None = None
     subject: str = ""
     phones: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.guard}: {self.subject + ': ' if self.subject else ''}{self.detail}"]
         lines += [f"    saw     {line}" for line in self.evidence]
         if self.unlock:
             lines.append(f"    unlock  {self.unlock}")
+        lines += [f"    approve {item}" for item in self.items]
         if self.source:
             lines.append(f"    source  {self.source}")
         return "\n".join(lines)

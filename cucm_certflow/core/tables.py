@@ -29,11 +29,12 @@ COMMAND: Final[Table[View, CommandState]] = Table(
              guards=(G["step_before_proved"], G["nothing_held"], G["entry_is_gone"])),
         Edge(name="intend", trigger=LOOK, source=_S.PLANNED, dest=_S.INTENDED, emits=True, guards=(
             G["stage_reached"], G["step_before_proved"], G["nothing_held"],
-            G["one_change_at_a_time"], G["attempts_left"], G["service_is_up"],
+            G["one_change_at_a_time"], G["attempts_left"], G["clock_goes_on"], G["not_stopped"],
+            G["time_is_left"], G["approved"], G["service_is_up"],
             G["entry_is_there"],
             G["entry_not_needed"], G["replication_good"], G["no_backup_running"],
             G["databases_have_it"], G["phones_fell_back"],
-            G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"],
+            G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"], G["drift"],
             G["secure_phones_can_register"], G["lifeline"])),
         Edge(name="replied", trigger=LOOK, source=_S.INTENDED, dest=_S.SENT,
              guards=(G["reply_accepted"],)),
@@ -41,6 +42,9 @@ COMMAND: Final[Table[View, CommandState]] = Table(
              guards=(G["reply_refused"],)),
         Edge(name="lost", trigger=LOOK, source=_S.INTENDED, dest=_S.IN_DOUBT,
              guards=(G["reply_lost"],)),
+        # Decided on too long ago: it did not leave us, and is decided on anew.
+        Edge(name="withheld", trigger=LOOK, source=_S.INTENDED, dest=_S.PLANNED,
+             guards=(G["reply_withheld"],)),
         Edge(name="proved", trigger=LOOK, source=_S.SENT, dest=_S.PROVED,
              guards=(G["shown_done"],)),
         # What another process watched is not known to this one.
@@ -52,7 +56,8 @@ COMMAND: Final[Table[View, CommandState]] = Table(
              guards=(G["shown_done"],)),
         # Only once it can no longer be running, and was seen not to be done, may it be sent again.
         Edge(name="send_again", trigger=LOOK, source=_S.IN_DOUBT, dest=_S.PLANNED,
-             guards=(G["settled"], G["shown_not_done"], G["attempts_left"])),
+             guards=(G["settled"], G["clock_goes_on"], G["shown_not_done"], G["attempts_left"],
+                     G["again_approved"])),
         Edge(name="doubt_remains", trigger=LOOK, source=_S.IN_DOUBT, dest=_S.HELD,
              guards=(G["budget_is_over"],)),
         Edge(name="resumed", trigger=RESUME, source=_S.HELD, dest=_S.IN_DOUBT),
@@ -64,7 +69,7 @@ CERTIFICATE: Final[Table[View, CertificateState]] = Table(
     final=frozenset({_L.VERIFIED}),
     edges=(
         Edge(name="begin", trigger=LOOK, source=_L.PLANNED, dest=_L.REGENERATING,
-             guards=(C["window_is_open"], C["exclusion"])),
+             guards=(C["window_is_open"], C["exclusion"], C["window_may_open"])),
         Edge(name="regenerated", trigger=LOOK, source=_L.REGENERATING, dest=_L.REGENERATED,
              guards=(C["regenerate_proved"],)),
         Edge(name="listed", trigger=LOOK, source=_L.REGENERATED, dest=_L.LISTED,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from cucm_certflow.commands import Command, ResetPhones, RestartService
+from cucm_certflow.commands import Command, Reply, ResetPhones, RestartService
 from cucm_certflow.core.plan import CertificateKey, Plan, Step, TrustKey
 from cucm_certflow.core.run_state import (
     CertificateProgress,
@@ -24,6 +24,7 @@ from cucm_certflow.facts import (
     ListView,
     Query,
     Registrations,
+    ReplyTo,
     ServedList,
     Unknown,
     Want,
@@ -284,6 +285,11 @@ class View:
             names = tuple(n for n in command.names if n not in self.state.waived)
             return ResetPhones(command.node, names)
         return command
+
+    def reply(self) -> Reply | None:
+        """What came back for the present attempt of the step; None if nothing did yet."""
+        fact = self.facts.get(ReplyTo(self.step.id, self.progress.attempt))
+        return fact.value if isinstance(fact, Known) else None
 
     def registrations_of_called(self) -> Registrations:
         """The question about the phones that the step would reset now, each of them read anew."""

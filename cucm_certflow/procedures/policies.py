@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from cucm_certflow.names import CertUnit, Release
+from cucm_certflow.procedures.vocabulary import Stage
 from cucm_certflow.trust.model import TrustPolicy
 
 __all__ = [
@@ -84,6 +85,16 @@ class Policy:
         signed_configuration: After a restart of Cisco Tftp one phone's configuration file is read,
             and must be signed with the present CallManager certificate (field notes, §8). The
             file's layout was read off files of public tools only: off if a node's does not read.
+        approve: The stages that wait for a person's approval, once in each window: ``regenerate``,
+            ``ctl``, ``restart``, ``reset``.
+        approval_within_s: Seconds that a run waits for an approval; after that it holds.
+        anchors_sent_again: Whether a command that can change what phones trust is sent a second
+            time by itself, once it was seen that the first one never took effect. If not, that
+            waits for an approval.
+        run_within_s: Seconds from the beginning, or from the last time that it was told to go on,
+            after which the run holds at the next safe point. None: no limit.
+        lease_s: A command that was decided on longer ago than this is not sent: whoever slept in
+            between (a laptop) looks again first.
         loop_after: The run holds when a phone registered so many times anew without a reset of
             ours (F15: phones in a reset loop).
     """
@@ -109,6 +120,11 @@ class Policy:
     trust_watch_s: float = 2100.0
     preflight_fresh_s: float = 14_400.0
     signed_configuration: bool = True
+    approve: frozenset[Stage] = frozenset()
+    approval_within_s: float = 14_400.0
+    anchors_sent_again: bool = True
+    run_within_s: float | None = None
+    lease_s: float = 60.0
     loop_after: int = 5
 
     def __attrs_post_init__(self) -> None:
@@ -121,9 +137,13 @@ class Policy:
             "preflight_fresh_s",
             "fall_back_within_s",
             "trust_watch_s",
+            "approval_within_s",
+            "run_within_s",
+            "lease_s",
         ):
-            if getattr(self, name) <= 0:
-                message = f"{name} must be over 0 seconds, saw {getattr(self, name)}"
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                message = f"{name} must be over 0 seconds, saw {value}"
                 raise ValueError(message)
         if self.reset_batch < 1:
             message = f"reset_batch must be 1 or more, saw {self.reset_batch}"

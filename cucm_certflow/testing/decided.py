@@ -17,10 +17,13 @@ from cucm_certflow.facts import (
     BackupActivity,
     BackupStatus,
     CertificateOf,
+    ClusterMember,
     ConfigurationSigner,
     DatabaseCertificates,
     Fact,
     Known,
+    Members,
+    Parameter,
     PresentedCertificate,
     Query,
     Registration,
@@ -29,6 +32,7 @@ from cucm_certflow.facts import (
     ReplyTo,
     ServedList,
     ServiceOn,
+    ServicesOn,
     ServiceState,
     ServiceStatus,
     TrustEntry,
@@ -38,7 +42,14 @@ from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions, stores
 from cucm_certflow.lab.physics.judge import Memo
 from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
-from cucm_certflow.names import CertUnit, KeyAlgorithm, ListKind, Service
+from cucm_certflow.names import (
+    MODE_PARAMETER,
+    CertUnit,
+    KeyAlgorithm,
+    ListKind,
+    SecurityMode,
+    Service,
+)
 from cucm_certflow.testing.stories import Limits, Moment, Trouble
 
 __all__ = ["AFTER", "BEFORE", "IN_FLIGHT", "NOW", "OLDEST", "Decided", "entries_of", "file_of"]
@@ -134,6 +145,19 @@ class Decided:
                         zip(self.kinds, world.phones, strict=True)
                     )
                     if not names or kind.name in names
+                }
+            case Parameter(parameter) if parameter == MODE_PARAMETER:
+                return (SecurityMode.MIXED if layout.mixed else SecurityMode.NON_SECURE).value
+            case Members():
+                return tuple(
+                    ClusterMember(name=n.name, address="", is_publisher=n.publisher)
+                    for n in layout.nodes
+                )
+            case ServicesOn(name):
+                return {
+                    service.value: self.value(node, ServiceOn(name, service))
+                    for service in Service
+                    if runs_in_lab(layout, service, name)
                 }
             case Replication():
                 state = 3 if Trouble.REPLICATION_BAD in node.troubles else 2

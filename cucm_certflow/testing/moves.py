@@ -24,8 +24,11 @@ from cucm_certflow.core.run_state import (
     CertificateMoved,
     CommandMoved,
     CommandProgress,
+    Ended,
     EntryMoved,
+    Ordered,
     Record,
+    Scheduled,
     Waived,
     apply,
     begin,
@@ -208,7 +211,7 @@ class Moves(Decided):
                 if isinstance(step.command, RestartService):
                     restarted = restarted - {(step.command.node, step.command.service)}
                 kept = progress.baseline
-                progress = CommandProgress(CommandState.PROVED, 1, NOW, kept, NOW)
+                progress = CommandProgress(CommandState.PROVED, 1, NOW, kept, NOW, progress.seen)
             steps = (*run.steps[: step.index], progress, *run.steps[step.index + 1 :])
             run = run._replace(steps=steps)
         if isinstance(record, CertificateMoved) and record.to is CertificateState.VERIFIED:
@@ -305,5 +308,11 @@ def _words(record: Record) -> str:
             return f"{record.entry} is {record.to.value}"
         case Waived():
             return f"{len(record.names)} phones are waived"
+        case Ordered():
+            return str(record.order)
+        case Scheduled():
+            return f"{record.by} says when anything may be changed"
+        case Ended():
+            return f"the run is over: {record.outcome}"
         case Acknowledged():
             return f"{record.said.by} says something about {record.said.item}"

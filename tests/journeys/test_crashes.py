@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.run_state import Record
+from cucm_certflow.errors import RunFinished
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
@@ -61,20 +62,21 @@ class When(Enum):
 
 def _crashing(monkeypatch: pytest.MonkeyPatch, at: int, when: When) -> None:
     """Make the *at*-th record of the next run the last thing that its process does."""
-    write = Journal._write
+    append = Journal.append
 
-    def dying(self: Journal, sequence: int, body: dict[str, Any]) -> None:
-        if sequence != at or when is When.LATER:
-            return write(self, sequence, body)
-        monkeypatch.setattr(Journal, "_write", write)
+    def dying(self: Journal, record: Record) -> None:
+        if len(self.records) + 1 != at or when is When.LATER:
+            return append(self, record)
+        monkeypatch.setattr(Journal, "append", append)
         before = self.path.stat().st_size
-        write(self, sequence, body)
+        append(self, record)
         if when is When.TORN:
             with self.path.open("r+b") as file:
                 file.truncate((before + self.path.stat().st_size) // 2)
+        self.close()  # a process that died writes nothing more
         raise Crash
 
-    monkeypatch.setattr(Journal, "_write", dying)
+    monkeypatch.setattr(Journal, "append", dying)
 
 
 async def _story(journal: Path, crash_at: int | None, when: When) -> int:
@@ -102,12 +104,19 @@ async def _story(journal: Path, crash_at: int | None, when: When) -> int:
         # A new process: what the old one watched is forgotten.
         transport = MemoryTransport(there.lab, there.clock)
         cluster = Cluster(transport, transport.discover, clock=there.clock)
-        async with cluster.resume(journal=journal) as run:
-            await run.wait()
-    assert isinstance(run.outcome, Verified), f"{when} at {crash_at}: {run.outcome}"
+        try:
+            async with cluster.resume(journal=journal) as run:
+                await run.wait()
+            assert isinstance(run.outcome, Verified), f"{when} at {crash_at}: {run.outcome}"
+        except RunFinished:  # the process died after its last record
+            assert crash_at == _records_of(journal)
     done = [pair for pair in executed(there.lab) if "regen" in pair[1]]
     assert len(done) == len(set(done)) == 6, f"{when} at {crash_at}: {done}"
     return seen
+
+
+def _records_of(journal: Path) -> int:
+    return len(Journal.read(journal).records)
 
 
 @pytest.mark.parametrize("when", list(When), ids=lambda when: when.name)

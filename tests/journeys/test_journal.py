@@ -57,7 +57,16 @@ def test_a_torn_last_line_is_dropped_and_the_rest_stands(written: Path) -> None:
         written.write_bytes(data[:cut])
         opened = Journal.open(written)
         opened.close()
-        assert opened.records == whole.records[:-1]
+        assert (*opened.records, *opened.notes) == (*whole.records, *whole.notes[:-1])
+
+
+def test_a_whole_last_line_that_does_not_read_is_not_dropped(written: Path) -> None:
+    # It may have been synced, and its command sent: forgetting it could send that a second time.
+    data = _flip(written.read_bytes(), -2)
+    written.write_bytes(data)
+    with pytest.raises(JournalError, match="does not read"):
+        Journal.open(written)
+    assert written.read_bytes() == data
 
 
 def _flip(data: bytes, line: int) -> bytes:
@@ -89,8 +98,16 @@ def test_a_damaged_journal_is_an_error_and_is_left_alone(
 def test_a_journal_of_another_protocol_is_refused(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "PROTOCOL", 3)
-    with pytest.raises(JournalError, match="protocol 2, this version reads 3"):
+    monkeypatch.setattr(journal_module, "PROTOCOL", 4)
+    with pytest.raises(JournalError, match="protocol 3, this version reads 4"):
+        Journal.open(written)
+
+
+def test_a_journal_of_a_newer_version_is_refused_and_says_so(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "PROTOCOL", 2)
+    with pytest.raises(JournalError, match="a newer version wrote it"):
         Journal.open(written)
 
 

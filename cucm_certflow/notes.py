@@ -1,0 +1,58 @@
+"""What a journal keeps beside its records: observations that matter later, and change nothing.
+
+They are written without waiting for the disk: the last of them may be lost with the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from cucm_certflow.core.states import Blocked
+
+__all__ = ["Migrated", "Note", "RegistrationsNoted", "ReplyNoted", "Stood"]
+
+
+@attrs.frozen(kw_only=True)
+class RegistrationsNoted:
+    """A point of the registration curve; one that equals the one before is not written."""
+
+    at: datetime
+    registered: int
+    total: int
+    by_node: Mapping[str, int]
+    unasked: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class ReplyNoted:
+    """What a node said to a command, and after how many seconds; it proves nothing."""
+
+    at: datetime
+    step: str
+    attempt: int
+    reply: str
+    text: str
+    took_s: float
+
+
+@attrs.frozen(kw_only=True)
+class Stood:
+    """A process stopped driving the run here: how, and for which reasons."""
+
+    at: datetime
+    outcome: str
+    reasons: tuple[Blocked, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Migrated:
+    """The journal of an older version goes on under this one, by the migration of that name."""
+
+    at: datetime
+    name: str
+
+
+Note = RegistrationsNoted | ReplyNoted | Stood | Migrated
