@@ -58,21 +58,24 @@ def crash_cases(seed: int) -> Iterator[CrashCase]:
     """Every death that leaves something else than the ones before it, clean and torn.
 
     Moments between which nothing was written, taken or waited for leave the same: a process that
-    reads eight files at once comes to sixteen boundaries, and dies at one of them.
+    reads eight files at once comes to sixteen boundaries, and dies at one of them. A torn journal
+    is left once of those that differ in nothing but how long the process had waited.
     """
     for each in SUBJECTS:
         name = each.scenario.name
         for number, moments in enumerate(undisturbed(name).lives):
-            left: set[tuple[int, int, int, int]] = set()
+            clean: set[tuple[int, ...]] = set()
+            torn: set[tuple[int, ...]] = set()
             for boundary, moment in enumerate(moments):
-                is_new = moment.left not in left
-                left.add(moment.left)
-                if is_new or moment.boundary in _ALWAYS:
-                    yield CrashCase(name, number, boundary, moment.boundary, False, seed)
-                if moment.boundary not in _TORN_ANYWAY and (
-                    is_new or moment.boundary in _ALWAYS_TORN
+                kind = moment.boundary
+                if moment.left not in clean or kind in _ALWAYS:
+                    yield CrashCase(name, number, boundary, kind, False, seed)
+                clean.add(moment.left)
+                if kind not in _TORN_ANYWAY and (
+                    moment.left[1:] not in torn or kind in _ALWAYS_TORN
                 ):
-                    yield CrashCase(name, number, boundary, moment.boundary, True, seed)
+                    yield CrashCase(name, number, boundary, kind, True, seed)
+                    torn.add(moment.left[1:])
 
 
 def boundaries() -> int:

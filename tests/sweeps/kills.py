@@ -18,7 +18,7 @@ from cucm_certflow.errors import CertflowError
 from cucm_certflow.journal import Journal
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 
-__all__ = ["SPEED", "Killed", "Kill", "kill_all", "kills"]
+__all__ = ["SPEED", "Kill", "Killed", "kill_all", "kills"]
 
 SPEED: Final = 600.0
 RECORDS: Final = 100

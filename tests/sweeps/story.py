@@ -14,14 +14,14 @@ import attrs
 
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.errors import CertflowError
+from cucm_certflow.errors import CertflowError, RunFinished
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.physics.judge import Health
 from cucm_certflow.lab.scenario import PhoneState, Scenario
 from cucm_certflow.names import CertUnit
-from cucm_certflow.observers import Held, Outcome, Verified
-from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.observers import Held, LeftBehind, Outcome, Verified
+from cucm_certflow.procedures.policies import Evidence, Policy
 from tests.sweeps.truth import disorders, lies, lost, regenerated_twice
 from tests.sweeps.world import Died, Moment, Process, World
 from tests.words import NO_PARTNERS, NOBODY_LOOKED
@@ -34,7 +34,7 @@ _TRIES: Final = 8
 """How often the person tries again where waiting is all that there is to do."""
 
 _LOOKS_AGAIN_AFTER_S: Final = 900.0
-POLICY: Final = Policy(barrier_within_s=900.0, watch_every_s=300.0)
+POLICY: Final = Policy(poll_every_s=30.0, barrier_within_s=600.0, watch_every_s=600.0)
 """Nothing of it is about safety: shorter stories are told sooner."""
 
 
@@ -265,6 +265,15 @@ class _Telling:
                 if not lifted:
                     self.world.rest(_LOOKS_AGAIN_AFTER_S)
                 waive = lifted
+        except RunFinished as error:
+            # It died after its last line: whoever resumes it learns only that it was verified.
+            if not self.died:
+                return outcome, error
+            behind = (
+                LeftBehind(name=name, evidence=Evidence.UNKNOWN, remedy="")
+                for name in sorted(self.person.waived)
+            )
+            return Verified(left_behind=tuple(behind)), None
         except CertflowError as error:
             return outcome, error
 

@@ -26,6 +26,7 @@ from cucm_certflow.facts import ClusterFacts, Fact, Query
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.locks import ClusterLock
 from cucm_certflow.testing.virtual import EPOCH, VirtualLoop
 
 __all__ = ["Boundary", "Died", "Endless", "Moment", "Process", "World"]
@@ -187,7 +188,13 @@ class Process:
         self._written = self._synced = journals[-1].stat().st_size if journals else 0
         world.clock.loop = loop
         self._began_us = world.clock.elapsed_us
-        self.cluster: Final = Cluster(self.transport, self.transport.discover, clock=self.clock)
+        # The lock is a file of this disk: a dead process has that of a folder that nobody opens.
+        self.cluster: Final = Cluster(
+            self.transport,
+            self.transport.discover,
+            clock=self.clock,
+            lock=ClusterLock(world.lab.layout.publisher, folder=self.folder),
+        )
 
     def leave(self) -> None:
         """The end, in peace or not: the cluster's clock belongs to nobody again."""
