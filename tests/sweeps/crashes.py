@@ -18,6 +18,10 @@ __all__ = ["CrashCase", "crash_cases", "sampled", "told_of"]
 _AWAY_S: Final = (0.5, 5.0, 60.0, 900.0)
 """How long nobody is there after a crash; chance draws."""
 
+_TWICE: Final = 0.3
+_SOON: Final = 500
+"""How often the process that goes on dies as well, and at which of its boundaries at the latest."""
+
 _ALWAYS: Final = (Boundary.BEFORE_COMMAND, Boundary.UNDER_WAY, Boundary.AFTER_REPLY)
 _ALWAYS_TORN: Final = (*_ALWAYS, Boundary.BEFORE_WRITE)
 """What is never left out, though the boundary before it may leave the same."""
@@ -105,6 +109,7 @@ def told_of(case: CrashCase) -> Heard:
         boundary=case.boundary,
         torn=undisturbed(case.scenario).journal if case.torn else None,
         away_s=chance.choice(_AWAY_S),
+        then=chance.randrange(_SOON) if chance.random() < _TWICE else None,
     )
 
     def told(folder: Path) -> Told:

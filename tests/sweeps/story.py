@@ -22,7 +22,7 @@ from cucm_certflow.lab.scenario import PhoneState, Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Held, LeftBehind, Outcome, Verified
 from cucm_certflow.procedures.policies import Evidence, Policy
-from tests.sweeps.truth import disorders, lies, lost, regenerated_twice
+from tests.sweeps.truth import disorders, lies, lost, regenerated_twice, sent_again
 from tests.sweeps.world import Died, Moment, Process, World
 from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
@@ -69,7 +69,8 @@ class Crash(NamedTuple):
     """Where a process of the story dies, and how it leaves the journal.
 
     *process* and *boundary* are numbers, from 0. *torn* is what was, or would have been, in the
-    journal had the process lived a little longer; a part of it is there, without its end.
+    journal had the process lived a little longer; a part of it is there, without its end. *then*
+    is the boundary at which the process that goes on dies as well, if it comes to it.
     *forged* is what the journal is instead, and *meanwhile* what somebody else does to the cluster
     then, whatever a real crash could leave: for stories that must not go well.
     """
@@ -78,6 +79,7 @@ class Crash(NamedTuple):
     boundary: int
     torn: bytes | None = None
     away_s: float = 5.0
+    then: int | None = None
     forged: bytes | None = None
     meanwhile: Callable[[LabCluster], None] | None = None
 
@@ -175,7 +177,9 @@ class _Telling:
             return await main(process)
 
         crash, number = self.crash, len(self.lives)
-        dies_at = crash.boundary if crash and crash.process == number else None
+        dies_at = None
+        if crash is not None:
+            dies_at = {crash.process: crash.boundary, crash.process + 1: crash.then}.get(number)
         try:
             return self.world.live(kept, dies_at=dies_at)
         except Died:
@@ -191,6 +195,15 @@ class _Telling:
             return None
         finally:
             self.lives.append(tuple(here[0].moments))
+
+    def _leave(self, crash: Crash, moments: list[Moment]) -> None:
+        """Make of the journal, and of the cluster, what *crash* says."""
+        if crash.meanwhile is not None:
+            crash.meanwhile(self.world.lab)
+        if crash.forged is not None:
+            self.journal.write_bytes(crash.forged)
+        if crash.torn:
+            self._tear(moments, crash.torn)
 
     def _tear(self, moments: list[Moment], whole: bytes) -> None:
         """Leave what was synced, and a part of what comes next, without its end."""
@@ -316,8 +329,6 @@ def tell(
     allow = Health.NEEDS_LOCALKEY if half_way else Health.OK
     wrong += [f"lost: {name}" for name in lost(lab, waived, allow)]
     journal = telling.journal
-    texts = [(one.node, one.text) for one in lab.log if not one.text.startswith("doDevice")]
-    planned = len(plan.steps) if plan is not None else 0
     return Told(
         end=end,
         why=why,
@@ -327,5 +338,5 @@ def tell(
         died=telling.died,
         torn=telling.torn,
         behind=len(outcome.left_behind) if isinstance(outcome, Verified) else 0,
-        sent_again=max(0, len(texts) - planned),
+        sent_again=sent_again(plan, lab.log) if plan is not None else 0,
     )

@@ -15,7 +15,7 @@ from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Verified
 from cucm_certflow.procedures.policies import Evidence
 
-__all__ = ["MEMO", "disorders", "lies", "lost", "regenerated_twice"]
+__all__ = ["MEMO", "disorders", "lies", "lost", "regenerated_twice", "sent_again"]
 
 MEMO = Memo()
 """Verdicts of the judge, kept for all stories of a process: most end in the same few worlds."""
@@ -36,6 +36,13 @@ def regenerated_twice(log: Sequence[Executed]) -> list[str]:
     """The certificates that the cluster was told to regenerate more than once, by its own log."""
     times = Counter((one.node, one.text) for one in log if one.text.startswith("set cert regen"))
     return [f"{node}: {text}: {count} times" for (node, text), count in times.items() if count > 1]
+
+
+def sent_again(plan: Plan, log: Sequence[Executed]) -> int:
+    """How many commands the cluster took more often than the plan has them, resets left out."""
+    planned = Counter((step.command.node, str(step.command)) for step in plan.steps)
+    taken = Counter((one.node, one.text) for one in log if not one.text.startswith("doDeviceReset"))
+    return (taken - planned).total()
 
 
 def lies(verified: Verified, plan: Plan, lab: LabCluster) -> list[str]:
