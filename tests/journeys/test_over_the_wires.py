@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,6 +223,60 @@ def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
         for_people = _left_to_people(json.loads(out))
         status, out, _ = await _certflow(*look, *_say(for_people))
         assert status == Exit.DONE, out
+
+    _in_lab(tmp_path, story)
+
+
+@pytest.mark.slow
+def test_a_run_is_paused_and_aborted_from_other_processes_and_has_one_driver(
+    tmp_path: Path,
+) -> None:
+    journal, people = str(tmp_path / "told.journal"), ["--by", "ann", "--why", "the night is over"]
+
+    async def story(lab: LabCluster, where: list[str]) -> None:
+        asked = ["-j", journal, *people]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cucm_certflow", "run"),
+            *(*where, "-j", journal, *UNITS, *_words(where)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(100):
+            while not any("regen CallManager" in text for _, text in executed(lab)):
+                await asyncio.sleep(0.01)
+        status, out, _ = await _certflow("status", "-j", journal)
+        assert status == Exit.DONE, out
+        assert f"driven by process {process.pid} of" in out
+        status, _, err = await _certflow("resume", *where, "-j", journal)
+        assert status == Exit.USAGE
+        assert "JournalInUse" in err
+        assert f"process {process.pid} of" in err
+        copy = str(tmp_path / "copy.journal")
+        shutil.copy(journal, copy)
+        status, out, err = await _certflow("resume", *where, "-j", copy)
+        assert status == Exit.USAGE, out
+        assert "ClusterInUse" in err
+        status, out, err = await _certflow("pause", *asked)
+        assert status == Exit.DONE, err
+        printed, _ = await asyncio.wait_for(process.communicate(), 150)
+        assert process.returncode == Exit.PAUSED, printed[-2000:]
+        assert b"paused at a safe point, by ann: the night is over" in printed
+        texts = [text for _, text in executed(lab)]
+        assert texts.count("utils ctl update CTLFile") == 1  # what was half-way is finished
+        assert not any("regen TVS" in text for text in texts)
+        status, _, err = await _certflow("approve", "1.reset", *asked)
+        assert status == Exit.USAGE
+        assert "NotWaiting" in err
+        status, out, err = await _certflow("abort", *where, *asked)
+        assert status == Exit.ABORTED, out + err
+        assert "not begun, its certificate is the old one" in out
+        assert "reset 4 phones by name" in out
+        status, _, err = await _certflow("resume", *where, "-j", journal)
+        assert status == Exit.USAGE
+        assert "RunFinished" in err
+        status, out, _ = await _certflow("status", "-j", journal)
+        assert status == Exit.ABORTED
+        assert sum("regen" in text for _, text in executed(lab)) == 4
 
     _in_lab(tmp_path, story)
 
