@@ -19,6 +19,7 @@ from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
 from cucm_certflow.core.not_awaited import BRINGS_BACK
+from cucm_certflow.core.phone_words import Says, pages_not_read, what_it_says
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
@@ -581,6 +582,9 @@ class Run:
         look.cluster()
         look.get(Registrations())
         await self._read(tuple(look.wants.values()))
+        if self.plan.policy.phone_pages:
+            seen = View(self.plan, self.state, self._facts, self._clock.now())
+            await self._read(pages_not_read(seen))
         view = View(self.plan, self.state, self._facts, self._clock.now())
         fact = self._facts.get(Registrations())
         table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
@@ -608,6 +612,9 @@ class Run:
                 if name in last_batch:
                     baseline = self.state.steps[last_batch[name]].baseline
                 grade = _grade(registration, baseline)
+                if self.plan.policy.phone_pages and grade is Evidence.RE_REGISTERED:
+                    called = self.state.steps[last_batch[name]].intended_at
+                    grade = _better_known(grade, what_it_says(view, name, phone, called))
                 if locked is not None and grade > Evidence.REGISTERED:
                     grade = Evidence.REGISTERED
                 grades[name] = grade
@@ -639,6 +646,13 @@ def _grade(registration: Registration | None, baseline: str) -> Evidence:
         return Evidence.REGISTERED
     since = datetime.fromisoformat(baseline)
     return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
+
+
+def _better_known(grade: Evidence, says: Says) -> Evidence:
+    """*grade* of a phone that has registered again, by what its own page says of its lists."""
+    if says is Says.MATCH:
+        return Evidence.LIST_MATCH
+    return Evidence.REGISTERED if says in (Says.OTHER, Says.FAILED) else grade
 
 
 def _for_a_person(blocked: tuple[Blocked, ...]) -> tuple[Blocked, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -46,7 +47,9 @@ from cucm_certflow.facts import (
     ListFile,
     Members,
     Parameter,
+    PhoneLists,
     Phones,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     RegistrationCounts,
@@ -108,6 +111,7 @@ class MemoryTransport:
         """Whether *what* is about a node of the cluster; all but :class:`ReplyTo` can be asked."""
         about_cluster = (
             Registrations,
+            PhoneTrustList,
             Members,
             Parameter,
             Phones,
@@ -156,7 +160,11 @@ class MemoryTransport:
                 return self._cluster.identities.certificate(self._certificate(node, unit))
             case ServedList(node, kind):
                 served = self._served(node, kind)
-                return None if served is None else list_view(served)
+                if served is None:
+                    return None
+                return list_view(served)._replace(digest=_digest_of(served))
+            case PhoneTrustList(phone):
+                return self._shown_by(phone)
             case ServiceOn(node, service):
                 return self._service(node, service)
             case PresentedCertificate():
@@ -231,6 +239,20 @@ class MemoryTransport:
                 return cluster.health.activity()
             case _:
                 return self._seen_over_the_web(query)
+
+    def _shown_by(self, name: str) -> PhoneLists:
+        found = next((p for p in self._cluster.phones if p.device.name == name), None)
+        holds = None if found is None else self._cluster.phone(name)
+        if found is None or holds is None or not (found.web and holds.on):
+            message = f"nobody answers on port 80 of {name}"
+            raise _Unseen(message)
+        message, at = self._cluster.status_message(name)
+        return PhoneLists(
+            itl="none" if holds.itl is None else _digest_of(holds.itl),
+            ctl="none" if holds.ctl is None else _digest_of(holds.ctl),
+            message=message,
+            stamp="" if at is None else f"{at:%I:%M:%S%p %m/%d/%y}".lower(),
+        )
 
     def _certificate(self, node: str, unit: CertUnit) -> Cert:
         try:
@@ -536,6 +558,13 @@ _BEHIND: Final[Mapping[int, CertUnit]] = {
     port: unit for unit, port in PORTS.items() if unit is not CertUnit.TOMCAT_ECDSA
 }
 """Whose certificate a port presents to a client that takes RSA."""
+
+
+def _digest_of(served: TrustList) -> str:
+    """Stands for the SHA-1 of its bytes, which nothing here renders: equal lists have one."""
+    parts = [sorted(map(str, part)) for part in served if isinstance(part, frozenset)]
+    words = f"{served.kind.value} {served.signer} {parts}"
+    return hashlib.sha1(words.encode(), usedforsecurity=False).hexdigest()
 
 
 class _Unseen(Exception):
