@@ -15,7 +15,7 @@ from cucm_certflow.errors import NodeFault, NodeUnreachable, UnknownLayout
 from cucm_certflow.facts import PhoneLists
 from cucm_certflow.transports.phone_pages import PAGES, lists_from_pages
 from cucm_certflow.transports.phone_web import PhoneWeb
-from tests.web.helpers import Wire, access_over
+from tests.web.helpers import Wire, access_over, answering, fixture, ris_client
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +189,15 @@ async def test_a_page_without_end_is_not_taken_in() -> None:
     with pytest.raises(NodeFault, match="too much"):
         await there.read("SEP1")
     await there.aclose()
+
+
+async def test_risport_says_where_each_registered_phone_is() -> None:
+    client = ris_client(answering(200, fixture("ris-resp-calltelemetry-fixture-cucm15")))
+    assert client.addresses == {}
+    await client.registrations(("SEP001122334455", "SEP665544332211"))
+    assert client.addresses == {
+        "SEP001122334455": "10.0.1.100",
+        "SEP665544332211": "10.0.1.101",
+        "SEPAABBCCDDEEFF": "10.0.2.50",
+    }
+    await client.aclose()
