@@ -45,7 +45,9 @@ from cucm_certflow.facts import (
     InterfaceState,
     Known,
     ListFile,
+    ListView,
     Members,
+    NodeFacts,
     Parameter,
     PhoneLists,
     Phones,
@@ -160,9 +162,7 @@ class MemoryTransport:
                 return self._cluster.identities.certificate(self._certificate(node, unit))
             case ServedList(node, kind):
                 served = self._served(node, kind)
-                if served is None:
-                    return None
-                return list_view(served)._replace(digest=_digest_of(served))
+                return None if served is None else _view_of(served)
             case PhoneTrustList(phone):
                 return self._shown_by(phone)
             case ServiceOn(node, service):
@@ -384,15 +384,22 @@ class MemoryTransport:
             for kind in ListKind
         ]
         nodes = tuple(
-            attrs.evolve(node, itl=None, ctl=None)
-            if node.runs(Service.TFTP) and not cluster.is_up(node.name, Service.TFTP)
-            else node
+            attrs.evolve(
+                node, itl=self._listed(node, ListKind.ITL), ctl=self._listed(node, ListKind.CTL)
+            )
             for node in facts.nodes
         )
         if cluster.is_web_up(cluster.layout.publisher):
             return attrs.evolve(facts, nodes=nodes, unknown=tuple(unknown))
         unknown.append("phones and registrations: nobody answers on port 8443 of the publisher")
         return attrs.evolve(facts, nodes=nodes, phones=(), registrations={}, unknown=tuple(unknown))
+
+    def _listed(self, node: NodeFacts, kind: ListKind) -> ListView | None:
+        """What *node* serves, if its TFTP answers."""
+        if not node.runs(Service.TFTP) or not self._cluster.is_up(node.name, Service.TFTP):
+            return None
+        served = self._cluster.served(node.name, kind)
+        return None if served is None else _view_of(served)
 
     # ── changing ──────────────────────────────────────────────────────────────────────────
 
@@ -558,6 +565,10 @@ _BEHIND: Final[Mapping[int, CertUnit]] = {
     port: unit for unit, port in PORTS.items() if unit is not CertUnit.TOMCAT_ECDSA
 }
 """Whose certificate a port presents to a client that takes RSA."""
+
+
+def _view_of(served: TrustList) -> ListView:
+    return list_view(served)._replace(digest=_digest_of(served))
 
 
 def _digest_of(served: TrustList) -> str:
