@@ -234,9 +234,13 @@ def _phones_can_be_called(view: View) -> Blocked | None:
                 retry_at=view.retry_at,
                 subject=view.subject,
             )
-    # A wave that rebuilds no ITL calls phones to a list that its own rows have proved.
-    wave = view.steps_of(view.step.window, view.step.row.wave)
-    rebuilds = any(step.row.proof is Proof.ITL_SERVED for step in wave)
+    # A wave that rebuilds no ITL calls phones to a list that its own rows have proved. Tomcat's
+    # restart of TFTP may be in the same window, and was before anything of this wave.
+    ours = frozenset(view.step.certificates)
+    rebuilds = any(
+        step.row.proof is Proof.ITL_SERVED and not ours.isdisjoint(step.certificates)
+        for step in view.steps_of(view.step.window, view.step.row.wave)
+    )
     for node in view.plan.trust.tftp_nodes if rebuilds else ():
         shown = list_is_final(view, node.name)
         if shown.verdict is not Verdict.DONE:

@@ -39,11 +39,20 @@ class Holding(NamedTuple):
 
 
 def order_of(holding: Holding) -> tuple[str, ...]:
-    """A key that sorts holdings the same way in every process; sets print in any order."""
-    return tuple(
+    """A key that sorts holdings the same way in every process; sets print in any order.
+
+    Anchors first, then everything else in which two lists can differ: no two holdings tie.
+    """
+    anchors = [
         "|".join((view.signer, *sorted(view.sast), *sorted(view.pin))) if view else ""
         for view in holding
-    )
+    ]
+    return (*anchors, *(_rest_of(view) if view else "" for view in holding))
+
+
+def _rest_of(view: ListView) -> str:
+    sets = ("|".join(sorted(part)) for part in (view.tftp, view.ccm, view.capf))
+    return "\n".join((*sets, view.digest, str(view.token), str(view.records), str(view.size)))
 
 
 def _vouching_node(

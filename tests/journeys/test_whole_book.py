@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ from cucm_certflow.procedures import procedure_for
 from cucm_certflow.procedures.releases import EXISTS
 from cucm_certflow.testing.virtual import run_virtual
 from tests.journeys.main_job import Lab, start
-from tests.words import NO_PARTNERS
+from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +171,29 @@ def test_it_runs_to_its_end_with_every_check_passed_and_nobody_lost(
     assert told.lost == []
     assert told.after is not None
     assert [str(finding) for finding in told.after.open()] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("release", ["12.5", "14", "15"])
+def test_tomcat_and_itlrecovery_in_one_window_run_to_their_end(
+    release: str, mode: str, tmp_path: Path
+) -> None:
+    """Tomcat's restart of TFTP comes before the new ITLRecovery, and rebuilds nothing for it."""
+
+    async def told() -> Outcome | None:
+        there = start(scenario_of(release, mode))
+        plan = make_plan(
+            await there.cluster.discover(),
+            units={CertUnit.TOMCAT, CertUnit.ITLRECOVERY},
+            preflight=NOBODY_LOOKED,
+            said=NO_PARTNERS,
+        )
+        assert len(plan.windows) == 1
+        async with there.cluster.run(plan, journal=tmp_path / "journal") as run:
+            async with asyncio.timeout(12 * 3600):
+                return await run.wait()
+
+    assert isinstance(run_virtual(told), Verified)
 
 
 def test_every_combination_is_either_run_or_does_not_exist_there() -> None:

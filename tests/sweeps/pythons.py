@@ -1,0 +1,109 @@
+"""The other Pythons of this machine, with what the library needs at run time, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+__all__ = ["ROOT", "Python", "lines_by", "others"]
+
+ROOT: Final = Path(__file__).parents[2]
+CACHE: Final = ROOT / "build" / "pythons"
+_MINORS: Final = (11, 12, 13, 14)
+_INSTALL_S: Final = 300
+
+
+class Python(NamedTuple):
+    """One supported Python: how to call it, or *why* it cannot be asked."""
+
+    version: str
+    call: str = ""
+    why: str = ""
+
+
+def others(*, build: bool) -> list[Python]:
+    """Every supported Python but this one, found on the path or not.
+
+    Args:
+        build: Whether to make virtual environments that are not there yet, with what the package
+            index has. They stay in ``build/pythons``.
+    """
+    here = sys.version_info[1]
+    return [_prepared(f"3.{minor}", build=build) for minor in _MINORS if minor != here]
+
+
+def _prepared(version: str, *, build: bool) -> Python:
+    found = next(filter(None, map(_works, _calls(version))), None)
+    if found is None:
+        return Python(version, why="not found on the path, or it does not start")
+    needs = _needs()
+    stamp = hashlib.sha256("\n".join(needs).encode()).hexdigest()[:12]
+    folder = CACHE / f"{version}-{stamp}"
+    python = folder / "bin" / "python"
+    if (folder / "ready").exists():
+        return Python(version, str(python))
+    if not build:
+        return Python(version, why="its virtual environment is not there; make sweep builds it")
+    shutil.rmtree(folder, ignore_errors=True)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq")
+    for call in (
+        (found, "-m", "venv", "--without-pip", str(folder)),
+        (*pip, "--python", str(python), "install", *needs),
+    ):
+        try:
+            done = subprocess.run(
+                call, capture_output=True, text=True, timeout=_INSTALL_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return Python(version, why=f"{call[1:4]} took longer than {_INSTALL_S} s")
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+            return Python(version, why=f"what it needs cannot be installed: {said[-1][:200]}")
+    (folder / "ready").touch()
+    return Python(version, str(python))
+
+
+def _calls(version: str) -> list[str]:
+    """Every interpreter of that name along the path: the first one may be a shim for none."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return [call for each in folders if (call := shutil.which(f"python{version}", path=each))]
+
+
+def _works(call: str) -> str | None:
+    try:
+        done = subprocess.run(
+            (call, "-c", "import venv"), capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else call
+
+
+def _needs() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [re.sub(r"\s+", "", need) for need in project["dependencies"]]
+
+
+def lines_by(call: str, first: int, last: int, *, hashes: str = "random") -> list[str]:
+    """What ``python -m tests.sweeps.soak`` prints, by the interpreter *call*.
+
+    Raises:
+        CalledProcessError: It failed.
+    """
+    done = subprocess.run(
+        (call, "-m", "tests.sweeps.soak", str(first), str(last)),
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hashes, "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=True,
+    )
+    return done.stdout.splitlines()
