@@ -163,6 +163,7 @@ def route_over(
         ControlCenterTransport,
     )
     from cucm_certflow.transports.perfmon import PerfmonTransport  # noqa: PLC0415 - as above
+    from cucm_certflow.transports.phone_web import PhoneWeb  # noqa: PLC0415 - as above
     from cucm_certflow.transports.platform_rest import (  # noqa: PLC0415 - as above
         PlatformRestTransport,
     )
@@ -188,8 +189,10 @@ def route_over(
         if way.interface in allowed and way.interface not in ways:
             ways[way.interface] = way(access)
     ris: RisClient | None = None
+    phones: PhoneWeb | None = None
     if Interface.RISPORT in allowed:
         ris = RisClient(inventory.publisher, access)
+        phones = PhoneWeb(access, ris.addresses)
     return Route(
         ways,
         ris=ris,
@@ -198,6 +201,7 @@ def route_over(
         nodes=[node.name for node in inventory.nodes],
         confirm=confirm,
         whole_up_to=whole_up_to,
+        phones=phones,
     )
 
 

@@ -51,7 +51,9 @@ __all__ = [
     "NtpStatus",
     "Parameter",
     "Phone",
+    "PhoneLists",
     "PhoneSecurity",
+    "PhoneTrustList",
     "Phones",
     "PresentedCertificate",
     "Query",
@@ -205,6 +207,25 @@ class Registration:
     registered: bool
     node: str = ""
     at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PhoneLists:
+    """What a phone itself shows about its trust lists; empty where it shows nothing.
+
+    Attributes:
+        itl: SHA-1 of the ITL that it holds, in lower-case hex, as :attr:`ListView.digest`;
+            ``none`` if it says that none is installed.
+        ctl: The same of its CTL.
+        message: The last of its status messages that is about trust lists, as it shows it.
+        stamp: When that was, as it shows it: by its own clock and zone, on some models without a
+            date. Never compared with any other instant.
+    """
+
+    itl: str = ""
+    ctl: str = ""
+    message: str = ""
+    stamp: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -430,6 +451,16 @@ class Registrations:
 
 
 @attrs.frozen(cache_hash=True)
+class PhoneTrustList:
+    """What *phone* itself shows about its trust lists: a :class:`PhoneLists`.
+
+    From the phone's own web page, where web access is on.
+    """
+
+    phone: str
+
+
+@attrs.frozen(cache_hash=True)
 class RegistrationCounts:
     """How many devices of each kind *node*'s CallManager has registered: ``Mapping[str, int]``.
 
@@ -513,6 +544,7 @@ Query = (
     | Devices
     | PresentedCertificate
     | Registrations
+    | PhoneTrustList
     | RegistrationCounts
     | TftpCounters
     | Members

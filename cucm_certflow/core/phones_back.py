@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from cucm_certflow.core.forecast import is_locked, why_rejected
+from cucm_certflow.core.phone_words import Says, what_it_says
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import Registration, Registrations, Unknown
@@ -18,6 +19,14 @@ from cucm_certflow.trust.phone import must_hold_after_reset
 __all__ = ["Back", "evidence_of", "phones_back"]
 
 _NAMED: Final = 60  # phones that a reason names before it counts the rest
+
+
+_WHY: Final = {
+    Says.NOT_ASKED: "registered again; its own page was not looked at yet",
+    Says.FAILED: "registered again; its own page says that its update of trust lists failed",
+    Says.OTHER: "registered again; its own page shows a list that no TFTP node serves",
+}
+_UNREADABLE: Final = "registered again; which list it holds cannot be read"
 
 
 class Back(NamedTuple):
@@ -50,7 +59,8 @@ def phones_back(view: View, guard: str, window: int, wave: int) -> Back | Blocke
     if isinstance(cluster, Blocked):
         return cluster
     return view.once(
-        f"back {window} {wave}", lambda: _read(view, cluster, fact.value, window, wave)
+        f"back {window} {wave}",
+        lambda: _read(view, cluster, fact.value, window, wave, max(called, default=None)),
     )
 
 
@@ -64,7 +74,12 @@ def evidence_of(missing: Mapping[str, str], names: Collection[str]) -> tuple[str
 
 
 def _read(
-    view: View, cluster: ClusterTrust, table: Mapping[str, Registration], window: int, wave: int
+    view: View,
+    cluster: ClusterTrust,
+    table: Mapping[str, Registration],
+    window: int,
+    wave: int,
+    called: datetime | None,
 ) -> Back:
     last_change = max(
         (
@@ -80,6 +95,7 @@ def _read(
         if isinstance(s.row.does, PhoneReset) and (baseline := view.state.steps[s.index].baseline)
     }
     batch_of, barrier = view.plan.batch_of, view.plan.policy.barrier
+    pages = view.plan.policy.phone_pages
     missing: dict[str, str] = {}
     newest: datetime | None = None
     for phone, everyone in view.in_scope():
@@ -100,6 +116,7 @@ def _read(
                     missing[name] = "registered, but not since its reset"
             else:
                 newest = registration.at if newest is None else max(newest, registration.at)
-                if barrier >= Evidence.LIST_MATCH:
-                    missing[name] = "registered again; which list it holds cannot be read"
+                says = what_it_says(view, name, phone, called) if pages else Says.NOTHING
+                if says in _WHY or (barrier >= Evidence.LIST_MATCH and says is Says.NOTHING):
+                    missing[name] = _WHY.get(says, _UNREADABLE)
     return Back(missing, newest)

@@ -201,6 +201,15 @@ class LabCluster:
         self._stage.agenda.catch_up()
         return self._phones.nodes_left(self._phones.index_of(name))
 
+    def status_message(self, name: str) -> tuple[str, datetime | None]:
+        """What the phone called *name* last put down about trust lists, and when; empty if nothing.
+
+        Raises:
+            ValueError: there is none.
+        """
+        self._stage.agenda.catch_up()
+        return self._phones.message(self._phones.index_of(name))
+
     def phone(self, name: str) -> Phone:
         """What the phone called *name* holds: for tests, no node could tell.
 

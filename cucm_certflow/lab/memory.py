@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -44,9 +45,13 @@ from cucm_certflow.facts import (
     InterfaceState,
     Known,
     ListFile,
+    ListView,
     Members,
+    NodeFacts,
     Parameter,
+    PhoneLists,
     Phones,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     RegistrationCounts,
@@ -108,6 +113,7 @@ class MemoryTransport:
         """Whether *what* is about a node of the cluster; all but :class:`ReplyTo` can be asked."""
         about_cluster = (
             Registrations,
+            PhoneTrustList,
             Members,
             Parameter,
             Phones,
@@ -156,7 +162,9 @@ class MemoryTransport:
                 return self._cluster.identities.certificate(self._certificate(node, unit))
             case ServedList(node, kind):
                 served = self._served(node, kind)
-                return None if served is None else list_view(served)
+                return None if served is None else _view_of(served)
+            case PhoneTrustList(phone):
+                return self._shown_by(phone)
             case ServiceOn(node, service):
                 return self._service(node, service)
             case PresentedCertificate():
@@ -231,6 +239,20 @@ class MemoryTransport:
                 return cluster.health.activity()
             case _:
                 return self._seen_over_the_web(query)
+
+    def _shown_by(self, name: str) -> PhoneLists:
+        found = next((p for p in self._cluster.phones if p.device.name == name), None)
+        holds = None if found is None else self._cluster.phone(name)
+        if found is None or holds is None or not (found.web and holds.on):
+            message = f"nobody answers on port 80 of {name}"
+            raise _Unseen(message)
+        message, at = self._cluster.status_message(name)
+        return PhoneLists(
+            itl="none" if holds.itl is None else _digest_of(holds.itl),
+            ctl="none" if holds.ctl is None else _digest_of(holds.ctl),
+            message=message,
+            stamp="" if at is None else f"{at:%I:%M:%S%p %m/%d/%y}".lower(),
+        )
 
     def _certificate(self, node: str, unit: CertUnit) -> Cert:
         try:
@@ -362,15 +384,22 @@ class MemoryTransport:
             for kind in ListKind
         ]
         nodes = tuple(
-            attrs.evolve(node, itl=None, ctl=None)
-            if node.runs(Service.TFTP) and not cluster.is_up(node.name, Service.TFTP)
-            else node
+            attrs.evolve(
+                node, itl=self._listed(node, ListKind.ITL), ctl=self._listed(node, ListKind.CTL)
+            )
             for node in facts.nodes
         )
         if cluster.is_web_up(cluster.layout.publisher):
             return attrs.evolve(facts, nodes=nodes, unknown=tuple(unknown))
         unknown.append("phones and registrations: nobody answers on port 8443 of the publisher")
         return attrs.evolve(facts, nodes=nodes, phones=(), registrations={}, unknown=tuple(unknown))
+
+    def _listed(self, node: NodeFacts, kind: ListKind) -> ListView | None:
+        """What *node* serves, if its TFTP answers."""
+        if not node.runs(Service.TFTP) or not self._cluster.is_up(node.name, Service.TFTP):
+            return None
+        served = self._cluster.served(node.name, kind)
+        return None if served is None else _view_of(served)
 
     # ── changing ──────────────────────────────────────────────────────────────────────────
 
@@ -536,6 +565,17 @@ _BEHIND: Final[Mapping[int, CertUnit]] = {
     port: unit for unit, port in PORTS.items() if unit is not CertUnit.TOMCAT_ECDSA
 }
 """Whose certificate a port presents to a client that takes RSA."""
+
+
+def _view_of(served: TrustList) -> ListView:
+    return list_view(served)._replace(digest=_digest_of(served))
+
+
+def _digest_of(served: TrustList) -> str:
+    """Stands for the SHA-1 of its bytes, which nothing here renders: equal lists have one."""
+    parts = [sorted(map(str, part)) for part in served if isinstance(part, frozenset)]
+    words = f"{served.kind.value} {served.signer} {parts}"
+    return hashlib.sha1(words.encode(), usedforsecurity=False).hexdigest()
 
 
 class _Unseen(Exception):

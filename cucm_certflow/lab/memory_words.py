@@ -21,6 +21,7 @@ from cucm_certflow.facts import (
     Members,
     Parameter,
     Phones,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     RegistrationCounts,
@@ -82,6 +83,8 @@ def asked(query: Query, publisher: str) -> tuple[str, str, str]:  # noqa: PLR091
             return publisher, "selectCmDevice", Interface.RISPORT
         case Registrations():
             return publisher, "selectCmDeviceExt", Interface.RISPORT
+        case PhoneTrustList(phone):
+            return publisher, f"http {phone} DeviceLogX", "phone"
         case ServicesOn(node):
             return node, "utils service list", CLI
         case UnitsOn(node):

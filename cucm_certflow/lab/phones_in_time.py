@@ -45,6 +45,8 @@ class _Life:
     moves: int = 0
     retries: int = 0
     left: dict[str, datetime] = attrs.field(factory=dict)
+    message: str = ""
+    message_at: datetime | None = None
     slower: tuple[timedelta, datetime | None] | None = None
     goes_away: _Away | None = None
 
@@ -81,6 +83,10 @@ class PhonesInTime:
     def nodes_left(self, index: int) -> Mapping[str, datetime]:
         """The nodes that one phone was registered with and is no longer, and when it left each."""
         return dict(self._lives[index].left)
+
+    def message(self, index: int) -> tuple[str, datetime | None]:
+        """The last status message of one phone that is about trust lists, and when that was."""
+        return self._lives[index].message, self._lives[index].message_at
 
     def registered_with(self, node: str) -> Mapping[PhoneSecurity, int]:
         """How many phones of each security mode are registered with *node*, as of now."""
@@ -243,9 +249,22 @@ class PhonesInTime:
             alone = stage.scenery._replace(phones=(self._phone(index),))
             (loaded,) = actions.boot(stage.layout, (kind,), alone, 0, node).phones
             stage.put(index, loaded._replace(registered=False))
+            self._note(index, loaded, node)
             has_ctl = stage.scenery.ctl_of(node) is not None
             stage.tftp[node].visited(has_ctl=has_ctl, by_default=kind.asks_tvs)
         stage.after(timedelta(seconds=timing.phone_load_s), partial(self._arrive, index, visit))
+
+    def _note(self, index: int, loaded: Phone, node: str) -> None:
+        """The status message that the phone puts down when it has loaded its lists from *node*.
+
+        The words are Cisco's; that there is one after each boot is the lab's invention.
+        """
+        scenery, life = self._stage.scenery, self._lives[index]
+        is_held = loaded.ctl == scenery.ctl_of(node) and (
+            loaded.itl == scenery.itl_of(node) or not self._stage.kinds[index].asks_tvs
+        )
+        life.message = "Trust List Updated" if is_held else "Trust List Update Failed"
+        life.message_at = self._stage.now
 
     def _arrive(self, index: int, visit: int) -> None:
         if self._lives[index].visit == visit:

@@ -106,6 +106,7 @@ class LabPhone(NamedTuple):
     state: PhoneState
     lists: HeldLists
     call_s: float | None
+    web: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -318,7 +319,7 @@ class Scenario:
                     asks_tvs=spec.security_by_default,
                     reaches_tvs=spec.reaches_tvs,
                 )
-                yield LabPhone(device, kind, spec.state, spec.lists, spec.call_s)
+                yield LabPhone(device, kind, spec.state, spec.lists, spec.call_s, spec.web)
                 number += 1
 
     # ── what contradicts what ─────────────────────────────────────────────────────────────

@@ -221,6 +221,7 @@ class PhoneSpec:
         pool: Their device pool; all phones of a pool have one CallManager group. Not given: one
             for each group, ``DP_1`` for the first.
         security_by_default: Whether they hold an ITL and ask TVS.
+        web: Whether their own web pages can be read.
         reaches_tvs: False if a firewall or their TLS version keeps them from TVS.
         lists: ``served``, ``none`` or ``foreign``: which trust lists they hold at the beginning.
         state: ``on``, ``off`` or ``in a call``.
@@ -237,6 +238,7 @@ class PhoneSpec:
     protocol: str = "SIP"
     pool: str | None = None
     security_by_default: bool = True
+    web: bool = False
     reaches_tvs: bool = True
     lists: HeldLists = HeldLists.SERVED
     state: PhoneState = PhoneState.ON

@@ -178,6 +178,14 @@ CHOICES: Final[tuple[Choice, ...]] = (
         units=_LISTED,
     ),
     Choice(
+        name="phone_pages",
+        points=("D19", "F2"),
+        default="no phone's own web page is read",
+        alternative="each phone is asked which lists it holds, where its web access is on",
+        source=Source(_NOTES, "trust lists §6", "the form of the pages is unverified"),
+        units=_LISTED,
+    ),
+    Choice(
         name="not_awaited",
         points=("P3", "K2"),
         default="Jabber and third-party phones, told by their model, are not waited for",

@@ -111,6 +111,10 @@ class Policy:
         not_awaited: Phones that nothing waits for, by name, each with its class. Jabber and
             third-party phones are told by their model; the others a person has to name. They are
             reset like all, the lifeline counts them, and the outcome names those that are not back.
+        phone_pages: Each phone that has registered again is asked, over HTTP and without a password,
+            for the log on its own web page: which lists it holds, and whether its last update of
+            them failed. What it does not show stays at what its registration shows. Off by default:
+            the pages' form is unverified, and this machine has to reach the phones' network.
         tvs_vouches_for_ctl: None takes the release's default: assumed up to 11.5 (TAC 118893),
             not from 12.0 (FN70613).
         vouches_for_itlrecovery: Whether TVS vouches for a new ITLRecovery; unverified.
@@ -162,6 +166,7 @@ class Policy:
     failure_limit: int | None = None
     batch_waits: bool = False
     plateau_s: float = 900.0
+    phone_pages: bool = False
     not_awaited: Mapping[str, NotAwaited] = attrs.field(factory=dict[str, NotAwaited])
     tvs_vouches_for_ctl: bool | None = None
     vouches_for_itlrecovery: bool = False

@@ -68,6 +68,8 @@ class RisClient:
             message = f"page must be 1 to {PAGE}, saw {page}"
             raise ValueError(message)
         self.page: Final = page
+        self.addresses: dict[str, str] = {}
+        """The last IP address of each phone that was seen registered, as the node said it."""
         self._budget = access.budgets.ris
         self._back_off_s = back_off_s
         self._attempts = attempts
@@ -111,6 +113,7 @@ class RisClient:
             answer = await self._ask(request, f"{_EXT} of {len(page)} names")
             with self._channel.redacting():
                 found |= read_answer(answer, page, self._channel.where)
+                self.addresses |= _addresses(answer)
         return found
 
     async def listed(
@@ -244,6 +247,18 @@ def read_answer(answer: ET.Element, names: Sequence[str], where: str) -> dict[st
         if name in best
         else Registration(name, registered=False)
         for name in names
+    }
+
+
+def _addresses(answer: ET.Element) -> dict[str, str]:
+    """The first IP address of each registered device of *answer*, which has been read."""
+    result, _ = _result(answer, "")
+    return {
+        text_of(device, "Name"): address
+        for entry in children(child(result, "CmNodes"), "item")
+        for device in children(child(entry, "CmDevices"), "item")
+        if text_of(device, "Status") == _REGISTERED
+        and (address := text_of(child(child(device, "IPAddress"), "item"), "IP"))
     }
 
 

@@ -27,6 +27,7 @@ from cucm_certflow.facts import (
     Interfaces,
     InterfaceState,
     Known,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     Registration,
@@ -40,6 +41,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.names import CertUnit, Interface, Release, Service
 from cucm_certflow.transports.base import Transport, look
+from cucm_certflow.transports.phone_web import PhoneWeb
 from cucm_certflow.transports.pins import PINNED_UNITS, WEB_PORT, Pins
 from cucm_certflow.transports.registrations import Counts, RegistrationWatch
 from cucm_certflow.transports.ris import RisClient
@@ -77,6 +79,7 @@ class Route:
         pins: Shared with the web clients.
         nodes: The names of the nodes, publisher first.
         confirm: Classes of questions to ask by two ways.
+        phones: For what phones show themselves; None where nobody may ask them.
         whole_up_to: As for :class:`~cucm_certflow.transports.registrations.RegistrationWatch`.
     """
 
@@ -90,10 +93,12 @@ class Route:
         nodes: Sequence[str],
         confirm: Collection[type[Query]] = (),
         whole_up_to: int = 2000,
+        phones: PhoneWeb | None = None,
     ) -> None:
         self.ways = ways
         self.pins = pins
         self._ris = ris
+        self._phones = phones
         self._clock = clock
         self._nodes = tuple(nodes)
         self._confirm = frozenset(confirm)
@@ -118,6 +123,8 @@ class Route:
             return True
         if isinstance(what, Registrations | Devices):
             return self._ris is not None
+        if isinstance(what, PhoneTrustList):
+            return self._phones is not None
         return any(way.supports(what) for way in self.ways.values())
 
     async def observe(self, query: Query) -> Fact:
@@ -127,6 +134,8 @@ class Route:
                 return await self._interfaces()
             case Registrations() | Devices():
                 return await self._registrations(query)
+            case PhoneTrustList(phone):
+                return await self._shown_by(phone)
             case _:
                 pass
         fact = await self._ask(query)
@@ -150,6 +159,8 @@ class Route:
         closing = [way.aclose() for way in self.ways.values()]
         if self._ris is not None:
             closing.append(self._ris.aclose())
+        if self._phones is not None:
+            closing.append(self._phones.aclose())
         await asyncio.gather(*closing)
 
     # ── what others tell ──────────────────────────────────────────────────────────────────
@@ -406,6 +417,13 @@ class Route:
         fact = await look(self._clock, by, read)
         self._note(publisher, Interface.RISPORT, fact)
         return fact
+
+    async def _shown_by(self, phone: str) -> Fact:
+        """What the phone itself shows: of no node, so that it says nothing about any way."""
+        web = self._phones
+        if web is None:
+            return Unknown("phones are not asked here", self._clock.now(), "phone")
+        return await look(self._clock, "phone", lambda: web.read(phone))
 
     async def _read(self, query: Registrations | Devices) -> Mapping[str, Registration]:
         if isinstance(query, Devices):

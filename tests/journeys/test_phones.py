@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import attrs
 import pytest
 
 from cucm_certflow.cli.output import Exit, exit_of_outcome
+from cucm_certflow.cluster import Cluster
 from cucm_certflow.codec import fact_from_json, fact_to_json
 from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.batches import needs_confirmation
@@ -18,7 +20,8 @@ from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import CertificateMoved, CommandMoved
 from cucm_certflow.core.states import CertificateState, CommandState
 from cucm_certflow.errors import UsageError
-from cucm_certflow.facts import Known, Phone, Phones
+from cucm_certflow.facts import Fact, Known, Phone, Phones, PhoneTrustList, Query
+from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Event, Held, Outcome, Recorded, Verified
@@ -453,6 +456,114 @@ def test_journal_resumes_with_the_same_batches_and_the_same_phones_not_awaited(
         assert run.plan.not_awaited == {"SEP000000000006": NotAwaited.SRST}
 
     run_virtual(story)
+
+
+# ── what phones show themselves ───────────────────────────────────────────────────────────
+
+SHOWN: Final = """
+[[phones]]
+count = 2
+first = "SEP000000000001"
+model = "Cisco 8861"
+group = ["sub", "pub"]
+tftp = ["pub"]
+web = true
+[[phones]]
+count = 2
+first = "SEP000000000101"
+model = "Cisco 8861"
+group = ["sub", "pub"]
+tftp = ["pub"]
+"""
+LOCKED: Final = """
+[[phones]]
+count = 2
+first = "SEP000000000201"
+model = "Cisco 7841"
+group = ["sub", "pub"]
+tftp = ["pub"]
+lists = "foreign"
+"""
+PAGES: Final = Policy(phone_pages=True)
+
+
+def test_phone_whose_page_shows_the_served_list_is_a_list_match(tmp_path: Path) -> None:
+    told = run_virtual(lambda: tell(SHOWN, tmp_path, PAGES))
+    assert isinstance(told.outcome, Verified)
+    assert told.outcome.grades == {
+        "SEP000000000001": Evidence.LIST_MATCH,
+        "SEP000000000002": Evidence.LIST_MATCH,
+        "SEP000000000101": Evidence.RE_REGISTERED,  # its page cannot be read
+        "SEP000000000102": Evidence.RE_REGISTERED,
+    }
+
+
+def test_no_page_is_read_unless_the_policy_says_so(tmp_path: Path) -> None:
+    told = run_virtual(lambda: tell(SHOWN, tmp_path))
+    assert isinstance(told.outcome, Verified)
+    assert set(told.outcome.grades.values()) == {Evidence.RE_REGISTERED}
+
+
+def test_barrier_that_asks_for_a_list_match_names_those_that_show_none(tmp_path: Path) -> None:
+    policy = Policy(phone_pages=True, barrier=Evidence.LIST_MATCH, canary=Canary.OFF)
+    told = run_virtual(lambda: tell(SHOWN, tmp_path, policy))
+    assert told.held() == ("phones_back", ("SEP000000000101", "SEP000000000102"))
+
+
+def test_phone_whose_page_shows_another_list_is_missing_though_it_registered(
+    tmp_path: Path,
+) -> None:
+    locked = LOCKED + "web = true\n"
+    told = run_virtual(lambda: tell(SHOWN + locked, tmp_path, PAGES))
+    guard, names = told.held()
+    assert guard == "canaries_are_back"
+    assert names == ("SEP000000000201",)
+    assert isinstance(told.outcome, Held)
+    (line,) = told.outcome.blocked[0].evidence
+    assert "shows a list that no TFTP node serves" in line
+    # Without its page nobody could tell: it registers.
+    told = run_virtual(lambda: tell(SHOWN + LOCKED, mkdir(tmp_path), PAGES))
+    assert isinstance(told.outcome, Verified)
+    assert told.outcome.grades["SEP000000000201"] is Evidence.RE_REGISTERED
+
+
+class Failing(MemoryTransport):
+    """Phones show a message about their last update, and no list."""
+
+    async def observe(self, query: Query) -> Fact:
+        fact = await super().observe(query)
+        if isinstance(query, PhoneTrustList) and isinstance(fact, Known):
+            return attrs.evolve(fact, value=attrs.evolve(fact.value, itl="", ctl=""))
+        return fact
+
+
+def test_phone_that_says_that_its_update_failed_is_missing_with_that_reason(
+    tmp_path: Path,
+) -> None:
+    async def story() -> Outcome | None:
+        there = start(Scenario.loads(NODES + SHOWN + LOCKED + "web = true\n"))
+        transport = Failing(there.lab, there.clock)
+        cluster = Cluster(transport, transport.discover, clock=there.clock)
+        plan = make_plan(
+            await cluster.discover(),
+            units={CertUnit.TVS},
+            policy=PAGES,
+            preflight=NOBODY_LOOKED,
+            said=NO_PARTNERS,
+        )
+        async with cluster.run(plan, journal=tmp_path / "x.journal") as run:
+            held = await run.wait()
+        assert isinstance(held, Held)
+        assert "its update of trust lists failed" in held.blocked[0].evidence[0]
+        waived = {"SEP000000000201", "SEP000000000202"}
+        async with cluster.resume(journal=tmp_path / "x.journal", waive=waived) as run:
+            return await run.wait()
+
+    outcome = run_virtual(story)
+    assert isinstance(outcome, Verified)
+    assert outcome.grades["SEP000000000001"] is Evidence.RE_REGISTERED  # a message is no proof
+    assert outcome.grades["SEP000000000201"] is Evidence.REGISTERED
+    assert {phone.name for phone in outcome.left_behind} == {"SEP000000000201", "SEP000000000202"}
 
 
 # ── what was written before ───────────────────────────────────────────────────────────────

@@ -31,6 +31,7 @@ from cucm_certflow.facts import (
     Known,
     Members,
     Parameter,
+    PhoneTrustList,
     PresentedCertificate,
     Query,
     ServiceOn,
@@ -423,8 +424,8 @@ async def test_the_first_pin_is_learnt_before_the_first_request() -> None:
 async def test_every_question_and_command_has_a_way_but_what_is_not_for_nodes() -> None:
     kinds = {*Query.__args__, *Command.__args__}
     without = {kind.__name__ for kind in kinds - set(WAYS)}
-    # The route's own, the runner's, and a person's.
-    assert without == {"Interfaces", "ReplyTo", "ByHand"}
+    # The route's own, the runner's, a person's, and the phone's.
+    assert without == {"Interfaces", "ReplyTo", "ByHand", "PhoneTrustList"}
     assert set(WITHOUT) == set(Interface)
     assert {way.interface for ways in WAYS.values() for way in ways} == set(Interface)
 
@@ -437,3 +438,11 @@ async def test_the_explanation_leaves_out_what_cannot_be_used() -> None:
     assert [way.interface for way in ways_for(TOMCAT, Release(11, 5))] == [Interface.SSH]
     assert [way.interface for way in ways_for(TOMCAT, None)] == [Interface.SSH]
     assert len(ways_for(TOMCAT, Release(14, 0))) == 2
+
+
+async def test_a_phone_is_asked_for_its_page_only_where_risport_tells_its_address() -> None:
+    site = Site()
+    query = PhoneTrustList("SEP1")
+    assert not site.route.supports(query)
+    fact = await site.unknown(query)
+    assert "not asked here" in fact.reason
