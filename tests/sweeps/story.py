@@ -185,12 +185,8 @@ class _Telling:
         except Died:
             assert crash is not None
             self.died = True
-            if crash.forged is not None:
-                self.journal.write_bytes(crash.forged)
-            if crash.meanwhile is not None:
-                crash.meanwhile(self.world.lab)
-            if crash.torn:
-                self._tear(here[0].moments, crash.torn)
+            if number == crash.process:
+                self._leave(crash, here[0].moments)
             self.world.rest(crash.away_s)
             return None
         finally:
