@@ -198,6 +198,8 @@ class _Telling:
             crash.meanwhile(self.world.lab)
         if crash.forged is not None:
             self.journal.write_bytes(crash.forged)
+            for lock in self.world.folder.glob("*.lock"):
+                lock.unlink()  # it would say that the journal is an old copy
         if crash.torn:
             self._tear(moments, crash.torn)
 
