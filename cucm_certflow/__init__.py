@@ -37,11 +37,18 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
-from cucm_certflow.observers import Aborted, Held, LeftBehind, Paused, Verified
+from cucm_certflow.observers import Aborted, Held, LeftBehind, NotWaitedFor, Paused, Verified
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.explain import explain
 from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
-from cucm_certflow.procedures.policies import Evidence, Policy, UnitOrder
+from cucm_certflow.procedures.policies import (
+    BatchesBy,
+    Canary,
+    Evidence,
+    NotAwaited,
+    Policy,
+    UnitOrder,
+)
 from cucm_certflow.rescue import RescueKit, check_rescue_kit
 from cucm_certflow.runner import Run
 from cucm_certflow.secret import Secret
@@ -53,7 +60,9 @@ __all__ = [
     "Account",
     "AuthenticationFailed",
     "Baseline",
+    "BatchesBy",
     "Blocked",
+    "Canary",
     "CertUnit",
     "CertflowError",
     "CheckReport",
@@ -78,7 +87,9 @@ __all__ = [
     "NodeError",
     "NodeFault",
     "NodeUnreachable",
+    "NotAwaited",
     "NotServed",
+    "NotWaitedFor",
     "NotWaiting",
     "Order",
     "OrderKind",

@@ -178,6 +178,8 @@ class Phone:
 
     ``group`` is its CallManager group in order: these nodes are also the only TVS servers that
     it asks. ``security_by_default`` False means that it holds no ITL and never asks TVS.
+    ``protocol`` (SIP, SCCP), ``pool`` (its device pool) and ``profile`` (the name of its security
+    profile) are as the database has them, and empty where it does not say.
     """
 
     name: str
@@ -185,6 +187,9 @@ class Phone:
     group: tuple[str, ...]
     security: PhoneSecurity = PhoneSecurity.NON_SECURE
     security_by_default: bool = True
+    protocol: str = ""
+    pool: str = ""
+    profile: str = ""
 
     @property
     def is_secure(self) -> bool:

@@ -143,7 +143,8 @@ class Journal:
             raise _there_already(target) from None
         except OSError as error:
             raise _unusable(target, error.strerror or str(error)) from error
-        _lock(target, descriptor, at)
+        _lock(target, descriptor)
+        _say_who(target, at)
         line = _line(0, header)
         written = Written(plan=plan, records=(), notes=(), begun=at, run=_name_of(line))
         journal = cls(target, descriptor, written, lines=1)
@@ -219,12 +220,13 @@ class Journal:
         except BaseException:
             os.close(descriptor)
             raise
-        _lock(target, descriptor, at)
+        _lock(target, descriptor)
         try:
             written, lines = _parsed(target, target.read_bytes(), procedures)
             os.ftruncate(descriptor, written.size)
             os.lseek(descriptor, 0, os.SEEK_END)
             journal = cls(target, descriptor, written, lines=lines)
+            _say_who(target, at)
             for name in written.migrations if at is not None else ():
                 if not any(isinstance(n, Migrated) and n.name == name for n in written.notes):
                     journal.note(Migrated(at=at or written.begun, name=name))
@@ -351,7 +353,7 @@ def _checked(line: bytes, number: int) -> Any:  # noqa: ANN401 - it comes from J
     return None
 
 
-def _lock(path: Path, descriptor: int, at: datetime | None) -> None:
+def _lock(path: Path, descriptor: int) -> None:
     if not lock_file(descriptor):
         os.close(descriptor)
         raise JournalInUse(
@@ -362,6 +364,10 @@ def _lock(path: Path, descriptor: int, at: datetime | None) -> None:
                 next="wait for the other one, or pause it, and resume",
             )
         )
+
+
+def _say_who(path: Path, at: datetime | None) -> None:
+    """Write down who drives from now on; without an instant nobody does, and it is only read."""
     if at is not None:
         with contextlib.suppress(OSError):  # the lock holds whether or not its words are written
             beside(path).write_text(json.dumps(Owner.mine(at)), encoding="utf-8")

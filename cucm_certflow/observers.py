@@ -20,13 +20,14 @@ from cucm_certflow.core.run_state import (
     Waived,
 )
 from cucm_certflow.core.states import Blocked
-from cucm_certflow.procedures.policies import Evidence
+from cucm_certflow.procedures.policies import Evidence, NotAwaited
 
 __all__ = [
     "Aborted",
     "Event",
     "Held",
     "LeftBehind",
+    "NotWaitedFor",
     "Outcome",
     "Paused",
     "Recorded",
@@ -124,10 +125,23 @@ class LeftBehind:
 
 
 @attrs.frozen(kw_only=True)
+class NotWaitedFor:
+    """A phone that nothing waits for, and that has not come back; of which class, and a remedy."""
+
+    name: str
+    kind: NotAwaited
+    evidence: Evidence
+    remedy: str
+
+
+@attrs.frozen(kw_only=True)
 class Verified:
     """Everything asked for was done and looked at; *left_behind* names the waived phones."""
 
     left_behind: tuple[LeftBehind, ...] = ()
+    not_awaited: tuple[NotWaitedFor, ...] = ()
+    """The phones in scope that nothing waits for (MRA, Jabber …) and that are not back."""
+
     grades: Mapping[str, Evidence] = attrs.field(factory=dict[str, Evidence])
     """The evidence for each phone at the end, never above the truth."""
 
@@ -135,15 +149,20 @@ class Verified:
     """How often phones registered anew without a reset of ours, as far as this process saw."""
 
     def __str__(self) -> str:
-        if not self.left_behind:
+        counts = ((self.left_behind, "left behind"), (self.not_awaited, "not waited for"))
+        said = [f"{len(phones)} phones {what}" for phones, what in counts if phones]
+        if not said:
             return "verified"
-        lines = [f"verified, {len(self.left_behind)} phones left behind"]
-        alike: dict[str, list[LeftBehind]] = {}
+        lines = [f"verified, {', '.join(said)}"]
+        alike: dict[str, list[str]] = {}
         for phone in self.left_behind:
-            alike.setdefault(phone.remedy, []).append(phone)
+            line = f"  {phone.name} ({phone.evidence.name.lower()})"
+            alike.setdefault(phone.remedy, []).append(line)
+        for other in self.not_awaited:
+            line = f"  {other.name} {other.kind.value} ({other.evidence.name.lower()})"
+            alike.setdefault(other.remedy, []).append(line)
         for remedy, phones in alike.items():
-            lines += [f"  {phone.name} ({phone.evidence.name.lower()})" for phone in phones]
-            lines.append(f"    remedy  {remedy}")
+            lines += [*phones, f"    remedy  {remedy}"]
         return "\n".join(lines)
 
 

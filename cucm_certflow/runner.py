@@ -18,6 +18,7 @@ from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
+from cucm_certflow.core.not_awaited import BRINGS_BACK
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
@@ -55,6 +56,7 @@ from cucm_certflow.observers import (
     Event,
     Held,
     LeftBehind,
+    NotWaitedFor,
     Outcome,
     Paused,
     Recorded,
@@ -358,7 +360,8 @@ class Run:
                 # In doubt about a node or an account nothing more is sent, and nothing is intended.
                 self.outcome = Held(blocked=(_stopped_by(self._stopped),))
                 return
-            if decision.command is not None and (loop := self._anew.loop()) is not None:
+            is_next = decision.command is not None or decision.finished
+            if is_next and (loop := self._anew.loop()) is not None:
                 self.outcome = Held(blocked=(loop,))
                 return
             if decision.record is not None:
@@ -584,10 +587,11 @@ class Run:
         cluster = view.cluster()
         grades: dict[str, Evidence] = {}
         behind: list[LeftBehind] = []
+        not_back: list[NotWaitedFor] = []
         last_batch = {name: index for (_, _, name), index in sorted(self.plan.batch_of.items())}
         for phone, names in self.plan.classes.items():
             belief = view.belief(phone)
-            locked, remedy = None, "an ordinary reset once it is on"
+            locked, remedy = None, ""
             if not isinstance(cluster, Blocked):
                 came = must_hold_after_reset(cluster, phone, belief)
                 locked = is_locked(cluster, phone, came)
@@ -610,9 +614,22 @@ class Run:
                 if name in self.state.waived and (
                     locked is not None or grade < Evidence.RE_REGISTERED
                 ):
-                    behind.append(LeftBehind(name=name, evidence=grade, remedy=remedy))
-        behind.sort(key=lambda phone: phone.name)
-        return Verified(left_behind=tuple(behind), grades=grades, unasked=self._anew.total)
+                    brings = remedy or "an ordinary reset once it is on"
+                    behind.append(LeftBehind(name=name, evidence=grade, remedy=brings))
+                elif (
+                    (kind := self.plan.not_awaited.get(name)) is not None
+                    and name in last_batch
+                    and grade < Evidence.RE_REGISTERED
+                ):
+                    brings = remedy or BRINGS_BACK[kind]
+                    found = NotWaitedFor(name=name, kind=kind, evidence=grade, remedy=brings)
+                    not_back.append(found)
+        return Verified(
+            left_behind=tuple(sorted(behind, key=lambda phone: phone.name)),
+            not_awaited=tuple(sorted(not_back, key=lambda phone: phone.name)),
+            grades=grades,
+            unasked=self._anew.total,
+        )
 
 
 def _grade(registration: Registration | None, baseline: str) -> Evidence:

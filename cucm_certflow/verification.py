@@ -94,6 +94,7 @@ async def verify_plan(
             certificates=plan.certificates,
             entries=plan.entries,
             waived=state.waived,
+            not_awaited=frozenset(plan.not_awaited),
             changed_at=_changed_at(state),
             baseline=baseline,
         ),

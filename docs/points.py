@@ -402,7 +402,7 @@ DISAGREEMENTS: Final[tuple[Point, ...]] = (
            _t(_CLEANUP, "asking_for_what_is_needed_is_refused_with_the_reason")),
     _point("D16", "TVS has trust certificates where a CA signed", (Code("procedures.cleanup", "RESTARTED_FOR"),),
            _t(_CLEANUP, "only_what_belongs_to_the_store_is_restarted_and_no_phone_is_reset")),
-    _point("D17", "Phones alone are reset, by name, in batches", (Command("ResetPhones"), Chosen("reset_batch")),
+    _point("D17", "Phones alone are reset, by name, in batches", (Command("ResetPhones"), Chosen("reset_batch"), Chosen("canary"), Chosen("batches_by"), Guard("canaries_are_back")),
            _t(_JOURNEY, "only_phones_in_scope_are_reset_after_the_waiver"), _t(_DOCS, "p2_the_plan_says_what_is_restarted_and_who_is_reset")),
     _point("D18", "A CTL by an unknown signer is taken as not recoverable, from 12.0", (Chosen("tvs_vouches_for_ctl"), Chosen("ctl_judges_itl"), Guard("lifeline")),
            _t(_FIGURES, "fn70613_strands_secure_phones_whose_ctl_never_got_the_new_callmanager"),
@@ -457,7 +457,7 @@ INCIDENTS: Final[tuple[Point, ...]] = (
     _point("F31", "CSCuy43181: the bulk import fails", (Task("emcc-exchange"), Task("tftp-clusters")), story="stories/f31-bulk-import-fails.toml"),
     _point("F32", "ITLRecovery changed: single sign-on broken", (Check("sso-disabled"), Task("sso-metadata")), story="stories/f32-sso-signed-by-itlrecovery.toml"),
     _point("F33", "Expired trust certificates vanish at an upgrade", (Code("core.cleanup", "plan_cleanup"), Code("core.trust_entries", "is_over")), remark="a clean-up beforehand; no upgrade is carried out here", story="stories/f33-expired-trust-before-an-upgrade.toml"),
-    _point("F34", "A reset of all devices took trunks and media down", (Command("ResetPhones"), Chosen("reset_batch"), Check("devices-back")), story="stories/f34-reset-of-everything.toml"),
+    _point("F34", "A reset of all devices took trunks and media down", (Command("ResetPhones"), Chosen("reset_batch"), Guard("canaries_are_back"), Guard("failure_limit"), Check("devices-back")), story="stories/f34-reset-of-everything.toml"),
     _point("F35", "From 14: phones reset again and again, node by node", (Check("phone-interaction"), Chosen("loop_after")), story="stories/f35-reset-node-by-node.toml"),
 )
 """What has gone wrong elsewhere, and what is in its way here."""

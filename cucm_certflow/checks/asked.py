@@ -147,8 +147,9 @@ ASKED_BEFORE: Final = (
     asked_check(
         "phones-not-waited-for",
         "the phones that no barrier can wait for are named",
-        unlock="name phones behind Expressway, Jabber, third-party SIP phones and phones on SRST: "
-        "they are not counted as missing, and come later",
+        unlock="name phones behind Expressway, on SRST or in a call in Policy.not_awaited (Jabber "
+        "and third-party SIP phones are told by their model): they are not counted as missing, "
+        "and come later",
         source=Source(
             "cucm_certflow field notes", "§8", "classes that the barrier cannot wait for"
         ),

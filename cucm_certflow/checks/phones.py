@@ -17,6 +17,7 @@ from cucm_certflow.checks.vocabulary import (
     asks_for,
     names,
 )
+from cucm_certflow.core.not_awaited import classes_of
 from cucm_certflow.facts import Devices, Query, Registration, Registrations
 from cucm_certflow.findings import Baseline, Severity
 from cucm_certflow.names import DeviceClass, Service
@@ -65,17 +66,22 @@ def _registered(devices: Mapping[str, Registration]) -> frozenset[str]:
 
 
 def _phones_registered(scope: Scope) -> Iterator[Remark]:
+    spared = classes_of(scope.facts, scope.policy)
     for _, phones in scope.each((Registrations(),)):
         there = _registered(phones)
-        missing = tuple(sorted(p.name for p in scope.facts.phones if p.name not in there))
+        away = tuple(sorted(p.name for p in scope.facts.phones if p.name not in there))
+        missing = tuple(name for name in away if name not in spared)
         if missing:
             yield Fault(
                 f"{len(missing)} of {len(scope.facts.phones)} phones are not registered: "
                 f"{names(missing)}",
                 phones=missing,
             )
-        else:
+        elif not away:
             yield Seen(f"all {len(scope.facts.phones)} phones are registered")
+        if len(away) > len(missing):
+            others = [name for name in away if name in spared]
+            yield Seen(f"not registered, and nothing waits for them: {names(others)}")
 
 
 def _others_registered(scope: Scope) -> Iterator[Remark]:
@@ -121,17 +127,17 @@ def _all_ask_tvs(scope: Scope) -> Iterator[Remark]:
 
 def _phones_back(scope: Scope) -> Iterator[Remark]:
     waived = scope.change.waived if scope.change else frozenset()
+    spared = scope.change.not_awaited if scope.change else frozenset()
     for _, phones in scope.each((Registrations(),)):
         there = _registered(phones)
-        missing = tuple(
-            sorted(
-                p.name for p in scope.facts.phones if p.name not in there and p.name not in waived
-            )
-        )
+        away = {p.name for p in scope.facts.phones} - there - waived
+        missing = tuple(sorted(away - spared))
         if missing:
             yield Fault(f"{len(missing)} phones are missing: {names(missing)}", phones=missing)
         else:
             yield Seen("every phone in scope is registered")
+        if away & spared:
+            yield Seen(f"not back, and nothing waits for them: {names(sorted(away & spared))}")
     if waived:
         yield Seen(f"left behind, by a person's word: {names(waived)}")
 

@@ -55,6 +55,7 @@ class Change:
         certificates: Every certificate that was to be new.
         entries: Every certificate that was to leave the trust stores.
         waived: Phones that may be left behind, by name.
+        not_awaited: Phones that nothing waits for, by name.
         changed_at: When the last changing command was begun; None if none was.
         baseline: Who was registered before; None if nobody wrote it down.
     """
@@ -63,6 +64,7 @@ class Change:
     certificates: tuple[CertificateKey, ...] = ()
     entries: tuple[TrustKey, ...] = ()
     waived: frozenset[str] = frozenset()
+    not_awaited: frozenset[str] = frozenset()
     changed_at: datetime | None = None
     baseline: Baseline | None = None
 

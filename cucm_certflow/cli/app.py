@@ -29,6 +29,17 @@ from cucm_certflow.cli.common import (
     policy_of,
     with_cluster,
 )
+from cucm_certflow.cli.controlling import (
+    ApproveOption,
+    MaintenanceOption,
+    MeasuredOption,
+    abort_command,
+    approve_command,
+    maintenance_of,
+    pause_command,
+    stages_of,
+    status_command,
+)
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
@@ -54,6 +65,10 @@ app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
 app.command("explain")(explain_command)
+app.command("status")(status_command)
+app.command("pause")(pause_command)
+app.command("approve")(approve_command)
+app.command("abort")(abort_command)
 
 
 @app.command("discover")
@@ -156,6 +171,9 @@ def run_command(
     say: SayOption = None,
     by: ByOption = "",
     words: WordsOption = None,
+    maintenance: MaintenanceOption = None,
+    measured: MeasuredOption = None,
+    approve: ApproveOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -164,6 +182,7 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
+        hours = maintenance_of(maintenance, measured)
         plan = await planned(
             cluster,
             units=unit,
@@ -176,11 +195,14 @@ def run_command(
                 speed=lab_speed,
                 capf_with_callmanager=capf_with_callmanager,
                 no_callmanager_restart=no_callmanager_restart,
+                approve=stages_of(approve),
             ),
             said=words_of(say, by, words),
         )
         print(as_json(plan_document(plan)) if json else plan, flush=True)
-        async with cluster.run(plan, journal=journal, rescue_kit=rescue_kit) as run:
+        async with cluster.run(
+            plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
+        ) as run:
             return await follow(run, json=json)
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -195,6 +217,8 @@ def resume_command(
     say: SayOption = None,
     by: ByOption = "",
     words: WordsOption = None,
+    maintenance: MaintenanceOption = None,
+    measured: MeasuredOption = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -208,6 +232,7 @@ def resume_command(
             waive=waive or (),
             waived_by=waived_by,
             said=words_of(say, by, words),
+            maintenance=maintenance_of(maintenance, measured),
         ) as run:
             return await follow(run, json=json)
 

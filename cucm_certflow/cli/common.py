@@ -23,6 +23,7 @@ from cucm_certflow.findings import Said
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
+from cucm_certflow.procedures.vocabulary import Stage
 
 __all__ = [
     "BarrierOption",
@@ -154,6 +155,7 @@ def policy_of(
     speed: float,
     capf_with_callmanager: bool = False,
     no_callmanager_restart: bool = False,
+    approve: frozenset[Stage] = frozenset(),
 ) -> Policy:
     """The policy that the options choose; everything else is the safe default.
 
@@ -170,6 +172,8 @@ def policy_of(
             fresh_s=60.0 * slower,
             slow_fresh_s=900.0 * slower,
             preflight_fresh_s=14_400.0 * slower,
+            lease_s=60.0 * slower,
+            approve=approve,
         )
     except ValueError as error:
         raise UsageError(Report(headline=str(error), left="nothing was sent")) from None

@@ -41,7 +41,7 @@ class Exit(IntEnum):
     """A person must decide; the journal resumes the run."""
 
     LEFT_BEHIND = 5
-    """Done and verified, but waived phones were left behind."""
+    """Done and verified, but waived phones, or phones that nothing waits for, are not back."""
 
     NODE = 6
     """A node, or the way to it, failed."""
@@ -59,7 +59,7 @@ class Exit(IntEnum):
 def exit_of_outcome(outcome: Outcome | None) -> Exit:
     """The exit status for how a run ended."""
     match outcome:
-        case Verified(left_behind=()):
+        case Verified(left_behind=(), not_awaited=()):
             return Exit.DONE
         case Verified():
             return Exit.LEFT_BEHIND

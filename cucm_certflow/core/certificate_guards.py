@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Final
 
 from cucm_certflow.core.control_guards import MAINTENANCE_GUARD
-from cucm_certflow.core.forecast import is_locked, why_rejected
+from cucm_certflow.core.phones_back import evidence_of, phones_back
 from cucm_certflow.core.plan import CertificateKey
 from cucm_certflow.core.proofs import Verdict, ctl_is_served
 from cucm_certflow.core.states import Blocked, CertificateState, CommandState, Guard
 from cucm_certflow.core.view import View
-from cucm_certflow.facts import (
-    CertificateOf,
-    Registration,
-    Registrations,
-    Unknown,
-)
+from cucm_certflow.facts import CertificateOf, Unknown
 from cucm_certflow.names import SecurityMode
-from cucm_certflow.procedures.policies import Evidence
-from cucm_certflow.procedures.vocabulary import PhoneReset, Proof, Source, Stage
-from cucm_certflow.trust.model import ClusterTrust
-from cucm_certflow.trust.phone import must_hold_after_reset
+from cucm_certflow.procedures.vocabulary import Proof, Source, Stage
 
 __all__ = ["CERTIFICATE_GUARDS"]
 
 _TAC: Final = Source("Cisco TAC 214231")
 _TRUTH: Final = Source("DESIGN", "§3", "only an observation moves a machine on")
-
-_NAMED: Final = 60  # phones that a reason names before it counts the rest
 
 
 def _window_is_open(view: View) -> Blocked | None:
@@ -124,80 +113,29 @@ def _mixed_mode_ctl(view: View) -> Blocked | None:
     )
 
 
-def _missing(view: View) -> tuple[Mapping[str, str], Blocked | None]:
-    """Phones in scope that are not back, each with why; the same for all of a window's wave."""
-    fact = view.get(Registrations(), changing=True)
-    if isinstance(fact, Unknown):
-        return {}, view.unknown("phones_back", Registrations(), fact)
-    cluster = view.cluster()
-    if isinstance(cluster, Blocked):
-        return {}, cluster
-    window, wave = view.plan.window_of[view.certificate], view.life.wave
-    why = view.once(
-        f"missing {window} {wave}", lambda: _why_missing(view, cluster, fact.value, window, wave)
-    )
-    return why, None
-
-
-def _why_missing(
-    view: View, cluster: ClusterTrust, table: Mapping[str, Registration], window: int, wave: int
-) -> Mapping[str, str]:
-    last_change = max(
-        (
-            view.state.steps[s.index].intended_at or view.now
-            for s in view.steps_of(window, wave)
-            if not isinstance(s.row.does, PhoneReset)
-        ),
-        default=view.now,
-    )
-    baselines = {
-        s.index: datetime.fromisoformat(baseline)
-        for s in view.steps_of(window, wave)
-        if isinstance(s.row.does, PhoneReset) and (baseline := view.state.steps[s.index].baseline)
-    }
-    batch_of, barrier = view.plan.batch_of, view.plan.policy.barrier
-    why: dict[str, str] = {}
-    for phone, names in view.in_scope():
-        came = must_hold_after_reset(cluster, phone, view.belief(phone))
-        locked = is_locked(cluster, phone, came)
-        if locked is not None:
-            text = why_rejected(cluster, phone, locked)
-            why.update(dict.fromkeys(names, text))
-            continue
-        for name in names:
-            registration = table.get(name)
-            since = baselines.get(batch_of.get((window, wave, name), -1), last_change)
-            if registration is None or not registration.registered:
-                why[name] = "not registered"
-            elif registration.at is None or registration.at <= since:
-                if barrier >= Evidence.RE_REGISTERED:
-                    why[name] = "registered, but not since its reset"
-            elif barrier >= Evidence.LIST_MATCH:
-                why[name] = "registered again; which list it holds cannot be read"
-    return why
-
-
 def _phones_back(view: View) -> Blocked | None:
     if not view.plan.procedures[view.certificate.unit].moves_lists:
         return None
-    why, unknown = _missing(view)
-    if unknown is not None:
-        return unknown
-    if not why:
+    back = phones_back(view, "phones_back", view.plan.window_of[view.certificate], view.life.wave)
+    if isinstance(back, Blocked):
+        return back
+    if not back.missing:
         return None
+    policy = view.plan.policy
+    # All were called by then: the last step of the stage before was proved.
     since = view.life.since or view.now
-    deadline = since + timedelta(seconds=view.plan.policy.barrier_within_s)
-    names = sorted(why)
-    evidence = [f"{name}: {why[name]}" for name in names[:_NAMED]]
-    if len(names) > _NAMED:
-        evidence.append(f"and {len(names) - _NAMED} more")
+    waited_s = (view.now - since).total_seconds()
+    still_s = (view.now - max(since, back.newest or since)).total_seconds()
+    stands = still_s >= policy.plateau_s
+    names = sorted(back.missing)
     return Blocked(
         guard="phones_back",
-        detail=f"{len(names)} phones in scope are not back",
-        evidence=tuple(evidence),
+        detail=f"{len(names)} phones in scope are not back"
+        + (f", and for {policy.plateau_s:.0f} s none has come" if stands else ""),
+        evidence=evidence_of(back.missing, names),
         unlock="power them on and let them register, or waive them by name",
         source=str(_TAC) + ", P3, M4: registration complete before the next certificate; K2",
-        retry_at=view.retry_at if view.now < deadline else None,
+        retry_at=None if stands or waited_s >= policy.barrier_within_s else view.retry_at,
         subject=view.subject,
         phones=tuple(names),
     )

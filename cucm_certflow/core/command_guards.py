@@ -12,6 +12,7 @@ from cucm_certflow.commands import (
     ResetPhones,
     RestartService,
 )
+from cucm_certflow.core.batch_guards import BATCH_GUARDS
 from cucm_certflow.core.control_guards import CONTROL_GUARDS
 from cucm_certflow.core.drift import DRIFT_GUARD
 from cucm_certflow.core.entry_guards import DELETION_GUARDS
@@ -405,6 +406,7 @@ COMMAND_GUARDS: Final[Mapping[str, Guard[View]]] = {
         Guard("shown_not_done", "the command was seen not to be done", _shown_not_done, _TRUTH),
         Guard("attempts_left", "it was sent fewer than three times", _attempts_left),
         Guard("budget_is_over", "the row's budget has passed", _budget_is_over),
+        *BATCH_GUARDS,
         DRIFT_GUARD,
         *CONTROL_GUARDS,
         *REQUIREMENT_GUARDS,

@@ -161,7 +161,8 @@ def _by(plan: Plan, step: Step) -> str:
 
 def _what(step: Step) -> str:
     if isinstance(step.command, ResetPhones):
-        return f"doDeviceReset, {len(step.command.names)} phones, {step.command.names[0]} …"
+        first = " first, as canaries" if step.canary else ""
+        return f"doDeviceReset, {len(step.command.names)} phones{first}, {step.command.names[0]} …"
     return str(step.command)
 
 

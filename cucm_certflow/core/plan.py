@@ -13,7 +13,7 @@ from cucm_certflow.errors import RefusedError, Report
 from cucm_certflow.facts import ClusterFacts, Phone, TrustEntry
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.names import CertUnit
-from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.policies import NotAwaited, Policy
 from cucm_certflow.procedures.vocabulary import Need, Procedure, Row, Situation
 from cucm_certflow.trust.lifeline import Health
 from cucm_certflow.trust.model import ClusterTrust
@@ -77,7 +77,7 @@ class Step:
     """One row of a procedure on one node: one changing command, and what proves it.
 
     ``certificates`` are those that it serves, ``entries`` those of trust stores; ``after`` is the
-    step that must be proved before.
+    step that must be proved before; ``canary`` says that it resets the canaries of its wave.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Step:
     certificates: tuple[CertificateKey, ...]
     after: int | None
     entries: tuple[TrustKey, ...] = ()
+    canary: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -126,6 +127,7 @@ class Plan:
         entries: The certificates of trust stores that are deleted, for a clean-up.
         stores: For a clean-up: everything that was in each node's trust stores.
         left_alone: Certificates that nodes show and that are never touched, by node.
+        not_awaited: Phones that nothing waits for, by name, with the class that each is of.
     """
 
     facts: ClusterFacts
@@ -146,6 +148,7 @@ class Plan:
     said: tuple[Said, ...] = ()
     entries: tuple[TrustKey, ...] = ()
     left_alone: tuple[str, ...] = ()
+    not_awaited: Mapping[str, NotAwaited] = attrs.field(factory=dict[str, NotAwaited])
     stores: Mapping[str, tuple[TrustEntry, ...]] = attrs.field(
         factory=dict[str, tuple[TrustEntry, ...]]
     )

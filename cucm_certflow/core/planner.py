@@ -6,7 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+import attrs
+
+from cucm_certflow.core.batches import canaries_of
 from cucm_certflow.core.identities import identity_of
+from cucm_certflow.core.not_awaited import not_awaited_of
 from cucm_certflow.core.outlook import judged
 from cucm_certflow.core.plan import Plan, PlannedWindow, phone_class
 from cucm_certflow.core.starting_trust import held_at_start, trust_of
@@ -55,12 +59,13 @@ def make_plan(
 
     Raises:
         UsageError: Neither or both of *units* and *windows* were given, or one is empty, or a
-            waived name is not a phone of the cluster.
+            name that is waived, or that the policy does not wait for, is no phone of the cluster.
     """
     policy = policy or Policy()
     asked = _asked(units, windows)
     words = (*(preflight.said if preflight else ()), *said)
     names = {phone.name for phone in facts.phones}
+    not_awaited = not_awaited_of(facts, policy)
     waived = _checked_waivers(facts, {*waive, *(w.item for w in words if w.item in names)})
     tables, refusals = _tables(facts, asked, procedures)
     trust, trust_refusals = trust_of(
@@ -104,7 +109,6 @@ def make_plan(
                 left="nothing was sent",
             )
         )
-    steps, batch_of = steps_of(facts, made, tables, policy, situation)
     beliefs = tuple((phone, held_at_start(trust, phone)) for phone in classes)
     plan = Plan(
         facts=facts,
@@ -112,7 +116,7 @@ def make_plan(
         procedures=tables,
         windows=made,
         certificates=certificates,
-        steps=steps,
+        steps=(),
         trust=trust,
         beliefs=beliefs,
         waived=waived,
@@ -120,21 +124,39 @@ def make_plan(
         outlooks=(),
         fingerprint=fingerprint_of(facts),
         given=windows is not None,
-        index_of={step.id: step.index for step in steps},
+        index_of={},
         window_of={key: window.number for window in made for key in window.certificates},
-        steps_of={
-            key: tuple(step.index for step in steps if key in step.certificates)
-            for key in certificates
-        },
+        steps_of={},
         classes=classes,
-        batch_of=batch_of,
+        batch_of={},
         situation=situation,
         tasks=tasks,
         preflight=preflight,
         said=words,
         left_alone=tuple(f"{n.name}/{name}" for n in facts.nodes for name in n.others),
+        not_awaited=not_awaited,
     )
-    return judged(plan)
+    plan = judged(_laid_out(plan, frozenset()))
+    # Only now it is known who is expected to come back; a reset moves no trust, whoever is first.
+    canaries = canaries_of(plan)
+    return _laid_out(plan, canaries) if canaries else plan
+
+
+def _laid_out(plan: Plan, canaries: frozenset[str]) -> Plan:
+    """*plan* with the steps of its windows; in each wave *canaries* are reset first."""
+    steps, batch_of = steps_of(
+        plan.facts, plan.windows, plan.procedures, plan.policy, plan.situation, canaries
+    )
+    return attrs.evolve(
+        plan,
+        steps=steps,
+        batch_of=batch_of,
+        index_of={step.id: step.index for step in steps},
+        steps_of={
+            key: tuple(step.index for step in steps if key in step.certificates)
+            for key in plan.certificates
+        },
+    )
 
 
 def expiring_units(facts: ClusterFacts, within_days: float) -> tuple[CertUnit, ...]:

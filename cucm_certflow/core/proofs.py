@@ -283,9 +283,10 @@ def _phones_called(view: View) -> Shown:
         return _unseen(called, fact)
     table: Mapping[str, Registration] = fact.value
     baseline = datetime.fromisoformat(view.progress.baseline)
+    awaited = view.awaited(command.names)
     waiting = [
         name
-        for name in command.names
+        for name in awaited
         if (r := table.get(name)) is not None
         and r.registered
         and r.at is not None
@@ -294,7 +295,7 @@ def _phones_called(view: View) -> Shown:
     if waiting:
         some = ", ".join(waiting[:5])
         return Shown(Verdict.NOT_DONE, f"{len(waiting)} phones not reset yet: {some}")
-    return Shown(Verdict.DONE, f"the reset reached the {len(command.names)} phones")
+    return Shown(Verdict.DONE, f"the reset reached the {len(awaited)} phones")
 
 
 _PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {

@@ -18,14 +18,16 @@ __all__ = ["RegisteredAnew"]
 class RegisteredAnew:
     """Counts phones that register anew without a reset of ours; a loop of them is a reason to hold.
 
-    Registrations that follow a restart of CallManager are its doing, and not counted. It knows what
-    this process saw, and nothing of an earlier one.
+    Registrations that follow a restart of CallManager are its doing, and not counted. A reset that
+    finds a phone away does not reach it, and is not why it comes back. It knows what this process
+    saw, and nothing of an earlier one.
     """
 
     def __init__(self, policy: Policy) -> None:
         self.total = 0
         self._policy = policy
         self._seen: dict[str, datetime] = {}
+        self._away: set[str] = set()
         self._called: set[str] = set()
         self._times: Counter[str] = Counter()
         self._restarted_at: datetime | None = None
@@ -33,7 +35,7 @@ class RegisteredAnew:
     def sent(self, command: Command, at: datetime) -> None:
         """*command* was sent."""
         if isinstance(command, ResetPhones):
-            self._called |= set(command.names)
+            self._called |= set(command.names) - self._away
         if isinstance(command, RestartService) and command.service is Service.CALLMANAGER:
             self._restarted_at = at
 
@@ -44,7 +46,11 @@ class RegisteredAnew:
             and (at - self._restarted_at).total_seconds() < self._policy.fall_back_within_s
         )
         for name, registration in table.items():
-            if not registration.registered or registration.at is None:
+            if not registration.registered:
+                self._away.add(name)
+                continue
+            self._away.discard(name)
+            if registration.at is None:
                 continue
             before = self._seen.get(name)
             self._seen[name] = registration.at

@@ -15,6 +15,7 @@ from cucm_certflow.commands import (
     RestartService,
     UpdateCtl,
 )
+from cucm_certflow.core.batches import batches_of
 from cucm_certflow.core.plan import CertificateKey, PlannedWindow, Step
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.names import CertUnit
@@ -38,7 +39,9 @@ from cucm_certflow.procedures.vocabulary import (
 __all__ = ["lanes_of", "steps_of"]
 
 
-def _commands(facts: ClusterFacts, row: Row, policy: Policy) -> list[Command]:
+def _commands(
+    facts: ClusterFacts, row: Row, policy: Policy, canaries: frozenset[str]
+) -> list[Command]:
     """The commands of a row, in order: publisher first, then the subscribers."""
     publisher = facts.publisher.name
     nodes = facts.in_order
@@ -52,12 +55,8 @@ def _commands(facts: ClusterFacts, row: Row, policy: Policy) -> list[Command]:
         case RestartOf(service):
             return [RestartService(node.name, service) for node in nodes if node.runs(service)]
         case PhoneReset():
-            names = sorted(phone.name for phone in facts.phones)
-            size = policy.reset_batch
-            return [
-                ResetPhones(publisher, tuple(names[i : i + size]))
-                for i in range(0, len(names), size)
-            ]
+            batches = batches_of(facts.phones, policy, canaries)
+            return [ResetPhones(publisher, names) for names in batches]
         case RegenerateUnit() | StopOf() | StartOf() | DeleteEntry():
             message = f"{row.name} is not made node by node for a whole unit"
             raise AssertionError(message)
@@ -69,8 +68,12 @@ def steps_of(
     tables: Mapping[CertUnit, Procedure],
     policy: Policy,
     situation: Situation,
+    canaries: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Step, ...], dict[tuple[int, int, str], int]]:
-    """The steps of all windows in order, and for each phone its reset by (window, wave, name)."""
+    """The steps of all windows in order, and for each phone its reset by (window, wave, name).
+
+    In each wave the phones named by *canaries* are reset before all others.
+    """
     steps: list[Step] = []
     batch_of: dict[tuple[int, int, str], int] = {}
     for window in windows:
@@ -78,7 +81,7 @@ def steps_of(
         after: int | None = None
         for lane in lanes_of(window.units, tables):
             after = _add_lane(
-                facts, window, lane, tables, policy, situation, steps, batch_of, after
+                facts, window, lane, tables, policy, situation, canaries, steps, batch_of, after
             )
     return tuple(steps), batch_of
 
@@ -109,6 +112,7 @@ def _add_lane(
     tables: Mapping[CertUnit, Procedure],
     policy: Policy,
     situation: Situation,
+    canaries: frozenset[str],
     steps: list[Step],
     batch_of: dict[tuple[int, int, str], int],
     after: int | None,
@@ -129,7 +133,7 @@ def _add_lane(
                     on = {n.name for n in facts.nodes if n.product in products[unit]}
                     pairs = [
                         (command, keys)
-                        for command in _commands(facts, row, policy)
+                        for command in _commands(facts, row, policy, canaries)
                         if command.node in on
                     ]
                 for command, serves in pairs:
@@ -151,6 +155,8 @@ def _add_lane(
                             command=command,
                             certificates=serves,
                             after=after,
+                            canary=isinstance(command, ResetPhones)
+                            and canaries.issuperset(command.names),
                         )
                     )
                     done[command] = index

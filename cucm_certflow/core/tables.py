@@ -34,6 +34,7 @@ COMMAND: Final[Table[View, CommandState]] = Table(
             G["entry_is_there"],
             G["entry_not_needed"], G["replication_good"], G["no_backup_running"],
             G["databases_have_it"], G["phones_fell_back"],
+            G["canaries_are_back"], G["failure_limit"], G["batch_before_is_back"],
             G["phones_can_be_called"], G["boots_are_over"], G["baseline_known"], G["drift"],
             G["secure_phones_can_register"], G["lifeline"])),
         Edge(name="replied", trigger=LOOK, source=_S.INTENDED, dest=_S.SENT,

@@ -271,6 +271,11 @@ class View:
         found: tuple[tuple[PhoneClass, tuple[str, ...]], ...] = self._shared[key]
         return found
 
+    def awaited(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of *names* that something waits for."""
+        spared = self.plan.not_awaited
+        return tuple(name for name in names if name not in spared) if spared else names
+
     def belief(self, phone: PhoneClass) -> Belief:
         """What phones of the class may hold."""
         for known, belief in self.state.beliefs:

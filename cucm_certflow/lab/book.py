@@ -52,6 +52,8 @@ class Book:
         self._identities = identities
         self._health = health
         self._began = stage.now
+        self._cut_off: set[str] = set()
+        self._later_by: dict[str, float] = {}
         self._devices = {
             name: (spec.kind, _registered(name, spec, at=self._began))
             for spec in scenario.devices
@@ -105,13 +107,32 @@ class Book:
         """Let each node's database know what is new, after its own lag."""
         new = {after.real(cert) for cert in set(after.gen) - set(before.gen)}
         for node in self._layout.nodes:
-            lag = self._scenario.health.lag_of(node.name)
-            if not lag:
+            lag = self._scenario.health.lag_of(node.name) + self._later_by.get(node.name, 0.0)
+            is_cut_off = node.name in self._cut_off
+            if not lag and not is_cut_off:
                 continue
             late = frozenset((node.name, cert) for cert in new)
             world = self._stage.scenery
             self._stage.scenery = world._replace(unaware=world.unaware | late)
-            self._stage.after(timedelta(seconds=lag), partial(self._aware, late))
+            if not is_cut_off:
+                self._stage.after(timedelta(seconds=lag), partial(self._aware, late))
+
+    def cut_off(self, node: str) -> None:
+        """Replication with *node* breaks: its own database learns of nothing new."""
+        self._cut_off.add(node)
+        self._health.break_replication(node)
+
+    def reconnect(self, node: str) -> None:
+        """Replication with *node* is mended: what it has missed comes to it after its own lag."""
+        self._cut_off.discard(node)
+        self._health.mend_replication(node)
+        missed = frozenset(pair for pair in self._stage.scenery.unaware if pair[0] == node)
+        lag = self._scenario.health.lag_of(node)
+        self._stage.after(timedelta(seconds=lag), partial(self._aware, missed))
+
+    def delay(self, node: str, by_s: float) -> None:
+        """The database of *node* learns of what is new *by_s* later than it would; 0: no more."""
+        self._later_by[node] = by_s
 
     def _aware(self, late: frozenset[tuple[str, Cert]]) -> None:
         world = self._stage.scenery

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
-
-import attrs
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.facts import PhoneSecurity, Registration, ServiceState, ServiceStatus
 from cucm_certflow.lab.book import Book, furnished
 from cucm_certflow.lab.counters import TftpCounters
-from cucm_certflow.lab.faults import Faults
+from cucm_certflow.lab.driver_clock import DriverClock
+from cucm_certflow.lab.faults import Exchange, Faults
+from cucm_certflow.lab.happenings import Happened, Happenings
 from cucm_certflow.lab.health import Health
+from cucm_certflow.lab.held_lists import with_lists
 from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.phones_in_time import PhonesInTime
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import PRESENTED_BY, Cert, Phone, TrustList, World
-from cucm_certflow.lab.scenario import HeldLists, LabPhone, Scenario
+from cucm_certflow.lab.scenario import LabPhone, Scenario, services_of
+from cucm_certflow.lab.services_in_time import START_SHARE, STOP_SHARE, ServicesInTime
 from cucm_certflow.lab.stage import Agenda, Stage
 from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Service
 
 __all__ = ["Executed", "LabCluster"]
-
-_STOPPING_AFTER: Final = 0.02
-_STOPPED_AFTER: Final = 0.25
-_STARTING_AFTER: Final = 0.35
-"""Shares of a restart after which each state shows, and in which a stop ends or a start begins: the
-lab's invention."""
 
 _RESET_LOOP_S: Final = 7 * 60.0
 """CSCup28852: phones reset every seven minutes."""
@@ -43,7 +39,6 @@ _RESETS_PHONES: Final = (
     CertUnit.ITLRECOVERY,
 )
 _FIRST_CTL_COMMAND: Final = (10, 0)
-_NETWORK_SERVICE_UP: Final = timedelta(days=30)
 
 
 class Executed(NamedTuple):
@@ -52,19 +47,6 @@ class Executed(NamedTuple):
     at: datetime
     node: str
     text: str
-
-
-@attrs.define(eq=False)
-class _Process:
-    """``turn`` counts the commands about it, so that an old one's events are void.
-
-    ``is_commanded``: somebody stopped it.
-    """
-
-    status: ServiceStatus
-    started_at: datetime
-    turn: int = 0
-    is_commanded: bool = False
 
 
 class LabCluster:
@@ -77,7 +59,8 @@ class LabCluster:
 
     Args:
         scenario: What to bring to life.
-        clock: What its time goes by; the story begins at its present instant.
+        clock: What its time goes by; the story begins at its present instant. ``driver_clock`` is
+            the same as seen by the machine that drives, where the scenario's events strike it.
     """
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
@@ -85,10 +68,10 @@ class LabCluster:
         self.layout: Final = scenario.layout()
         self.phones: Final[tuple[LabPhone, ...]] = tuple(scenario.each_phone())
         self.kinds: Final = tuple(phone.kind for phone in self.phones)
-        self.faults: Final = Faults(scenario.faults)
         self._log: list[Executed] = []
         self._times: Counter[tuple[str, str]] = Counter()
         agenda = Agenda(clock)
+        self.driver_clock: Final = DriverClock(clock, agenda.catch_up)
         self.began: Final = agenda.now
         self.identities: Final = Identities(scenario, self.layout, self.began)
         self.health: Final = Health(scenario, self.began)
@@ -96,18 +79,34 @@ class LabCluster:
         self._stage = Stage(
             self.layout,
             self.kinds,
-            _with_lists(furnished(scenario, self.layout, world), self.phones),
+            with_lists(furnished(scenario, self.layout, world), self.phones),
             agenda=agenda,
             timing=scenario.timing,
             seed=scenario.seed,
         )
         self._book = Book(scenario, self._stage, self.identities, self.health)
         self._phones = PhonesInTime(self._stage, self.phones)
-        self._processes = {
-            (node.name, service): _Process(ServiceStatus.STARTED, self.began - _NETWORK_SERVICE_UP)
-            for node in scenario.nodes
-            for service in self.activated(node.name)
-        }
+        self._services = ServicesInTime(
+            self._stage, self._phones, {n.name: self.activated(n.name) for n in scenario.nodes}
+        )
+        self._happenings = Happenings(
+            self._stage,
+            services=self._services,
+            phones=self._phones,
+            book=self._book,
+            driver=self.driver_clock,
+            regenerate=self._regenerate_unlogged,
+            update_ctl=partial(self._spread, ListKind.CTL, actions.update_ctl),
+        )
+        self.faults: Final = Faults(
+            scenario.faults,
+            scenario.events,
+            now=lambda: self.now,
+            happen=self._happenings.later,
+        )
+        for event in scenario.events:
+            if event.at_s is not None:
+                self._happenings.later(event, event.at_s)
         if scenario.variant.phones_reset_every_7_minutes:
             self._stage.after(timedelta(seconds=_RESET_LOOP_S), self._reset_loop)
 
@@ -132,6 +131,17 @@ class LabCluster:
         return tuple(self._log)
 
     @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Everything that was asked of the cluster until now, looks too, in order."""
+        return self.faults.exchanges
+
+    @property
+    def happened(self) -> tuple[Happened, ...]:
+        """The scenario's events that have happened until now, in order."""
+        self._stage.agenda.catch_up()
+        return self._happenings.happened
+
+    @property
     def book(self) -> Book:
         """Trust stores, databases, partners, devices and backups, as of now."""
         self._stage.agenda.catch_up()
@@ -142,26 +152,26 @@ class LabCluster:
 
         Others are those that the scenario activates, and those that are there anyway.
         """
-        spec = self.scenario.node(node)
-        first = [Service.TOMCAT]
-        if self.layout.release >= (14, 0) and spec.activated:
-            first.append(Service.HAPROXY)
-        named = (*first, *spec.activated)
-        anyway = (s for s in Service if s not in named and self.layout.runs(s, node))
-        return (*named, *anyway)
+        return services_of(self.scenario, self.layout, node)
 
     def service_state(self, node: str, service: Service) -> ServiceState:
         """The state of *service* on *node*, and when it really started."""
         self._stage.agenda.catch_up()
-        process = self._processes.get((node, service))
-        if process is None:
-            return ServiceState(ServiceStatus.STOPPED, activated=False)
-        started = process.started_at if process.status is ServiceStatus.STARTED else None
-        return ServiceState(process.status, started_at=started)
+        return self._services.state(node, service)
 
     def is_up(self, node: str, service: Service) -> bool:
         """Whether *service* answers on *node*; a service that is about to stop still does."""
         return self.service_state(node, service).status is ServiceStatus.STARTED
+
+    def is_node_up(self, node: str) -> bool:
+        """Whether *node* runs at all; one that boots does, with services that are still down."""
+        self._stage.agenda.catch_up()
+        return self._services.is_node_up(node)
+
+    def boots(self, node: str) -> int:
+        """How often *node* has gone down since the beginning: no session outlasts that."""
+        self._stage.agenda.catch_up()
+        return self._services.boots(node)
 
     def is_web_up(self, node: str) -> bool:
         """Whether the web interfaces of *node* answer: Tomcat, and HAProxy where it is."""
@@ -257,10 +267,7 @@ class LabCluster:
     def is_commanded_out(self, node: str, service: Service) -> bool:
         """Whether *service* is stopped on *node* because somebody commanded it."""
         self._stage.agenda.catch_up()
-        process = self._processes.get((node, service))
-        return (
-            process is not None and process.is_commanded and process.status is ServiceStatus.STOPPED
-        )
+        return self._services.is_commanded_out(node, service)
 
     def registered_with(self, node: str) -> Mapping[PhoneSecurity, int]:
         """How many phones of each security mode are registered with *node*.
@@ -298,7 +305,7 @@ class LabCluster:
             raise ValueError(message)
         text = f"set cert regen {unit.value}"
         length = self._take(node, text, self._stage.timing.regenerate_s)
-        return self._stage.after(length, partial(self._regenerated, node, unit))
+        return self._effect(node, length, text, partial(self._regenerated, node, unit))
 
     def begin_restart(self, node: str, service: Service) -> datetime:
         """``utils service restart``; returns when the service runs again.
@@ -308,19 +315,11 @@ class LabCluster:
         Raises:
             ValueError: the service is not activated there; nothing is done.
         """
-        process = self._process(node, service)
+        self._stage.agenda.catch_up()
+        self._services.check(node, service)
         whole = self._stage.timing.restart_of(service)
         length = self._take(node, f"utils service restart {service.value}", whole)
-        self._turns(
-            node,
-            service,
-            process,
-            (length * _STOPPING_AFTER, self._stopping),
-            (length * _STOPPED_AFTER, self._stopped),
-            (length * _STARTING_AFTER, self._starting),
-            (length, self._started),
-        )
-        return self._stage.now + length
+        return self._services.restart(node, service, length)
 
     def begin_stop(self, node: str, service: Service) -> datetime:
         """Stop *service* until somebody starts it; returns when it is stopped.
@@ -330,20 +329,13 @@ class LabCluster:
         Raises:
             ValueError: the service is not activated there, or is stopped already; nothing is done.
         """
-        process = self._process(node, service)
-        if process.status is ServiceStatus.STOPPED:
+        self._stage.agenda.catch_up()
+        if self._services.check(node, service) is ServiceStatus.STOPPED:
             message = f"{service.value} is stopped on {node}"
             raise ValueError(message)
         whole = self._stage.timing.restart_of(service)
-        length = self._take(node, f"utils service stop {service.value}", whole * _STOPPED_AFTER)
-        self._turns(
-            node,
-            service,
-            process,
-            (length * _STOPPING_AFTER, self._stopping),
-            (length, self._stopped_for_good),
-        )
-        return self._stage.now + length
+        length = self._take(node, f"utils service stop {service.value}", whole * STOP_SHARE)
+        return self._services.stop(node, service, length)
 
     def begin_start(self, node: str, service: Service) -> datetime:
         """Start *service* that is stopped; returns when it runs.
@@ -353,20 +345,13 @@ class LabCluster:
         Raises:
             ValueError: the service is not activated there, or runs already; nothing is done.
         """
-        process = self._process(node, service)
-        if process.status is ServiceStatus.STARTED:
+        self._stage.agenda.catch_up()
+        if self._services.check(node, service) is ServiceStatus.STARTED:
             message = f"{service.value} runs on {node}"
             raise ValueError(message)
-        whole = self._stage.timing.restart_of(service) * (1 - _STARTING_AFTER)
+        whole = self._stage.timing.restart_of(service) * START_SHARE
         length = self._take(node, f"utils service start {service.value}", whole)
-        self._turns(
-            node,
-            service,
-            process,
-            (length * _STOPPING_AFTER, self._starting),
-            (length, self._started),
-        )
-        return self._stage.now + length
+        return self._services.start(node, service, length)
 
     def begin_ctl_update(self, node: str) -> datetime:
         """``utils ctl update CTLFile``; returns when the command is done.
@@ -381,8 +366,10 @@ class LabCluster:
         self._check_publisher(node)
         self._check_mixed()
         self._check_tokenless()
-        length = self._take(node, "utils ctl update CTLFile", self._stage.timing.ctl_update_s)
-        return self._stage.after(length, partial(self._spread, ListKind.CTL, actions.update_ctl))
+        text = "utils ctl update CTLFile"
+        length = self._take(node, text, self._stage.timing.ctl_update_s)
+        spread = partial(self._spread, ListKind.CTL, actions.update_ctl)
+        return self._effect(node, length, text, spread)
 
     def begin_localkey(self, node: str, kind: ListKind) -> datetime:
         """``utils itl|ctl reset localkey``; returns when the command is done, as the CTL update.
@@ -400,10 +387,8 @@ class LabCluster:
             raise ValueError(message)
         text = f"utils {kind.value.lower()} reset localkey"
         length = self._take(node, text, self._stage.timing.localkey_s)
-        return self._stage.after(
-            length,
-            partial(self._spread, kind, partial(actions.reset_localkey, kind=kind)),
-        )
+        change = partial(actions.reset_localkey, kind=kind)
+        return self._effect(node, length, text, partial(self._spread, kind, change))
 
     def begin_delete_trust(self, node: str, store: str, name: str) -> datetime:
         """``set cert delete``; returns when the certificate is gone.
@@ -421,7 +406,7 @@ class LabCluster:
         entry = self.book.entry(node, store, name)
         text = f"set cert delete {store.removesuffix('-trust')} {name}"
         length = self._take(node, text, self._stage.timing.delete_trust_s)
-        return self._stage.after(length, partial(self._book.delete, entry))
+        return self._effect(node, length, text, partial(self._book.delete, entry))
 
     def reset_phone(self, name: str) -> datetime:
         """``doDeviceReset`` of one phone; returns when the phone leaves.
@@ -496,45 +481,41 @@ class LabCluster:
         self._times[node, text] += 1
         return self._stage.about(f"{node} {text} {self._times[node, text]}", seconds)
 
+    def _effect(
+        self, node: str, length: timedelta, text: str, action: Callable[[], object]
+    ) -> datetime:
+        """Let a command be complete *length* from now; if *node* goes down first, chance decides.
+
+        What a node does that reboots within a command is the lab's invention.
+        """
+        boots, number = self._services.boots(node), self._times[node, text]
+
+        def complete() -> None:
+            name = f"{node} {text} {number} cut off"
+            is_cut = self._services.boots(node) != boots
+            if not is_cut or self._stage.draw(name, (0.0, 2.0)) > timedelta(seconds=1):
+                action()
+
+        return self._stage.after(length, complete)
+
+    def _regenerate_unlogged(self, node: str, unit: CertUnit) -> None:
+        """Somebody does it in the web interface, where no log of ours sees it."""
+        length = timedelta(seconds=self._stage.timing.regenerate_s)
+        self._stage.after(length, partial(self._regenerated, node, unit))
+
     def _scenery(self) -> World:
         """The world as of now, without its phones."""
         self._stage.agenda.catch_up()
         return self._stage.scenery
-
-    def _process(self, node: str, service: Service) -> _Process:
-        self._stage.agenda.catch_up()
-        process = self._processes.get((node, service))
-        if process is None:
-            message = f"{service.value} is not activated on {node}"
-            raise ValueError(message)
-        return process
-
-    def _turns(
-        self,
-        node: str,
-        service: Service,
-        process: _Process,
-        *turns: tuple[timedelta, Callable[[str, Service], None]],
-    ) -> None:
-        """Let *turns* happen, each so long from now, unless a later command comes in between."""
-        process.turn += 1
-
-        def turn(number: int, action: Callable[[str, Service], None]) -> None:
-            if process.turn == number:
-                action(node, service)
-
-        for delay, action in turns:
-            self._stage.after(delay, partial(turn, process.turn, action))
 
     def _regenerated(self, node: str, unit: CertUnit) -> None:
         stage, before = self._stage, self._stage.scenery
         stage.scenery = after = actions.regenerate(self.layout, before, unit, node)
         self._book.regenerated(before, after)
         if unit is CertUnit.TVS and self.layout.variant.tvs_restarts_itself:
-            self._processes[node, Service.TVS].started_at = stage.now
-        capf = self._processes.get((node, Service.CAPF))
-        if unit is CertUnit.CAPF and capf is not None and after.presented != before.presented:
-            capf.started_at = stage.now  # 14: it restarts by itself
+            self._services.renewed(node, Service.TVS)
+        if unit is CertUnit.CAPF and after.presented != before.presented:
+            self._services.renewed(node, Service.CAPF)  # 14: it restarts by itself
         by_itself = self.scenario.variant.phones_reset_by_themselves
         if by_itself and self.layout.release >= (14, 0) and unit in _RESETS_PHONES:
             self._phones.reset_all()
@@ -545,38 +526,6 @@ class LabCluster:
         if {real for _, real in world.same} & world.reals(world.presented):
             self._phones.reset_all()
         self._stage.after(timedelta(seconds=_RESET_LOOP_S), self._reset_loop)
-
-    def _stopping(self, node: str, service: Service) -> None:
-        self._processes[node, service].status = ServiceStatus.STOPPING
-        if self.layout.runs(service, node):
-            stage = self._stage
-            stage.scenery = actions.stop(self.layout, stage.scenery, service, node)
-        if service is Service.CALLMANAGER:
-            self._phones.callmanager_stopped(node)  # these take their time
-
-    def _stopped(self, node: str, service: Service) -> None:
-        self._processes[node, service].status = ServiceStatus.STOPPED
-
-    def _stopped_for_good(self, node: str, service: Service) -> None:
-        self._stopped(node, service)
-        self._processes[node, service].is_commanded = True
-
-    def _starting(self, node: str, service: Service) -> None:
-        self._processes[node, service].status = ServiceStatus.STARTING
-
-    def _started(self, node: str, service: Service) -> None:
-        stage, process = self._stage, self._processes[node, service]
-        process.status, process.started_at = ServiceStatus.STARTED, stage.now
-        process.is_commanded = False
-        if self.layout.runs(service, node):
-            stage.scenery = actions.restart(self.layout, stage.scenery, service, node)
-        if service is Service.CALLMANAGER:
-            self._phones.callmanager_started(node)  # these take their time
-        if service is Service.TFTP:
-            stage.tftp[node] = TftpCounters()
-        front = self._processes.get((node, Service.HAPROXY))
-        if service is Service.TOMCAT and front is not None:
-            front.started_at = stage.now  # web-apis.md §2: restarts with Tomcat
 
     def _spread(self, kind: ListKind, change: Callable[..., World]) -> None:
         """The command is done: each TFTP node takes its list from it after its own lag."""
@@ -589,6 +538,8 @@ class LabCluster:
     def _serve(self, node: str, kind: ListKind, served: TrustList | None) -> None:
         world = self._stage.scenery
         if kind is ListKind.CTL:
+            if self._happenings.keeps_ctl(node):
+                return
             ctl = tuple((name, served if name == node else old) for name, old in world.ctl)
             self._stage.scenery = world._replace(ctl=ctl)
         elif served is not None:
@@ -611,37 +562,3 @@ class LabCluster:
         if not self.layout.mixed:
             message = "a non-secure cluster has no CTL"
             raise ValueError(message)
-
-
-def _with_lists(world: World, phones: Iterable[LabPhone]) -> World:
-    """*world* with the lists that the scenario puts into the phones' hands."""
-
-    def held(phone: Phone, lists: HeldLists) -> Phone:
-        match lists:
-            case HeldLists.SERVED:
-                return phone
-            case HeldLists.NONE:
-                return phone._replace(itl=None, ctl=None)
-            case HeldLists.FOREIGN:
-                return phone._replace(itl=_foreign(phone.itl), ctl=_foreign(phone.ctl))
-
-    pairs = zip(world.phones, phones, strict=True)
-    return world._replace(phones=tuple(held(phone, given.lists) for phone, given in pairs))
-
-
-def _foreign(held: TrustList | None) -> TrustList | None:
-    """The same kind of list with certificates that no node of this cluster ever had."""
-    if held is None:
-        return None
-
-    def strangers(certs: frozenset[Cert]) -> frozenset[Cert]:
-        return frozenset(cert._replace(node="another cluster") for cert in certs)
-
-    return held._replace(
-        signer=held.signer._replace(node="another cluster"),
-        sast=strangers(held.sast),
-        tftp=strangers(held.tftp),
-        ccm=strangers(held.ccm),
-        pin=strangers(held.pin),
-        capf=strangers(held.capf),
-    )

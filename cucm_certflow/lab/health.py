@@ -13,6 +13,7 @@ from cucm_certflow.names import Product
 __all__ = ["Health"]
 
 _GOOD: Final = 2
+_BAD: Final = 3
 _STRATUM: Final = 3
 _DISK: Final[Mapping[str, int]] = {"active": 69, "inactive": 67, "logging": 55}
 """A node that nothing is said of: the first two are those of a capture, the third is invented."""
@@ -29,6 +30,7 @@ class Health:
     def __init__(self, scenario: Scenario, began: datetime) -> None:
         self._scenario = scenario
         self._said = scenario.health
+        self._replication = dict(self._said.replication)
         self._backups: list[Backup] = []
         if self._said.last_backup_days >= 0:
             at = began - timedelta(days=self._said.last_backup_days)
@@ -39,7 +41,7 @@ class Health:
 
         Of a node of IM and Presence only if the scenario says it.
         """
-        said = self._said.replication
+        said = self._replication
         nodes = [
             n.name
             for n in self._scenario.nodes
@@ -48,6 +50,14 @@ class Health:
         if len(nodes) == 1:
             return {}
         return {name: said.get(name, _GOOD) for name in nodes}
+
+    def break_replication(self, node: str) -> None:
+        """From now on the state of *node* is a bad one."""
+        self._replication[node] = _BAD
+
+    def mend_replication(self, node: str) -> None:
+        """From now on the state of *node* is what the scenario says that it is."""
+        self._replication[node] = self._said.replication.get(node, _GOOD)
 
     def time_of(self, node: str) -> NtpStatus:
         """How *node* stands with its NTP server."""

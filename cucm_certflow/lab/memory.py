@@ -275,8 +275,11 @@ class MemoryTransport:
                 groups = dict.fromkeys(phone.device.group for phone in cluster.phones)
                 return {f"CMG_{number}": group for number, group in enumerate(groups, 1)}
             case DevicePools():
-                groups = dict.fromkeys(phone.device.group for phone in cluster.phones)
-                return {f"DP_{number}": f"CMG_{number}" for number, _ in enumerate(groups, 1)}
+                order = tuple(dict.fromkeys(phone.device.group for phone in cluster.phones))
+                return {
+                    phone.device.pool: f"CMG_{order.index(phone.device.group) + 1}"
+                    for phone in cluster.phones
+                }
             case RegistrationCounts(node):
                 if not cluster.is_up(node, Service.CALLMANAGER):
                     message = f"{node} runs no Cisco CallManager"

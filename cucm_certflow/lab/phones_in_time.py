@@ -15,6 +15,7 @@ from functools import partial
 import attrs
 
 from cucm_certflow.facts import PhoneSecurity, Registration
+from cucm_certflow.lab.held_lists import foreign
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.phones import can_register, home
 from cucm_certflow.lab.physics.world import Phone
@@ -23,6 +24,13 @@ from cucm_certflow.lab.stage import Stage
 from cucm_certflow.names import Service
 
 __all__ = ["PhonesInTime"]
+
+
+@attrs.frozen
+class _Away:
+    """What becomes of a phone that leaves: it is without power, until *for_* later if given."""
+
+    for_: timedelta | None
 
 
 @attrs.define(eq=False)
@@ -37,6 +45,8 @@ class _Life:
     moves: int = 0
     retries: int = 0
     left: dict[str, datetime] = attrs.field(factory=dict)
+    slower: tuple[timedelta, datetime | None] | None = None
+    goes_away: _Away | None = None
 
 
 class PhonesInTime:
@@ -117,6 +127,39 @@ class PhonesInTime:
         self._show(index, "")
         return self._boot(index, life.visit) if on else self._stage.now
 
+    # ── what a scenario's events do to them ────────────────────────────────────────────────
+
+    def chosen(self, name: str, share: float) -> tuple[int, ...]:
+        """Which phones an event called *name* happens to: that share of them, one at least."""
+        drawn = sorted(
+            range(len(self._names)), key=lambda index: self._draw(index, name, (0.0, 1.0))
+        )
+        return tuple(sorted(drawn[: max(1, round(share * len(drawn)))]))
+
+    def slow_down(self, index: int, by: timedelta, until: datetime | None) -> None:
+        """A phone takes *by* longer to boot, *until*; None: for ever."""
+        self._lives[index].slower = (by, until)
+
+    def send_away(self, index: int, for_: timedelta | None) -> None:
+        """A phone does not come back when it leaves next, for that long; None: for ever."""
+        self._lives[index].goes_away = _Away(for_)
+
+    def lock(self, index: int) -> None:
+        """A phone holds the lists of another cluster from now on, registered as it may be."""
+        phone = self._phone(index)
+        self._stage.put(index, phone._replace(itl=foreign(phone.itl), ctl=foreign(phone.ctl)))
+
+    def _goes_away(self, index: int) -> bool:
+        """Whether the phone that has just left stays away; then it is switched off."""
+        life = self._lives[index]
+        away, life.goes_away = life.goes_away, None
+        if away is None:
+            return False
+        self.power(index, on=False)
+        if away.for_ is not None:
+            self._stage.after(away.for_, partial(self.power, index, on=True))
+        return True
+
     # ── what CallManagers do to them ──────────────────────────────────────────────────────
 
     def callmanager_stopped(self, node: str) -> None:
@@ -124,6 +167,8 @@ class PhonesInTime:
         for index, life in enumerate(self._lives):
             if life.node == node:
                 self._leave(index)
+                if self._goes_away(index):
+                    continue
                 self._later(index, self._stage.timing.phone_failover_s)
 
     def callmanager_started(self, node: str) -> None:
@@ -173,7 +218,11 @@ class PhonesInTime:
         life.is_booting, life.in_call, life.reset_waits = True, False, False
         if self._is_registered(index):
             self._leave(index)
+        if self._goes_away(index):
+            return stage.now
         whole = self._draw(index, f"boot {life.visit}", stage.timing.phone_boot_s)
+        if life.slower is not None and (life.slower[1] is None or stage.now < life.slower[1]):
+            whole += life.slower[0]
         loading = timedelta(seconds=stage.timing.phone_load_s)
         stage.after(whole - loading, partial(self._load, index, life.visit, 0))
         return stage.now + whole

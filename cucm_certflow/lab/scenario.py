@@ -3,7 +3,8 @@
 Every key is an attribute of a class, with its unit and default: the top level of :class:`Scenario`,
 the tables of those in :mod:`cucm_certflow.lab.scenario_tables` and
 :mod:`cucm_certflow.lab.scenario_book`, ``[[faults]]`` of
-:class:`cucm_certflow.lab.scenario_faults.FaultSpec`, and ``[timing]`` of
+:class:`cucm_certflow.lab.scenario_faults.FaultSpec`, ``[[events]]`` of
+:class:`cucm_certflow.lab.scenario_events.EventSpec`, and ``[timing]`` of
 :class:`cucm_certflow.lab.timing.Timing`. An example is ``examples/scenarios/main-job.toml``.
 """
 
@@ -36,6 +37,7 @@ from cucm_certflow.lab.scenario_book import (
     ServedSpec,
     TrustSpec,
 )
+from cucm_certflow.lab.scenario_events import EventKind, EventSpec
 from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from cucm_certflow.lab.scenario_tables import (
     Accounts,
@@ -59,6 +61,8 @@ __all__ = [
     "ApplicationSpec",
     "CertificateSpec",
     "DeviceSpec",
+    "EventKind",
+    "EventSpec",
     "FaultKind",
     "FaultSpec",
     "HealthSpec",
@@ -76,10 +80,12 @@ __all__ = [
     "ServedSpec",
     "TrustSpec",
     "VariantSpec",
+    "services_of",
 ]
 
 _FIRST_ECDSA: Final = (11, 0)
 _FIRST_REUSE: Final = (14, 0)
+_FIRST_HAPROXY: Final = (14, 0)
 _ALWAYS_THERE: Final = "RollBackToPreGrayback"
 _SHORT: Final[Mapping[str, Service]] = {
     "callmanager": Service.CALLMANAGER,
@@ -142,6 +148,7 @@ class Scenario:
     devices: tuple[DeviceSpec, ...] = ()
     partners: tuple[PartnerSpec, ...] = ()
     faults: tuple[FaultSpec, ...] = ()
+    events: tuple[EventSpec, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         wrongs = [*self._wrong_nodes(), *self._wrong_phones(), *self._wrong_names()]
@@ -288,6 +295,7 @@ class Scenario:
     def each_phone(self) -> Iterator[LabPhone]:
         """Every phone, with its name, in the order of the document."""
         prefix, number = "SEP", 0x001122330001
+        groups = tuple(dict.fromkeys(spec.group for spec in self.phones))
         for spec in self.phones:
             if spec.first is not None:
                 prefix, number = spec.first[:3], int(spec.first[3:], 16)
@@ -298,6 +306,9 @@ class Scenario:
                     group=spec.group,
                     security=spec.security,
                     security_by_default=spec.security_by_default,
+                    protocol=spec.protocol,
+                    pool=spec.pool or f"DP_{groups.index(spec.group) + 1}",
+                    profile=f"{spec.model} - {spec.security.value} Profile",
                 )
                 kind = PhoneKind(
                     name=device.name,
@@ -348,7 +359,12 @@ class Scenario:
             if spec.security is not PhoneSecurity.NON_SECURE and not self.is_mixed:
                 yield Wrong(f"phones[{index}].security", "phones are secure in mixed mode only")
         seen: set[str] = set()
+        pools: dict[str, tuple[str, ...]] = {}
         for phone in self.each_phone():
+            group = phone.device.group
+            if pools.setdefault(phone.device.pool, group) != group:
+                yield Wrong("phones", f"the pool {phone.device.pool} has two CallManager groups")
+                return
             if phone.device.name in seen:
                 yield Wrong("phones", f"two phones are called {phone.device.name}")
                 return
@@ -358,10 +374,13 @@ class Scenario:
         names = [node.name for node in self.nodes]
         used = [(f"timing.ctl_lag_s.{name}", name) for name in self.timing.ctl_lag_s]
         used += [(f"health.{path}", name) for path, name in self.health.named()]
-        for key in ("certificates", "trust", "devices", "faults"):
+        for key in ("certificates", "trust", "devices", "faults", "events"):
             for index, spec in enumerate(getattr(self, key)):
                 if spec.node is not None:
                     used.append((f"{key}[{index}].node", spec.node))
+        for index, event in enumerate(self.events):
+            if event.command_node is not None:
+                used.append((f"events[{index}].command_node", event.command_node))
         for index, partner in enumerate(self.partners):
             used += [(f"partners[{index}].nodes[{i}]", n) for i, n in enumerate(partner.nodes)]
         for path, name in used:
@@ -391,6 +410,40 @@ class Scenario:
             yield Wrong("partners", "two partners have one name")
         for name in sorted({"ClusterSecurityMode"} & set(self.parameters)):
             yield Wrong(f"parameters.{name}", "is said by mode")
+        for index, event in enumerate(self.events):
+            for key, reason in self._wrong_event(layout, event):
+                yield Wrong(f"events[{index}].{key}", reason)
+
+    def _wrong_event(self, layout: Layout, event: EventSpec) -> Iterator[tuple[str, str]]:
+        """What a cluster like this one cannot meet with."""
+        node, kind = event.node, event.kind
+        ctl = kind in (EventKind.CTL_KEPT, EventKind.CTL_UPDATED_OUTSIDE)
+        if ctl and (not self.is_mixed or layout.signs_by_token):
+            yield "kind", "no command of this cluster renews a CTL"
+        if node is None:
+            return
+        lists = kind in (EventKind.CTL_KEPT, EventKind.LIST_STALE)
+        if lists and node not in layout.tftp_nodes:
+            yield "node", f"{Service.TFTP.value} is not activated on {node}"
+        service = event.service
+        if service is not None and service not in services_of(self, layout, node):
+            yield "service", f"{service.value} is not activated on {node}"
+        if event.unit is not None and not layout.has(event.unit, node):
+            yield "unit", f"{node} has no certificate of {event.unit}"
+
+
+def services_of(scenario: Scenario, layout: Layout, node: str) -> tuple[Service, ...]:
+    """The services that *node* has: Tomcat first, HAProxy before it from 14 on, then others.
+
+    Others are those that the scenario activates, and those that are there anyway.
+    """
+    spec = scenario.node(node)
+    first = [Service.TOMCAT]
+    if layout.release >= _FIRST_HAPROXY and spec.activated:
+        first.append(Service.HAPROXY)
+    named = (*first, *spec.activated)
+    anyway = (s for s in Service if s not in named and layout.runs(s, node))
+    return (*named, *anyway)
 
 
 _MODES: Final = {"non-secure": SecurityMode.NON_SECURE, "mixed": SecurityMode.MIXED}

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _FEATURES: Final = (Service.CALLMANAGER, Service.TFTP, Service.TVS, Service.CTIMANAGER)
+_PROTOCOLS: Final = ("SIP", "SCCP")
 _PHONE_NAME: Final = re.compile(r"([A-Z]{3})([0-9A-F]{12})")
 
 
@@ -216,6 +217,9 @@ class PhoneSpec:
         first: The name of the first; the others count on from it. Not given: they count on from
             the phones of the table before, the first of all being SEP001122330001.
         security: ``Non Secure``, ``Authenticated`` or ``Encrypted``.
+        protocol: ``SIP`` or ``SCCP``, as the database has it: the lab's phones behave alike.
+        pool: Their device pool; all phones of a pool have one CallManager group. Not given: one
+            for each group, ``DP_1`` for the first.
         security_by_default: Whether they hold an ITL and ask TVS.
         reaches_tvs: False if a firewall or their TLS version keeps them from TVS.
         lists: ``served``, ``none`` or ``foreign``: which trust lists they hold at the beginning.
@@ -230,6 +234,8 @@ class PhoneSpec:
     count: int = 1
     first: str | None = None
     security: PhoneSecurity = PhoneSecurity.NON_SECURE
+    protocol: str = "SIP"
+    pool: str | None = None
     security_by_default: bool = True
     reaches_tvs: bool = True
     lists: HeldLists = HeldLists.SERVED
@@ -242,6 +248,11 @@ class PhoneSpec:
         if self.first is not None and not _PHONE_NAME.fullmatch(self.first):
             reason = f"expected a name such as SEP001122330001, saw {self.first!r:.40}"
             raise WrongValue(Wrong("first", reason))
+        if self.protocol not in _PROTOCOLS:
+            reason = f"expected one of {', '.join(_PROTOCOLS)}; saw {self.protocol!r:.40}"
+            raise WrongValue(Wrong("protocol", reason))
+        if self.pool is not None and not self.pool.strip():
+            raise WrongValue(Wrong("pool", "expected a name"))
         for key in ("group", "tftp"):
             names = getattr(self, key)
             if not names:

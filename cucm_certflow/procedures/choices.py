@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -61,6 +61,8 @@ class Choice:
             value = value.name.lower()
         elif isinstance(value, Enum):
             value = value.value
+        elif isinstance(value, Mapping):
+            value = ", ".join(f"{name} {kind.value}" for name, kind in sorted(value.items()))
         elif isinstance(value, bool):
             value = "yes" if value else "no"
         return f"{value}, not the default: {self.alternative}"
@@ -73,6 +75,7 @@ _SIGNERS: Final = frozenset(
 _LISTED: Final = _PAIR | {CertUnit.ITLRECOVERY, CertUnit.CAPF}
 _GUIDE: Final = "Cisco security guide 14SU2"
 _NOTES: Final = "field notes"
+_OURS: Final = Source(_GUIDE, "Certificates", "in batches; how is our choice")
 
 CHOICES: Final[tuple[Choice, ...]] = (
     Choice(
@@ -114,6 +117,72 @@ CHOICES: Final[tuple[Choice, ...]] = (
         default="phones alone are reset, by name, 100 at a time",
         alternative="another size of a batch",
         source=Source(_GUIDE, "Certificates", "in batches; the size is our choice"),
+        units=_LISTED,
+    ),
+    Choice(
+        name="canary",
+        points=("D17", "F34"),
+        default="one phone of each kind is reset first, and the others when these are back",
+        alternative="all at once in batches, or the others only when a person says so",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="canary_within_s",
+        points=("K2",),
+        default="900 s from the canaries' reset until a missing one makes the run hold",
+        alternative="another time to wait, in seconds",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="batches_by",
+        points=("D17", "F34"),
+        default="batches go by name, over all pools and groups",
+        alternative="a batch keeps to one CallManager group, or to one device pool; phones are "
+        "reset by name all the same: a pool's reset takes its gateways and trunks too",
+        source=Source(_NOTES, "§8", "select by pool, reset by phone name"),
+        units=_LISTED,
+    ),
+    Choice(
+        name="failure_limit",
+        points=("K2", "F34"),
+        default="no number of phones that are not back stops the next batch, before the barrier",
+        alternative="so many phones may fail to come back before the next batch is not sent",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="phone_back_within_s",
+        points=("K2",),
+        default="a phone that is not back 900 s after its reset has failed",
+        alternative="another time, in seconds; how long phones take is documented nowhere",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="batch_waits",
+        points=("D17",),
+        default="a batch does not wait for the one before to be back: 40,000 phones in batches of "
+        "100 would take a day or more",
+        alternative="each batch waits for the one before",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="plateau_s",
+        points=("P3", "K2"),
+        default="a barrier holds early when for 900 s no phone has come back",
+        alternative="another time, in seconds; secure phones retry after some 10 minutes",
+        source=_OURS,
+        units=_LISTED,
+    ),
+    Choice(
+        name="not_awaited",
+        points=("P3", "K2"),
+        default="Jabber and third-party phones, told by their model, are not waited for",
+        alternative="those and the named ones are not: MRA, SRST, in a call",
+        source=Source(_NOTES, "§8", "classes that the barrier cannot wait for"),
         units=_LISTED,
     ),
     Choice(

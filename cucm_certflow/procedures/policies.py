@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import Final
 
@@ -12,8 +13,11 @@ from cucm_certflow.procedures.vocabulary import Stage
 from cucm_certflow.trust.model import TrustPolicy
 
 __all__ = [
+    "BatchesBy",
+    "Canary",
     "CapfWindow",
     "Evidence",
+    "NotAwaited",
     "Policy",
     "UnitOrder",
     "restarts_callmanager",
@@ -47,6 +51,32 @@ class Evidence(IntEnum):
     """The list that the phone holds was read and is the one served."""
 
 
+class Canary(Enum):
+    """Whether a few phones are reset before all the others, and have to come back first."""
+
+    OFF = "all phones in batches, without canaries"
+    WAVE = "one phone of each kind first, and the others when these are back"
+    CONFIRMED = "one phone of each kind first, and the others when a person says so"
+
+
+class BatchesBy(Enum):
+    """What a batch of resets never mixes; phones are reset by name whichever it is."""
+
+    NAME = "names in order"
+    GROUP = "CallManager group"
+    POOL = "device pool"
+
+
+class NotAwaited(Enum):
+    """Classes of phones that no barrier can wait for (field notes, §8)."""
+
+    MRA = "registers over Expressway (MRA)"
+    JABBER = "is a Jabber client"
+    THIRD_PARTY = "is a third-party SIP phone"
+    SRST = "is with an SRST gateway"
+    IN_A_CALL = "is in a call"
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """The choices of one plan. The defaults are the safe ones.
@@ -63,6 +93,24 @@ class Policy:
         watch_every_s: Seconds between two looks at all registrations while the run goes (P1).
         fresh_s: A fact older than this is read again before it is used.
         reset_batch: Phones in one reset command (security guide: in batches).
+        canary: Whether one phone of each kind (model, protocol, CallManager group, security profile)
+            is reset first, and the others only when all of these are back by the evidence of
+            *barrier*. A kind of which nobody is expected back has none.
+        canary_within_s: Seconds from the canaries' reset until a missing one makes the run hold. A
+            secure phone that could not register comes by its own retry after some 10 minutes.
+        batches_by: Whether a batch keeps to one CallManager group, or to one device pool. The
+            canaries are of all.
+        phone_back_within_s: Seconds from its reset after which a phone that is not back has failed.
+        failure_limit: Phones of a window's wave that may have failed; one more, and the next batch
+            is not sent, and the run holds with their names. None: no limit before the barrier.
+        batch_waits: The next batch is sent only when the one before is back, but for as many phones
+            as *failure_limit* allows. Off by default: a boot takes minutes, and 40,000 phones in
+            batches of 100 would take a day or more.
+        plateau_s: A barrier holds before *barrier_within_s* when phones are missing and for so many
+            seconds none has come back. More than the 10 minutes after which secure phones retry.
+        not_awaited: Phones that nothing waits for, by name, each with its class. Jabber and
+            third-party phones are told by their model; the others a person has to name. They are
+            reset like all, the lifeline counts them, and the outcome names those that are not back.
         tvs_vouches_for_ctl: None takes the release's default: assumed up to 11.5 (TAC 118893),
             not from 12.0 (FN70613).
         vouches_for_itlrecovery: Whether TVS vouches for a new ITLRecovery; unverified.
@@ -107,6 +155,14 @@ class Policy:
     watch_every_s: float = 60.0
     fresh_s: float = 60.0
     reset_batch: int = 100
+    canary: Canary = Canary.WAVE
+    canary_within_s: float = 900.0
+    batches_by: BatchesBy = BatchesBy.NAME
+    phone_back_within_s: float = 900.0
+    failure_limit: int | None = None
+    batch_waits: bool = False
+    plateau_s: float = 900.0
+    not_awaited: Mapping[str, NotAwaited] = attrs.field(factory=dict[str, NotAwaited])
     tvs_vouches_for_ctl: bool | None = None
     vouches_for_itlrecovery: bool = False
     ctl_judges_itl: bool = False
@@ -137,6 +193,9 @@ class Policy:
             "preflight_fresh_s",
             "fall_back_within_s",
             "trust_watch_s",
+            "canary_within_s",
+            "phone_back_within_s",
+            "plateau_s",
             "approval_within_s",
             "run_within_s",
             "lease_s",
@@ -147,6 +206,9 @@ class Policy:
                 raise ValueError(message)
         if self.reset_batch < 1:
             message = f"reset_batch must be 1 or more, saw {self.reset_batch}"
+            raise ValueError(message)
+        if self.failure_limit is not None and self.failure_limit < 0:
+            message = f"failure_limit must be 0 or more, or None, saw {self.failure_limit}"
             raise ValueError(message)
         if self.loop_after < 2:  # noqa: PLR2004 - once is what any phone may do
             message = f"loop_after must be 2 or more, saw {self.loop_after}"

@@ -211,6 +211,9 @@ class Decided:
         steps = list(run.steps)
         for step in self.plan.steps:
             progress = steps[step.index]
+            if step.canary and progress.state is CommandState.PROVED and age == OLDEST:
+                waited_s = self.plan.policy.canary_within_s
+                steps[step.index] = progress._replace(since=NOW - timedelta(seconds=waited_s))
             if progress.state in IN_FLIGHT:
                 seconds = (0.0, step.row.settle_s, step.row.within_s)[age]
                 steps[step.index] = progress._replace(since=NOW - timedelta(seconds=seconds))

@@ -203,7 +203,10 @@ class Moves(Decided):
             if record.edge == "intend":
                 if isinstance(step.command, ResetPhones):
                     progress = progress._replace(baseline=BEFORE.isoformat())
-                if isinstance(step.command, ResetPhones) or not self._resets(step):
+                if isinstance(step.command, ResetPhones):
+                    called = step.command.names
+                    fresh = frozenset(i for i in fresh if self.kinds[i].name not in called)
+                elif not self._resets(step):
                     fresh = frozenset()  # from here on a registration has to be newer
                 if isinstance(step.command, RestartService):
                     restarted = restarted - {(step.command.node, step.command.service)}

@@ -2,13 +2,16 @@
 
 Table and column names are those of Cisco's data dictionaries (8.6 to 15) as public tools use
 them: ``device`` (``tkclass`` 1 is a phone), ``typemodel``, ``securityprofile``,
-``typedevicesecuritymode``, ``devicepool``, ``callmanagergroup``, ``callmanagergroupmember``,
+``typedevicesecuritymode``, ``typedeviceprotocol`` (``device.tkdeviceprotocol``), ``devicepool``,
+``callmanagergroup``, ``callmanagergroupmember``,
 ``callmanager.fkprocessnode``, ``processnode``.
 
 Not verified on a node:
 
 - the wording of ``typedevicesecuritymode.name`` (here: Non Secure, Authenticated, Encrypted, with
   or without space or hyphen). An unknown word is refused, not guessed;
+- the wording of ``typedeviceprotocol.name`` (here: SIP, SCCP). It is kept as it is read, and a
+  phone without a protocol, a pool or a profile has an empty text there;
 - that the smallest ``priority`` of a group is its primary;
 - that a class 1 device always has a device pool with a group. One without it makes the reading
   fail, because then nobody knows which TVS servers it asks;
@@ -43,12 +46,16 @@ __all__ = [
     "without_security_by_default",
 ]
 
-_COLUMNS: Final = "d.name, tm.name as model, tsm.name as securitymode, cmg.name as cmgroup"
+_COLUMNS: Final = (
+    "d.name, tm.name as model, tsm.name as securitymode, cmg.name as cmgroup,"
+    " tdp.name as protocol, dp.name as pool, sp.name as profile"
+)
 _PHONE_TABLES: Final = (
     "from device as d"
     " inner join typemodel as tm on d.tkmodel=tm.enum"
     " left join securityprofile as sp on d.fksecurityprofile=sp.pkid"
     " left join typedevicesecuritymode as tsm on sp.tkdevicesecuritymode=tsm.enum"
+    " left join typedeviceprotocol as tdp on d.tkdeviceprotocol=tdp.enum"
     " left join devicepool as dp on d.fkdevicepool=dp.pkid"
     " left join callmanagergroup as cmg on dp.fkcallmanagergroup=cmg.pkid"
     " where d.tkclass=1"
@@ -207,6 +214,9 @@ def phones_from_rows(
             group=groups[group],
             security=_security(row.get("securitymode", ""), name),
             security_by_default=_plain(model) not in plain,
+            protocol=row.get("protocol", "").strip(),
+            pool=row.get("pool", "").strip(),
+            profile=row.get("profile", "").strip(),
         )
     return tuple(phones[name] for name in sorted(phones))
 

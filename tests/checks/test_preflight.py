@@ -38,7 +38,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.findings import Severity, Verdict
 from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Release, Service
-from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.policies import NotAwaited, Policy
 from tests.checks.ground import (
     NOW,
     PHONES,
@@ -419,6 +419,20 @@ def test_the_policy_says_what_an_expired_anchor_and_capf_on_a_subscriber_matter(
     unused = attrs.evolve(missing, policy=Policy(capf_on_subscribers=False))
     assert judge("certificates-shown", missing).verdict is Verdict.FINDING
     assert judge("certificates-shown", unused).verdict is Verdict.PASS
+
+
+def test_a_phone_that_nothing_waits_for_needs_not_be_registered() -> None:
+    first, second = PHONES
+    off = scope(but={Registrations(): registrations(first, down=(second,))})
+    named = attrs.evolve(off, policy=Policy(not_awaited={second: NotAwaited.MRA}))
+    assert judge("phones-registered", off).phones == (second,)
+    finding = judge("phones-registered", named)
+    assert finding.verdict is Verdict.PASS
+    assert second in " ".join((finding.detail, *finding.evidence))
+    jabber = "Cisco Unified Client Services Framework"
+    phones = [attrs.evolve(p, model=jabber) if p.name == second else p for p in GOOD.phones]
+    told = attrs.evolve(off, facts=attrs.evolve(GOOD, phones=tuple(phones)))
+    assert judge("phones-registered", told).verdict is Verdict.PASS
 
 
 def test_what_only_matters_for_lists_is_not_asked_for_tomcat() -> None:

@@ -205,6 +205,13 @@ def test_a_waived_phone_is_not_missing_and_is_named() -> None:
     assert any("left behind" in line and PHONES[1] in line for line in finding.evidence)
 
 
+def test_a_phone_that_nothing_waits_for_is_not_missing_and_is_named() -> None:
+    missing = {Registrations(): registrations(PHONES[0], down=(PHONES[1],))}
+    spared = attrs.evolve(CHANGE, not_awaited=frozenset({PHONES[1]}))
+    finding = _passes("phones-back", _after(missing, spared))
+    assert any("nothing waits" in line and PHONES[1] in line for line in finding.evidence)
+
+
 def test_a_run_that_changed_nothing_needs_no_new_backup() -> None:
     there = _after({BackupHistory(): ()}, attrs.evolve(CHANGE, changed_at=None))
     _passes("backup-after", there)

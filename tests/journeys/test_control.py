@@ -13,7 +13,7 @@ from cucm_certflow.cluster import Cluster
 from cucm_certflow.control import approve, ask_to_abort, ask_to_pause, status_of
 from cucm_certflow.core.durations import BARRIER, measured_s
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.core.run_state import CommandMoved
+from cucm_certflow.core.run_state import CommandMoved, Ordered, Record
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.errors import JournalError, NotWaiting, RunFinished, UsageError
 from cucm_certflow.facts import Fact, Known, Query, ServiceState
@@ -230,8 +230,8 @@ def test_a_marked_stage_waits_for_its_approval_and_then_goes_on(tmp_path: Path) 
                     await run.approve(gate.item, by="boss", why="the phones may go")
                     approved += 1
         assert isinstance(run.outcome, Verified), run.outcome
-        orders = [r for r in Journal.read(journal).records if type(r).__name__ == "Ordered"]
-        assert [o.order.item for o in orders] == ["1.reset", "2.reset"]  # type: ignore[union-attr]  # by its name
+        orders = [r.order for r in Journal.read(journal).records if isinstance(r, Ordered)]
+        assert [order.item for order in orders] == ["1.reset", "2.reset"]
 
     run_virtual(story)
 
@@ -478,11 +478,13 @@ def test_a_command_decided_on_before_a_sleep_is_withheld_and_decided_on_anew(
         )
         append = Journal.append
 
-        def sleepy(self: Journal, record: object) -> None:
-            append(self, record)  # type: ignore[arg-type]  # passed on as it came
-            is_intent = isinstance(record, CommandMoved) and record.edge == "intend"
-            if is_intent and record.step.startswith("1.ctl-update") and record.attempt == 1:
-                clock.shift_s += 3600.0  # the lid is closed while the disk is synced
+        def sleepy(self: Journal, record: Record) -> None:
+            append(self, record)
+            match record:
+                case CommandMoved(edge="intend", attempt=1, step=step) if "ctl-update" in step:
+                    clock.shift_s += 3600.0  # the lid is closed while the disk is synced
+                case _:
+                    pass
 
         monkeypatch.setattr(Journal, "append", sleepy)
         async with cluster.run(plan, journal=tmp_path / "j") as run:

@@ -130,6 +130,21 @@ def _secure_phones_can_register(explorer: Unkind, node: Moment) -> str | None:
     return None
 
 
+def _batch_after_batch(explorer: Unkind, node: Moment) -> str | None:
+    """The others after the canaries, and each batch after the one before, where the policy says."""
+    step = explorer.decision(node).step
+    if step is None or not isinstance(explorer.decision(node).command, ResetPhones):
+        return None
+    before = explorer.plan.steps[step.index - 1]
+    waits = before.canary or explorer.plan.policy.batch_waits
+    if not waits or not isinstance(before.command, ResetPhones):
+        return None
+    for index, kind in enumerate(explorer.kinds):
+        if kind.name in before.command.names and index not in node.fresh:
+            return f"{step.id} is begun while {kind.name} is away"
+    return None
+
+
 def _never_both_anchors(explorer: Unkind, node: Moment) -> str | None:
     """TAC 214231, M2, V1: CallManager and TVS never change between two visits of a phone."""
     now = frozenset(node.world.gen)
@@ -262,6 +277,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _windows_in_order,
     _phones_called_in_time,
     _secure_phones_can_register,
+    _batch_after_batch,
     _never_both_anchors,
     _only_activated,
     _replication_first,

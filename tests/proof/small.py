@@ -14,6 +14,7 @@ from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.policies import Canary, Policy
 from cucm_certflow.testing.explorer import Limits, Trouble, entries_of
 from tests.proof.runs import (
     BOTH,
@@ -144,6 +145,26 @@ def _fleeing(tables: Tables) -> Unkind:
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
+# ── batches of phones ─────────────────────────────────────────────────────────────────────
+
+_ALIKE: Final = tuple(PhoneKind(f"{name} on pub", ("pub",), ("pub",)) for name in ("one", "two"))
+
+
+def _canaries(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5, nodes=_ONE)
+    plan = planned(layout, _ALIKE, units=_TVS)
+    limits = Limits(crashes=0, lost_replies=0, phones_come_unasked=False)
+    return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
+
+
+def _batches(tables: Tables) -> Unkind:
+    layout = layout_of(R11_5, nodes=_ONE)
+    policy = Policy(canary=Canary.OFF, reset_batch=1, batch_waits=True)
+    plan = planned(layout, _ALIKE, units=_TVS, policy=policy)
+    limits = Limits(crashes=0, lost_replies=0, phones_come_unasked=False)
+    return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
+
+
 # ── clean-up of trust stores ──────────────────────────────────────────────────────────────
 
 _OLD: Final = Cert(CertUnit.TOMCAT, "pub", 0)
@@ -231,6 +252,8 @@ SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
     "a backup that runs": _backup,
     "a database that lags": _lagging,
     "phones that flee": _fleeing,
+    "canaries": _canaries,
+    "batches that wait": _batches,
     "an old entry": _old_entry,
     "an old entry and a refusing node": _old_entry_refusing,
     "a deletion that is refused": _deletion_refused,

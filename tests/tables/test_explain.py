@@ -18,8 +18,11 @@ from cucm_certflow.procedures.choices import CHOICES, Choice, choices_for
 from cucm_certflow.procedures.explain import Explanation, doing, explain, explanation_of
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import (
+    BatchesBy,
+    Canary,
     CapfWindow,
     Evidence,
+    NotAwaited,
     Policy,
     UnitOrder,
     restarts_callmanager,
@@ -187,6 +190,10 @@ OTHER: dict[str, object] = {
     "barrier": Evidence.REGISTERED,
     "capf": CapfWindow.WITH_CALLMANAGER,
     "tvs_vouches_for_ctl": True,
+    "canary": Canary.CONFIRMED,
+    "batches_by": BatchesBy.POOL,
+    "failure_limit": 5,
+    "not_awaited": {"SEP001122334455": NotAwaited.SRST},
 }
 
 

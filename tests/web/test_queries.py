@@ -35,6 +35,15 @@ def phone(name: str, **more: str) -> dict[str, str]:
     return row | more
 
 
+def test_a_phone_without_protocol_pool_or_profile_is_read_all_the_same() -> None:
+    said = phone("SEP1", protocol="SIP", pool=" Berlin ", profile="Cisco 8841 - Secure")
+    null = phone("SEP2", protocol="", pool="", profile="")
+    first, second, third = phones_from_rows([said, null, phone("SEP3")], MEMBERS)
+    assert (first.protocol, first.pool, first.profile) == ("SIP", "Berlin", "Cisco 8841 - Secure")
+    for bare in (second, third):
+        assert (bare.protocol, bare.pool, bare.profile) == ("", "", "")
+
+
 def test_phones_come_with_their_group_in_order_of_priority() -> None:
     rows = [
         phone("SEP2", securitymode="Encrypted", cmgroup="Branch"),

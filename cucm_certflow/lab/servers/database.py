@@ -63,7 +63,7 @@ _SERVICES: Final = {Service.CALLMANAGER: 0, Service.TFTP: 1, Service.CTIMANAGER:
 _MODEL_ZERO: Final = 40_000
 _SBD_FEATURE: Final = 124
 _PHONE: Final = 1
-_SIP: Final = 11
+_PROTOCOLS: Final = {"SCCP": 0, "SIP": 11}
 
 
 class SqlError(Exception):
@@ -190,7 +190,7 @@ class Database:
             "typedevicesecuritymode",
             [(number, mode.value, mode.name) for mode, number in _MODES.items()],
         )
-        self._put("typedeviceprotocol", [(0, "SCCP", "SCCP"), (_SIP, "SIP", "SIP")])
+        self._put("typedeviceprotocol", [(enum, name, name) for name, enum in _PROTOCOLS.items()])
         self._put("typeclass", [(_PHONE, "Phone", "CLASS_PHONE")])
         self._put("typeservice", [(number, s.value, s.name) for s, number in _SERVICES.items()])
         everywhere = (_pkid("node"), "EnterpriseWideData", 1, "", 1, 1, None, "t")
@@ -212,6 +212,7 @@ class Database:
     def _fill_phones(self, cluster: LabCluster) -> None:
         models: dict[tuple[str, bool], int] = {}
         groups: set[tuple[str, ...]] = set()
+        pools: set[str] = set()
         profiles: set[tuple[int, PhoneSecurity]] = set()
         devices: list[tuple[object, ...]] = []
         feature = _SBD_FEATURE
@@ -224,27 +225,29 @@ class Database:
                 self._put("typemodel", [(model, device.model, f"MODEL_{model}")])
                 self._put("typeproduct", [(model, device.model, f"PRODUCT_{model}", model)])
                 if device.security_by_default:
-                    row = (_pkid("feature", str(model)), model, _SIP, feature, None)
+                    protocol = _PROTOCOLS[device.protocol]
+                    row = (_pkid("feature", str(model)), model, protocol, feature, None)
                     self._put("productsupportsfeature", [row])
             model = models[key]
             if device.group not in groups:
                 groups.add(device.group)
                 self._put_group(device.group, len(groups))
+            pool = _pkid("pool", device.pool)
+            if device.pool not in pools:
+                pools.add(device.pool)
+                self._put("devicepool", [(pool, device.pool, _pkid("group", *device.group))])
             profile = _pkid("profile", str(model), device.security.name)
             if (model, device.security) not in profiles:
                 profiles.add((model, device.security))
-                name = f"{device.model} - {device.security.value} Profile"
-                self._put("securityprofile", [(profile, name, model, _MODES[device.security], 99)])
-            pool = _pkid("pool", *device.group)
-            devices.append(
-                (_pkid("device", device.name), device.name, "", _PHONE, model, _SIP, pool, profile)
-            )
+                mode = _MODES[device.security]
+                self._put("securityprofile", [(profile, device.profile, model, mode, 99)])
+            pkid, protocol = _pkid("device", device.name), _PROTOCOLS[device.protocol]
+            devices.append((pkid, device.name, "", _PHONE, model, protocol, pool, profile))
         self._put("device", devices)
 
     def _put_group(self, group: tuple[str, ...], number: int) -> None:
         key = _pkid("group", *group)
         self._put("callmanagergroup", [(key, f"CMG_{number}")])
-        self._put("devicepool", [(_pkid("pool", *group), f"DP_{number}", key)])
         for priority, node in enumerate(group):
             member = _pkid("member", node, *group)
             self._put("callmanagergroupmember", [(member, _pkid("cm", node), key, priority)])

@@ -62,6 +62,7 @@ _NO_MODEL: Final = "0"
 
 _ANY: Final = ("", "Any")
 _RESET: Final = 8  # DeviceInitiatedReset
+_PROTOCOLS: Final = {DeviceClass.SIP_TRUNK: "SIP"}
 _NUMBER: Final = re.compile(r"\d{1,10}")
 _STATE: Final = re.compile(r'<StateInfo ClusterWide="1">.*StateId="(\d{1,9})".*</StateInfo>', re.S)
 _STATUSES: Final = (
@@ -76,19 +77,17 @@ _SELECT_BY: Final = ("Name", "IPV4Address", "IPV6Address", "DirNumber", "Descrip
 
 
 class _Device(NamedTuple):
-    """What never changes about a device; *group* is that of a phone, where it registers."""
+    """What never changes about a device; *group* is that of a phone, where it registers.
+
+    *protocol* is of phones and trunks; what nodes say of the others is not known.
+    """
 
     name: str
     kind: DeviceClass
     number: str
     address: str
+    protocol: str
     group: tuple[str, ...] = ()
-
-    @property
-    def protocol(self) -> str:
-        """Of phones and trunks; what nodes say of the others is not known."""
-        is_sip = self.kind in (DeviceClass.PHONE, DeviceClass.SIP_TRUNK)
-        return "SIP" if is_sip else "Unknown"
 
 
 class _Record(NamedTuple):
@@ -237,7 +236,7 @@ class RisService:
             cluster = self._desk.cluster
             found = [_phone(phone) for phone in cluster.phones]
             found += [
-                _Device(name, spec.kind, "", "", (spec.node,))
+                _Device(name, spec.kind, "", "", _PROTOCOLS.get(spec.kind, "Unknown"), (spec.node,))
                 for spec in cluster.scenario.devices
                 for name in spec.names
             ]
@@ -419,7 +418,8 @@ def _phone(phone: LabPhone) -> _Device:
     name, low = phone.device.name, int(phone.device.name[-4:], 16)
     number = str(1000 + int(name[-3:], 16))
     address = f"10.9.{low >> 8}.{low & 255}"
-    return _Device(name, DeviceClass.PHONE, number, address, phone.device.group)
+    device = phone.device
+    return _Device(name, DeviceClass.PHONE, number, address, device.protocol, device.group)
 
 
 def _stamp(where: Registration) -> int:
