@@ -13,7 +13,7 @@ from tests.sweeps.story import SUBJECTS, Crash, Told, subject, tell
 from tests.sweeps.tally import Heard, heard
 from tests.sweeps.world import Boundary
 
-__all__ = ["CrashCase", "crash_cases", "sampled", "told_of"]
+__all__ = ["CrashCase", "boundaries", "crash_cases", "sampled", "told_of", "undisturbed"]
 
 _AWAY_S: Final = (0.5, 5.0, 60.0, 900.0)
 """How long nobody is there after a crash; chance draws."""
