@@ -35,6 +35,7 @@ from cucm_certflow.journal_lines import (
 from cucm_certflow.locks import Owner, beside, lock_file, read_owner
 from cucm_certflow.notes import Migrated, Note
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.policies import Canary
 from cucm_certflow.procedures.vocabulary import Procedure
 
 __all__ = ["MIGRATIONS", "PROTOCOL", "Journal", "Written"]
@@ -54,8 +55,13 @@ class Migration(NamedTuple):
 
 
 def _to_3(header: dict[str, Any]) -> dict[str, Any]:
-    """Protocol 3 added orders, hours, an end, notes, what a proof saw, and a mark of the steps."""
-    return {**header, "protocol": 3, "steps": ""}
+    """Protocol 3 added orders, hours, an end, notes, what a proof saw, and a mark of the steps.
+
+    What was planned before there were canaries has none: its steps are those of its records.
+    """
+    wish = header["wish"]
+    policy = {**wish["policy"], "canary": CONVERTER.unstructure(Canary.OFF)}
+    return {**header, "protocol": 3, "steps": "", "wish": {**wish, "policy": policy}}
 
 
 MIGRATIONS: Final[Mapping[int, Migration]] = {2: Migration("2-to-3", _to_3)}

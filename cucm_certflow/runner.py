@@ -15,10 +15,8 @@ import attrs
 from cucm_certflow.clock import Clock
 from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
-from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
-from cucm_certflow.core.not_awaited import BRINGS_BACK
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
@@ -32,7 +30,6 @@ from cucm_certflow.core.run_state import (
     apply,
     begin,
 )
-from cucm_certflow.core.safe_points import unfinished
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
 from cucm_certflow.errors import CertflowError, JournalError, NodeError, Report, UsageError
@@ -47,6 +44,8 @@ from cucm_certflow.facts import (
     Want,
 )
 from cucm_certflow.findings import Said
+from cucm_certflow.grading import graded
+from cucm_certflow.holding import for_a_person, half_way, stopped_by, too_slow
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
@@ -55,8 +54,6 @@ from cucm_certflow.observers import (
     Aborted,
     Event,
     Held,
-    LeftBehind,
-    NotWaitedFor,
     Outcome,
     Paused,
     Recorded,
@@ -67,10 +64,7 @@ from cucm_certflow.observers import (
 )
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.maintenance import Maintenance
-from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.transports.base import Transport
-from cucm_certflow.trust.lifeline import Health, best_lifeline
-from cucm_certflow.trust.phone import must_hold_after_reset
 
 __all__ = ["Run"]
 
@@ -78,19 +72,6 @@ _KEPT_EVENTS: Final = 100_000
 _KEPT_TEXT: Final = 2000
 _MAX_READS: Final = 20
 """How often one fact may be read, one time after the other, without anything to show for it."""
-
-_CONSEQUENCES: Final = frozenset(
-    {
-        "exclusion",
-        "not_stopped",
-        "nothing_held",
-        "stage_reached",
-        "step_before_proved",
-        "window_is_open",
-        "window_regenerated",
-    }
-)
-"""Guards that say no only because another one does."""
 
 
 class Run:
@@ -358,7 +339,7 @@ class Run:
             decision = decide(self.plan, self.state, self._facts, now, self._tables)
             if self._stopped is not None and decision.command is not None:
                 # In doubt about a node or an account nothing more is sent, and nothing is intended.
-                self.outcome = Held(blocked=(_stopped_by(self._stopped),))
+                self.outcome = Held(blocked=(stopped_by(self._stopped),))
                 return
             is_next = decision.command is not None or decision.finished
             if is_next and (loop := self._anew.loop()) is not None:
@@ -372,7 +353,7 @@ class Run:
                 reads.clear()
                 continue
             if self._stopped is not None:
-                self.outcome = Held(blocked=(_stopped_by(self._stopped),))
+                self.outcome = Held(blocked=(stopped_by(self._stopped),))
                 return
             if decision.stopped:
                 self.outcome = await self._stopped_by_order()
@@ -389,7 +370,7 @@ class Run:
                 reads.update(want.query for want in stale)
                 again = max(reads.values())
                 if again > _MAX_READS:
-                    self.outcome = Held(blocked=(_too_slow(stale, self.plan.policy.fresh_s),))
+                    self.outcome = Held(blocked=(too_slow(stale, self.plan.policy.fresh_s),))
                     return
                 if again > 1:
                     # What was just read was not new enough: a node may answer from a listing that
@@ -399,7 +380,9 @@ class Run:
                 continue
             reads.clear()
             if decision.wake_at is None and not self._busy():
-                self.outcome = Held(blocked=(*self._half_way(), *_for_a_person(decision.blocked)))
+                self.outcome = Held(
+                    blocked=(*half_way(self.plan, self.state), *for_a_person(decision.blocked))
+                )
                 return
             await self._tell(
                 Waiting(
@@ -417,22 +400,6 @@ class Run:
             return Paused(reason=f"at a safe point, {reason}")
         await self._write(Ended(outcome="aborted", at=self._clock.now()))
         return Aborted(reason=reason, leftovers=what_is_left(self.plan, self.state))
-
-    def _half_way(self) -> tuple[Blocked, ...]:
-        """Why a run that was asked to stop cannot yet."""
-        steps = unfinished(self.plan, self.state)
-        if self.state.wish is OrderKind.RESUME or not steps:
-            return ()
-        names = ", ".join(step.id for step in steps)
-        return (
-            Blocked(
-                guard="half_way",
-                detail=f"a person asked to {self.state.wish.value}, and it stands half-way: what "
-                f"was begun must be finished first ({names})",
-                unlock="what the reasons below say; then resume, or ask to abort once more",
-                subject=names,
-            ),
-        )
 
     def _remember(self) -> None:
         if self._lock is not None:
@@ -582,95 +549,4 @@ class Run:
         look.get(Registrations())
         await self._read(tuple(look.wants.values()))
         view = View(self.plan, self.state, self._facts, self._clock.now())
-        fact = self._facts.get(Registrations())
-        table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
-        cluster = view.cluster()
-        grades: dict[str, Evidence] = {}
-        behind: list[LeftBehind] = []
-        not_back: list[NotWaitedFor] = []
-        last_batch = {name: index for (_, _, name), index in sorted(self.plan.batch_of.items())}
-        for phone, names in self.plan.classes.items():
-            belief = view.belief(phone)
-            locked, remedy = None, ""
-            if not isinstance(cluster, Blocked):
-                came = must_hold_after_reset(cluster, phone, belief)
-                locked = is_locked(cluster, phone, came)
-                start = dict(self.plan.beliefs)[phone]
-                worst = max(
-                    (best_lifeline(cluster, phone, holding) for holding in start),
-                    key=lambda witness: witness.health,
-                )
-                if worst.health is not Health.OK:
-                    remedy = " > ".join(worst.walk) or "delete its trust lists at the phone"
-            for name in names:
-                registration = table.get(name)
-                baseline = ""
-                if name in last_batch:
-                    baseline = self.state.steps[last_batch[name]].baseline
-                grade = _grade(registration, baseline)
-                if locked is not None and grade > Evidence.REGISTERED:
-                    grade = Evidence.REGISTERED
-                grades[name] = grade
-                if name in self.state.waived and (
-                    locked is not None or grade < Evidence.RE_REGISTERED
-                ):
-                    brings = remedy or "an ordinary reset once it is on"
-                    behind.append(LeftBehind(name=name, evidence=grade, remedy=brings))
-                elif (
-                    (kind := self.plan.not_awaited.get(name)) is not None
-                    and name in last_batch
-                    and grade < Evidence.RE_REGISTERED
-                ):
-                    brings = remedy or BRINGS_BACK[kind]
-                    found = NotWaitedFor(name=name, kind=kind, evidence=grade, remedy=brings)
-                    not_back.append(found)
-        return Verified(
-            left_behind=tuple(sorted(behind, key=lambda phone: phone.name)),
-            not_awaited=tuple(sorted(not_back, key=lambda phone: phone.name)),
-            grades=grades,
-            unasked=self._anew.total,
-        )
-
-
-def _grade(registration: Registration | None, baseline: str) -> Evidence:
-    if registration is None or not registration.registered:
-        return Evidence.UNKNOWN
-    if not baseline or registration.at is None:
-        return Evidence.REGISTERED
-    since = datetime.fromisoformat(baseline)
-    return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
-
-
-def _for_a_person(blocked: tuple[Blocked, ...]) -> tuple[Blocked, ...]:
-    """The reasons that only a person can change, without those that follow from them."""
-    roots = [
-        reason
-        for reason in blocked
-        if reason.unlock
-        and not reason.guard.endswith("_proved")
-        and reason.guard not in _CONSEQUENCES
-    ]
-    unique: dict[tuple[str, str, tuple[str, ...]], Blocked] = {}
-    for reason in roots or blocked:
-        unique.setdefault((reason.guard, reason.detail, reason.evidence), reason)
-    return tuple(unique.values())
-
-
-def _too_slow(wants: tuple[Want, ...], fresh_s: float) -> Blocked:
-    return Blocked(
-        guard="facts_stay_fresh",
-        detail=f"reading takes so long that facts are older than {fresh_s:.0f} s before they can "
-        "be used",
-        evidence=tuple(str(want.query) for want in wants[:5]),
-        unlock="a larger fresh_s in the policy, or faster nodes",
-    )
-
-
-def _stopped_by(error: NodeError) -> Blocked:
-    return Blocked(
-        guard="way_to_the_node",
-        detail=error.report.headline,
-        evidence=tuple(line for line in (error.report.saw, error.report.expected) if line),
-        unlock=error.report.next or "a person puts this right, then resumes",
-        source=error.code,
-    )
+        return graded(view, unasked=self._anew.total)

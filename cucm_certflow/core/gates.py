@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from cucm_certflow.core.batches import needs_confirmation
 from cucm_certflow.core.forecast import moves_trust
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.run_state import RunState
@@ -25,11 +26,20 @@ def gates_before(plan: Plan, step: Step) -> Iterator[Gate]:
     """What must be approved before *step* is sent for the first time."""
     stage = step.row.stage
     if stage in plan.policy.approve:
-        wave = f"{step.row.wave + 1}." if step.row.wave else ""
         yield Gate(
-            f"{step.window + 1}.{wave}{stage.value}",
+            f"{step.window + 1}.{_wave(step)}{stage.value}",
             f"the {stage.value} stage of window {step.window + 1}, from {step.id} on",
         )
+
+    if needs_confirmation(plan, step):
+        yield Gate(
+            f"{step.window + 1}.{_wave(step)}{stage.value}-rest",
+            f"the other phones after the canaries of window {step.window + 1}, from {step.id} on",
+        )
+
+
+def _wave(step: Step) -> str:
+    return f"{step.row.wave + 1}." if step.row.wave else ""
 
 
 def again_gate(plan: Plan, state: RunState, step: Step) -> Gate | None:

@@ -1,0 +1,82 @@
+"""What a run claims of each phone at its end: never more than was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from cucm_certflow.core.forecast import is_locked
+from cucm_certflow.core.not_awaited import BRINGS_BACK
+from cucm_certflow.core.states import Blocked
+from cucm_certflow.core.view import View
+from cucm_certflow.facts import Known, Registration, Registrations
+from cucm_certflow.observers import LeftBehind, NotWaitedFor, Verified
+from cucm_certflow.procedures.policies import Evidence
+from cucm_certflow.trust.lifeline import Health, best_lifeline
+from cucm_certflow.trust.phone import must_hold_after_reset
+
+__all__ = ["graded"]
+
+
+def graded(view: View, *, unasked: int) -> Verified:
+    """The outcome of a finished run, with each phone's evidence as *view* shows it. Pure.
+
+    Args:
+        view: A look with fresh registrations, certificates and lists.
+        unasked: How often phones registered anew without a reset of ours.
+    """
+    fact = view.facts.get(Registrations())
+    table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
+    cluster = view.cluster()
+    grades: dict[str, Evidence] = {}
+    behind: list[LeftBehind] = []
+    not_back: list[NotWaitedFor] = []
+    last_batch = {name: index for (_, _, name), index in sorted(view.plan.batch_of.items())}
+    for phone, names in view.plan.classes.items():
+        belief = view.belief(phone)
+        locked, remedy = None, ""
+        if not isinstance(cluster, Blocked):
+            came = must_hold_after_reset(cluster, phone, belief)
+            locked = is_locked(cluster, phone, came)
+            start = dict(view.plan.beliefs)[phone]
+            worst = max(
+                (best_lifeline(cluster, phone, holding) for holding in start),
+                key=lambda witness: witness.health,
+            )
+            if worst.health is not Health.OK:
+                remedy = " > ".join(worst.walk) or "delete its trust lists at the phone"
+        for name in names:
+            registration = table.get(name)
+            baseline = ""
+            if name in last_batch:
+                baseline = view.state.steps[last_batch[name]].baseline
+            grade = _grade(registration, baseline)
+            if locked is not None and grade > Evidence.REGISTERED:
+                grade = Evidence.REGISTERED
+            grades[name] = grade
+            if name in view.state.waived and (locked is not None or grade < Evidence.RE_REGISTERED):
+                brings = remedy or "an ordinary reset once it is on"
+                behind.append(LeftBehind(name=name, evidence=grade, remedy=brings))
+            elif (
+                (kind := view.plan.not_awaited.get(name)) is not None
+                and name in last_batch
+                and grade < Evidence.RE_REGISTERED
+            ):
+                brings = remedy or BRINGS_BACK[kind]
+                found = NotWaitedFor(name=name, kind=kind, evidence=grade, remedy=brings)
+                not_back.append(found)
+    return Verified(
+        left_behind=tuple(sorted(behind, key=lambda phone: phone.name)),
+        not_awaited=tuple(sorted(not_back, key=lambda phone: phone.name)),
+        grades=grades,
+        unasked=unasked,
+    )
+
+
+def _grade(registration: Registration | None, baseline: str) -> Evidence:
+    if registration is None or not registration.registered:
+        return Evidence.UNKNOWN
+    if not baseline or registration.at is None:
+        return Evidence.REGISTERED
+    since = datetime.fromisoformat(baseline)
+    return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
