@@ -8,7 +8,8 @@ from functools import cache, partial
 from typing import Final, NamedTuple
 
 from cucm_certflow.lab.every_fault import FaultCase, every_fault
-from cucm_certflow.lab.scenario_events import EventKind
+from cucm_certflow.lab.scenario_events import EventKind, EventSpec
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from tests.sweeps.crashes import undisturbed
 from tests.sweeps.story import SUBJECTS, subject, tell
 from tests.sweeps.tally import Heard, heard
@@ -17,6 +18,15 @@ __all__ = ["FaultAt", "fault_cases", "fault_kinds", "faulted", "sampled_faults"]
 
 _TRIES: Final = 3
 """A fault that lasts is not lifted by looking again and again."""
+
+_CHANGES: Final = (
+    "set cert regen",
+    "utils service restart",
+    "utils ctl update",
+    "utils ctl reset",
+    "utils itl reset",
+    "doDeviceReset",
+)
 
 _MEDDLING: Final = frozenset(
     {
@@ -42,19 +52,42 @@ def _cases(scenario: str) -> tuple[FaultCase, ...]:
     return tuple(every_fault(subject(scenario).scenario, exchanges))
 
 
-def fault_cases() -> list[FaultAt]:
-    """All cases of all five scenarios, in order."""
+def fault_cases(seed: int, *, whole: bool = False) -> list[FaultAt]:
+    """The cases of all five scenarios, in order.
+
+    Args:
+        seed: Of what chance decides.
+        whole: Whether a look is struck in every step in which it is made. If not, each kind of
+            fault strikes each look at each node once, at a moment that chance draws; commands are
+            struck by everything, every time.
+    """
     return [
-        FaultAt(name, number, _kind(case))
+        FaultAt(name, number, _only(_cases(name)[number]).kind.value)
         for name in (each.scenario.name for each in SUBJECTS)
-        for number, case in enumerate(_cases(name))
+        for number in _numbers(name, seed, whole=whole)
     ]
 
 
-def _kind(case: FaultCase) -> str:
-    scenario = case.scenario
-    (only,) = (*scenario.faults, *scenario.events)
-    return only.kind.value
+def _numbers(scenario: str, seed: int, *, whole: bool) -> list[int]:
+    cases = _cases(scenario)
+    if whole:
+        return list(range(len(cases)))
+    chance = random.Random(f"{seed} {scenario}")
+    chosen: list[int] = []
+    looks: dict[tuple[FaultKind, str, str | None], list[int]] = {}
+    for number, case in enumerate(cases):
+        only = _only(case)
+        if isinstance(only, EventSpec) or only.command.startswith(_CHANGES):
+            chosen.append(number)
+        else:
+            looks.setdefault((only.kind, only.command, only.node), []).append(number)
+    return sorted([*chosen, *map(chance.choice, looks.values())])
+
+
+def _only(case: FaultCase) -> FaultSpec | EventSpec:
+    if case.scenario.events:
+        return case.scenario.events[0]
+    return case.scenario.faults[0]
 
 
 def fault_kinds(cases: Sequence[FaultAt]) -> list[str]:
