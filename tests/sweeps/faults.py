@@ -58,8 +58,8 @@ def fault_cases(seed: int, *, whole: bool = False) -> list[FaultAt]:
     Args:
         seed: Of what chance decides.
         whole: Whether a look is struck in every step in which it is made. If not, each kind of
-            fault strikes each look at each node once, at a moment that chance draws; commands are
-            struck by everything, every time.
+            fault strikes each kind of look once, at a node and at a moment that chance draws;
+            commands are struck by everything, every time.
     """
     return [
         FaultAt(name, number, _only(_cases(name)[number]).kind.value)
@@ -74,13 +74,13 @@ def _numbers(scenario: str, seed: int, *, whole: bool) -> list[int]:
         return list(range(len(cases)))
     chance = random.Random(f"{seed} {scenario}")
     chosen: list[int] = []
-    looks: dict[tuple[FaultKind, str, str | None], list[int]] = {}
+    looks: dict[tuple[FaultKind, str], list[int]] = {}
     for number, case in enumerate(cases):
         only = _only(case)
         if isinstance(only, EventSpec) or only.command.startswith(_CHANGES):
             chosen.append(number)
         else:
-            looks.setdefault((only.kind, only.command, only.node), []).append(number)
+            looks.setdefault((only.kind, only.command), []).append(number)
     return sorted([*chosen, *map(chance.choice, looks.values())])
 
 

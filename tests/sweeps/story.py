@@ -51,7 +51,7 @@ def _read(name: str, *units: CertUnit) -> Subject:
 _C, _T, _I = CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY
 SUBJECTS: Final = (
     _read("11.5-non-secure", _C, _T, _I),
-    _read("11.5-mixed", _C, _T, CertUnit.CAPF),
+    _read("11.5-mixed", _C, _T),
     _read("12.5-mixed", _C, _T, _I),
     _read("14-automatic-resets", CertUnit.TOMCAT, _C, _T),
     _read("15-mixed", CertUnit.CAPF, _C, _T),

@@ -37,7 +37,8 @@ def _crashes(seed: int, sample: int | None) -> list[str]:
     tally = all_of(_of(cases, sample, seed), told_of, workers=processors())
     print(tally)
     stories = tally.stories
-    print(f"  {sum(one.torn for one in stories)} journals were left with a line without its end")
+    torn = sum(one.torn for one in stories)
+    print(f"  {torn} journals were left with a line without its end")
     print(f"  {sum(one.sent_again for one in stories)} commands were sent again, no regeneration")
     print(f"  {_count(tally, 'times')} double regenerations, {_count(tally, 'lost: ')} phones lost")
     return tally.wrong() + [f"{one.case}: it did not die" for one in stories if not one.died]
@@ -55,7 +56,7 @@ def _faults(seed: int, sample: int | None, *, whole: bool = False) -> list[str]:
     cases = fault_cases(seed, whole=whole)
     every = len(cases) if whole else len(fault_cases(seed, whole=True))
     kinds = len(fault_kinds(cases))
-    print(f"{every} cases of {kinds} kinds; {len(cases)} of them with each look of a node once")
+    print(f"{every} cases of {kinds} kinds; {len(cases)} of them with each kind of look once")
     chosen = cases if sample is None else sampled_faults(cases, sample, seed)
     tally = all_of(chosen, faulted, workers=processors())
     print(tally)
