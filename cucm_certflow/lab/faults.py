@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -69,9 +69,8 @@ class Faults:
                 if self._waited[index] == event.nth:
                     self._happen(event, event.after_s)
         struck: FaultSpec | None = None
-        for index, spec in enumerate(self._specs):
-            if spec.node not in (None, node) or not _begins(texts, spec.command):
-                continue
+        for index in self._meant(node, texts):
+            spec = self._specs[index]
             self._counts[index] += 1
             if 0 <= self._counts[index] - spec.nth < spec.times and struck is None:
                 struck = spec
@@ -79,6 +78,23 @@ class Faults:
             until = now + timedelta(seconds=struck.for_s)
             self._lasting[node, door_of(text)] = (struck, until)
         return struck
+
+    def strikes_on_the_way(self, node: str, text: str, *others: str) -> bool:
+        """Whether what would strike *text* now strikes the connection that it needs.
+
+        Who knows what it is about to send calls :meth:`strike` then before it connects. Nothing is
+        counted here.
+        """
+        for index in self._meant(node, (text, *others)):
+            spec = self._specs[index]
+            if 0 <= self._counts[index] + 1 - spec.nth < spec.times:
+                return spec.kind.is_about_connection
+        return False
+
+    def _meant(self, node: str, texts: Sequence[str]) -> Iterator[int]:
+        for index, spec in enumerate(self._specs):
+            if spec.node in (None, node) and _begins(texts, spec.command):
+                yield index
 
     def at_door(self, node: str, door: int) -> FaultSpec | None:
         """What whoever comes to port *door* of *node* now meets, of the kinds that last."""

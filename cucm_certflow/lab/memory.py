@@ -25,6 +25,7 @@ from cucm_certflow.commands import (
     StopService,
     UpdateCtl,
 )
+from cucm_certflow.errors import NodeUnreachable, Report
 from cucm_certflow.facts import (
     BackupHistory,
     BackupStatus,
@@ -68,16 +69,28 @@ from cucm_certflow.facts import (
     Why,
 )
 from cucm_certflow.lab.cluster import LabCluster
-from cucm_certflow.lab.memory_words import CLI, asked
+from cucm_certflow.lab.memory_faults import (
+    ACCOUNTS,
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    CONNECTION_BROKE,
+    LOOK_TIMEOUT_S,
+    NOT_SERVED,
+    expired,
+    foreign_certificate,
+    other_identity,
+    why_of,
+    words_of,
+)
+from cucm_certflow.lab.memory_words import CLI, TOMCAT_PORT, asked
 from cucm_certflow.lab.observe import cluster_facts, list_view
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.render import Renderer, digest_of_release
-from cucm_certflow.lab.scenario import FaultKind, FaultSpec
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec, door_of
 from cucm_certflow.names import PORTS, CertUnit, Interface, KeyAlgorithm, ListKind, Service
+from cucm_certflow.transports.breaker import Breaker
 
 __all__ = ["MemoryTransport"]
-
-_NOTHING_CAME: Final = "the connection broke before anything came back"
 
 
 class MemoryTransport:
@@ -87,14 +100,21 @@ class MemoryTransport:
     platform CLI it knows when a service started only if it watched that restart itself, to the
     end; a second transport over the same cluster does not.
 
+    What a fault makes of a look or a command is what the real transports make of it; where one of
+    them raises, it raises the same.
+
     Args:
         cluster: What it is a way to.
         clock: The cluster's.
+        driver: By which what is seen is dated, and by which it waits: the cluster's
+            ``driver_clock``, if a scenario's events are to strike it. Not given: *clock*.
     """
 
-    def __init__(self, cluster: LabCluster, clock: Clock) -> None:
+    def __init__(self, cluster: LabCluster, clock: Clock, driver: Clock | None = None) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._driver = driver or clock
+        self._breaker = Breaker()
         self._timing = cluster.scenario.timing
         self._sessions: set[str] = set()
         self._watched: dict[tuple[str, Service], datetime] = {}
@@ -129,26 +149,119 @@ class MemoryTransport:
 
     async def observe(self, query: Query) -> Fact:
         """Ask; what is seen is as old as the end of the look, and dated with its beginning."""
-        at = self._clock.now()
+        at = self._driver.now()
         if not self.supports(query):
             return Unknown("nobody can be asked that here", at, "lab")
-        node, text, by = asked(query, self._cluster.layout.publisher)
-        if by == CLI:
-            await self._open(node)
-        await self._clock.sleep(self._timing.look_s)
-        fault = self._cluster.faults.strike(node, text)
-        if fault is not None:
-            self._sessions.discard(node)
-            return Unknown(
-                f"{text} on {node}: {_words_of(fault)}",
-                at,
-                by,
-                _WHY.get(fault.kind, Why.UNREADABLE),
-            )
+        node, texts, by = asked(query, self._cluster.layout.publisher)
+        door, marks = door_of(texts[0]), self._marks(node)
         try:
+            struck = await self._reach(node, door, by, *texts)
+            await self._driver.sleep(self._timing.look_s)
+            fault = None if struck else self._cluster.faults.strike(node, *texts)
+            self._check_unbroken(node, marks)
+            if by == Interface.TLS and self._is_swapped(node, door):
+                return Known(foreign_certificate(node, door), at, by)
+            if fault is not None:
+                return await self._spoilt(fault.kind, Unknown(texts[0], at, by), node)
             return Known(self._seen(query), at, by)
         except _Unseen as error:
             return Unknown(str(error), at, by, error.why)
+
+    async def _spoilt(self, kind: FaultKind, look: Unknown, node: str) -> Fact:
+        """What becomes of *look*, whose reason is its words, when a fault strikes it."""
+        if kind in NOT_SERVED and look.by == Interface.TFTP_HTTP:
+            return Known(None, look.at, look.by)
+        if kind is FaultKind.NO_PROMPT:
+            await self._driver.sleep(LOOK_TIMEOUT_S.get(look.by, 60.0))
+        self._sessions.discard(node)
+        reason = f"{look.reason} on {node}: {words_of(kind)}"
+        return Unknown(reason, look.at, look.by, why_of(kind, look.by))
+
+    # ── getting there ─────────────────────────────────────────────────────────────────────
+
+    async def _reach(self, node: str, door: int, by: str, *texts: str) -> bool:
+        """Come to port *door* of *node*, which a fault may keep; a shell is opened if need be.
+
+        Args:
+            node: To whom.
+            door: CUCM's number of the port.
+            by: Over which interface.
+            texts: What is about to be sent, if a fault may strike its connection.
+
+        Returns:
+            Whether one has; then nothing else strikes it.
+
+        Raises:
+            AuthenticationFailed: The account is refused, or was before.
+            IdentityNotTrusted: Somebody else seems to be there.
+            _Unseen: There is no connection; nothing was sent.
+        """
+        faults = self._cluster.faults
+        struck = bool(texts) and faults.strikes_on_the_way(node, *texts)
+        if struck:
+            faults.strike(node, *texts)
+            self._sessions.discard(node)
+        fault = faults.at_door(node, door)
+        kind = None if fault is None or not _concerns(fault.kind, by) else fault.kind
+        if by == CLI:
+            self._check_node(node)
+            if node in self._sessions:
+                return struck
+        account = ACCOUNTS.get(by)
+        if account is not None:
+            self._breaker.check(account, self._user(account))
+        match kind:
+            case FaultKind.TLS_SWAPPED if by == Interface.TLS:
+                pass  # it is looked at, and not trusted
+            case FaultKind.CONNECTION_REFUSED:
+                raise _Unseen(words_of(FaultKind.CONNECTION_REFUSED))
+            case FaultKind.HOST_KEY_CHANGED | FaultKind.TLS_SWAPPED:
+                raise other_identity(node, door)
+            case FaultKind.PASSWORD_EXPIRED if account is not None:
+                self._breaker.trip(account, self._user(account), node)
+                raise expired(node, account, self._user(account))
+            case FaultKind.SLOW_START:
+                assert fault is not None  # its kind is known
+                patience = CONNECT_TIMEOUT_S.get(by, 10.0)
+                await self._driver.sleep(min(fault.late_s, patience))
+                if fault.late_s >= patience:
+                    raise _Unseen(words_of(FaultKind.SLOW_START))
+            case _:
+                pass
+        if by == CLI:
+            await self._open(node)
+        return struck
+
+    def _check_node(self, node: str) -> None:
+        if not self._cluster.is_node_up(node):
+            self._sessions.discard(node)
+            message = f"no connection to {node}"
+            raise _Unseen(message)
+
+    def _is_swapped(self, node: str, door: int) -> bool:
+        fault = self._cluster.faults.at_door(node, door)
+        return fault is not None and fault.kind is FaultKind.TLS_SWAPPED
+
+    def _user(self, account: str) -> str:
+        accounts = self._cluster.scenario.accounts
+        return (accounts.platform if account == "platform" else accounts.application).user
+
+    def _marks(self, node: str) -> tuple[int, int]:
+        """What changes when every connection to *node* breaks."""
+        return self._cluster.boots(node), self._cluster.driver_clock.naps
+
+    def _check_unbroken(self, node: str, marks: tuple[int, int]) -> None:
+        if self._marks(node) != marks:
+            self._lose_sessions(marks)
+            self._sessions.discard(node)
+            raise _Unseen(CONNECTION_BROKE)
+
+    def _lose_sessions(self, marks: tuple[int, int]) -> None:
+        """The machine slept: none of its connections is alive, whatever they are to."""
+        if self._cluster.driver_clock.naps != marks[1]:
+            self._sessions.clear()
+
+    # ── what is seen ──────────────────────────────────────────────────────────────────────
 
     def _seen(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
         match query:
@@ -329,10 +442,16 @@ class MemoryTransport:
     async def discover(self) -> ClusterFacts:
         """Read everything that a plan is made from; ``unknown`` names what does not answer."""
         cluster = self._cluster
+        unreached: list[str] = []
         for node in self._names():
-            await self._open(node)
-            await self._clock.sleep(self._timing.look_s)
-        at = cluster.now
+            try:
+                await self._reach(node, _SSH_DOOR, CLI)
+            except _Unseen as error:
+                if node == cluster.layout.publisher:
+                    raise NodeUnreachable(Report(headline=f"{node}: {error}")) from None
+                unreached.append(node)
+            await self._driver.sleep(self._timing.look_s)
+        at = self._driver.now()
         facts = cluster_facts(
             cluster.layout,
             cluster.kinds,
@@ -355,14 +474,17 @@ class MemoryTransport:
                 for node in self._names()
             },
         )
-        unknown = [
+        unknown = [f"{node}: no connection" for node in unreached]
+        unknown += [
             f"{kind.value} of {node}: nobody answers on port 6970"
             for node in cluster.layout.tftp_nodes
             if not cluster.is_up(node, Service.TFTP)
             for kind in ListKind
         ]
         nodes = tuple(
-            attrs.evolve(node, itl=None, ctl=None)
+            attrs.evolve(node, itl=None, ctl=None, certificates={}, services={})
+            if node.name in unreached
+            else attrs.evolve(node, itl=None, ctl=None)
             if node.runs(Service.TFTP) and not cluster.is_up(node.name, Service.TFTP)
             else node
             for node in facts.nodes
@@ -382,27 +504,51 @@ class MemoryTransport:
             return Reply(ReplyKind.REFUSED, f"{command.node} is no node of this cluster")
         if isinstance(command, ResetPhones):
             return await self._reset(command)
-        await self._open(command.node)
-        fault = self._cluster.faults.strike(command.node, str(command))
+        node, text = command.node, str(command)
+        try:
+            struck = await self._reach(node, door_of(text), CLI, text)
+        except _Unseen as error:
+            return Reply(ReplyKind.REFUSED, f"not sent: {error}", sent=False)
+        marks = self._marks(node)
+        fault = None if struck else self._cluster.faults.strike(node, text)
         begin = partial(self._begin, command)
         if fault is not None and (reply := self._before(fault, begin)) is not None:
-            self._sessions.discard(command.node)
+            self._sessions.discard(node)
             return reply
         try:
             end = begin()
         except ValueError as error:
             return Reply(ReplyKind.REFUSED, str(error))
-        if fault is not None and fault.kind is FaultKind.LOST_REPLY:
+        if fault is not None and fault.kind in (FaultKind.LOST_REPLY, FaultKind.RESET_DURING):
             # Half-way, so that the effect is yet to come when the caller begins to look.
-            await self._clock.sleep((end - self._clock.now()).total_seconds() / 2)
-            self._sessions.discard(command.node)
-            return Reply(ReplyKind.LOST, _NOTHING_CAME)
+            await self._driver.sleep((end - self._clock.now()).total_seconds() / 2)
+            self._sessions.discard(node)
+            return Reply(ReplyKind.LOST, CONNECTION_BROKE)
         await self._sleep_until(end)
+        if self._marks(node) != marks:
+            self._lose_sessions(marks)
+            self._sessions.discard(node)
+            return Reply(ReplyKind.LOST, CONNECTION_BROKE)
         if fault is not None:
-            return Reply(ReplyKind.LOST, _words_of(fault))
+            return await self._after(fault.kind, command)
+        if isinstance(command, RestartService | StartService) and not self._runs(command):
+            return Reply(ReplyKind.LOST, f"{command.service.value}[STARTING]")
         if isinstance(command, RestartService):
             self._watch(command)
         return Reply(ReplyKind.ACCEPTED, self._text(command))
+
+    def _runs(self, command: RestartService | StartService) -> bool:
+        return self._cluster.is_up(command.node, command.service)
+
+    async def _after(self, kind: FaultKind, command: Command) -> Reply:
+        """The reply to *command*, which is done, when a fault strikes its answer."""
+        if kind is FaultKind.UNKNOWN_LAYOUT:
+            return Reply(ReplyKind.LOST, words_of(kind))
+        self._sessions.discard(command.node)
+        if kind is FaultKind.NO_PROMPT:
+            await self._driver.sleep(ANSWER_TIMEOUT_S)
+        text = self._text(command) if kind is FaultKind.TRUNCATED else ""
+        return Reply(ReplyKind.LOST, f"{words_of(kind)}\n{text[: len(text) // 2]}".strip())
 
     def _begin(self, command: Command) -> datetime:
         match command:
@@ -432,9 +578,9 @@ class MemoryTransport:
         """The reply of a fault that strikes before the node takes the command."""
         match fault.kind:
             case FaultKind.REFUSED:
-                return Reply(ReplyKind.REFUSED, _words_of(fault))
-            case FaultKind.LOST_COMMAND:
-                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+                return Reply(ReplyKind.REFUSED, words_of(fault.kind))
+            case FaultKind.LOST_COMMAND | FaultKind.RESET_BEFORE:
+                return Reply(ReplyKind.LOST, CONNECTION_BROKE)
             case FaultKind.LATE:
 
                 def come() -> None:
@@ -442,31 +588,45 @@ class MemoryTransport:
                         begin()
 
                 self._cluster.later(fault.late_s, come)
-                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+                return Reply(ReplyKind.LOST, CONNECTION_BROKE)
             case _:  # the web's: what is not done is answered with a no
-                return None if fault.kind.is_done else Reply(ReplyKind.REFUSED, _words_of(fault))
+                return (
+                    None if fault.kind.is_done else Reply(ReplyKind.REFUSED, words_of(fault.kind))
+                )
 
     async def _reset(self, command: ResetPhones) -> Reply:
         """One ``doDeviceReset`` after the other, as long as the publisher's Tomcat answers."""
         cluster, publisher = self._cluster, self._cluster.layout.publisher
+        node, words = command.node, str(command)
+        try:
+            struck = await self._reach(node, TOMCAT_PORT, Interface.AXL, words)
+        except _Unseen as error:
+            return Reply(ReplyKind.REFUSED, f"not reset: {error}")
         if not cluster.is_web_up(publisher):
             return Reply(ReplyKind.REFUSED, f"no connection to port 8443 of {publisher}")
-        fault = cluster.faults.strike(command.node, str(command))
+        fault = None if struck else cluster.faults.strike(node, words)
         if fault is not None:
             reply = self._before(fault, partial(self._begin, command))
             if reply is not None:
                 return reply
+        names = command.names
+        if fault is not None and fault.kind is FaultKind.RESET_DURING:
+            names = names[: (len(names) + 1) // 2]
+        marks = self._marks(publisher)
         missing: list[str] = []
-        for name in command.names:
-            if not cluster.is_web_up(publisher):
-                return Reply(ReplyKind.LOST, _NOTHING_CAME)
+        for name in names:
+            if not cluster.is_web_up(publisher) or self._marks(publisher) != marks:
+                self._lose_sessions(marks)
+                return Reply(ReplyKind.LOST, CONNECTION_BROKE)
             try:
                 cluster.reset_phone(name)
             except ValueError:
                 missing.append(name)
-            await self._clock.sleep(self._timing.reset_call_s)
+            await self._driver.sleep(self._timing.reset_call_s)
         if fault is not None:
-            return Reply(ReplyKind.LOST, _words_of(fault))
+            if fault.kind is FaultKind.NO_PROMPT:
+                await self._driver.sleep(LOOK_TIMEOUT_S.get(Interface.AXL, 60.0))
+            return Reply(ReplyKind.LOST, words_of(fault.kind))
         if missing and len(missing) == len(command.names):
             return Reply(ReplyKind.REFUSED, f"Item not valid: {', '.join(missing[:5])} not found")
         text = "".join(f"; {name} not found" for name in missing[:5])
@@ -476,7 +636,8 @@ class MemoryTransport:
         key = (command.node, command.service)
         started_at = self._cluster.service_state(*key).started_at
         if started_at is not None:
-            self._watched[key] = started_at
+            # Seen at that moment, and dated by the driver's clock.
+            self._watched[key] = started_at + (self._driver.now() - self._clock.now())
 
     def _text(self, command: Command) -> str:
         """What the node prints; where domain/cli.md has no capture, the lab's invention."""
@@ -518,15 +679,22 @@ class MemoryTransport:
 
     async def _open(self, node: str) -> None:
         if node not in self._sessions:
-            await self._clock.sleep(self._timing.session_start_s)
+            await self._driver.sleep(self._timing.session_start_s)
+            self._check_node(node)
             self._sessions.add(node)
 
     async def _sleep_until(self, instant: datetime) -> None:
         # More than once, if the clock that sleeps runs ahead of the one that tells the time.
         while (left := (instant - self._clock.now()).total_seconds()) > 0:
-            await self._clock.sleep(left)
+            await self._driver.sleep(left)
 
 
+def _concerns(kind: FaultKind, by: str) -> bool:
+    """Whether who comes by interface *by* meets a fault of that kind at the port at all."""
+    return not kind.interfaces or by in {each.value for each in kind.interfaces}
+
+
+_SSH_DOOR: Final = 22
 _WITH_EC: Final[Mapping[CertUnit, CertUnit]] = {
     CertUnit.TOMCAT: CertUnit.TOMCAT_ECDSA,
     CertUnit.CALLMANAGER: CertUnit.CALLMANAGER_ECDSA,
@@ -544,22 +712,3 @@ class _Unseen(Exception):
     def __init__(self, reason: str, why: Why = Why.UNREACHABLE) -> None:
         super().__init__(reason)
         self.why = why
-
-
-_WORDS: Final[Mapping[FaultKind, str]] = {
-    FaultKind.REFUSED: "The command was refused by a fault of the scenario",
-    FaultKind.UNKNOWN_LAYOUT: "%% 4711 unbekannte Ausgabe %%",
-}
-
-
-_WHY: Final[Mapping[FaultKind, Why]] = {
-    FaultKind.LOST_REPLY: Why.UNREACHABLE,
-    FaultKind.LOST_COMMAND: Why.UNREACHABLE,
-    FaultKind.LATE: Why.UNREACHABLE,
-    FaultKind.UNKNOWN_LAYOUT: Why.UNREADABLE,
-    FaultKind.REFUSED: Why.FAULT,
-}
-
-
-def _words_of(fault: FaultSpec) -> str:
-    return _WORDS.get(fault.kind, _NOTHING_CAME)

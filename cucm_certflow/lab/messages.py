@@ -14,10 +14,13 @@ from cucm_certflow.connection import cluster_over, route_over
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.memory import MemoryTransport
+from cucm_certflow.lab.memory_faults import other_identity, words_of
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.scenario_faults import FaultKind
 from cucm_certflow.lab.scenario_tables import AccountSpec
 from cucm_certflow.lab.servers.database import Database
 from cucm_certflow.lab.servers.papers import Papers
+from cucm_certflow.lab.servers.soap import NO_ANSWER
 from cucm_certflow.lab.servers.vos_cli import Desk
 from cucm_certflow.lab.servers.web import web_app
 from cucm_certflow.names import CertUnit, Interface
@@ -123,13 +126,24 @@ class LabMessages:
         """What *node* answers to *request*.
 
         Raises:
-            httpx.ConnectError: Its Tomcat is not up.
+            httpx.ConnectError: Its Tomcat is not up, or a fault shuts its port.
+            httpx.ReadError: A fault cuts the connection.
         """
+        fault = self.lab.faults.at_door(node, WEB_PORT)
+        if fault is not None and fault.kind is not FaultKind.PASSWORD_EXPIRED:
+            if fault.kind is FaultKind.TLS_SWAPPED:
+                raise other_identity(node, WEB_PORT)
+            message = words_of(fault.kind)
+            raise httpx.ConnectError(message, request=request)
         self.sent.append(Sent(self._clock.monotonic(), node, request.url.path))
         if not self.lab.is_web_up(node):
             message = "nobody answers on port 8443"
             raise httpx.ConnectError(message, request=request)
-        return await self._apps[node].handle_async_request(request)
+        response = await self._apps[node].handle_async_request(request)
+        if response.status_code == NO_ANSWER:
+            message = "the connection was cut"
+            raise httpx.ReadError(message, request=request)
+        return response
 
 
 class _NoPins(Pins):

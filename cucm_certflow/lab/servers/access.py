@@ -14,12 +14,25 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cucm_certflow.lab.scenario import AccountSpec, ApplicationSpec, Role
+from cucm_certflow.lab.scenario_faults import FaultKind
 from cucm_certflow.lab.servers.sessions import COOKIE, Standing
 from cucm_certflow.lab.servers.vos_cli import Desk
 
-__all__ = ["SessionCookies", "account_of", "forbidden", "guard", "lacks", "not_found", "page"]
+__all__ = [
+    "WEB_DOOR",
+    "SessionCookies",
+    "account_of",
+    "forbidden",
+    "guard",
+    "is_expired",
+    "lacks",
+    "not_found",
+    "page",
+    "unauthorized",
+]
 
 _FAR: Final = "Expires=Tue, 19 Jan 2038 03:14:07 GMT"
+WEB_DOOR: Final = 8443
 _PENDING: Final = "certflow_cookies"
 _ACCOUNT: Final = "certflow_account"
 
@@ -42,6 +55,8 @@ def guard(request: Request, desk: Desk, node: str, *roles: Role) -> Response | N
         401 for a wrong password or a dead cookie (some nodes are said to answer 404 to the
         latter), 404 for a cookie after 30 minutes of silence, 403 if the role is missing.
     """
+    if is_expired(desk, node):
+        return unauthorized()
     account = _by_password(request, desk, node) or _by_cookie(request, desk, node)
     if isinstance(account, Response):
         return account
@@ -49,6 +64,15 @@ def guard(request: Request, desk: Desk, node: str, *roles: Role) -> Response | N
         return unauthorized()
     setattr(request.state, _ACCOUNT, account)
     return lacks(request, *roles)
+
+
+def is_expired(desk: Desk, node: str) -> bool:
+    """Whether a fault has it that passwords have expired: then nobody comes in, cookie or not.
+
+    That a node answers 401 then is the lab's reading; nobody says what it does.
+    """
+    fault = desk.cluster.faults.at_door(node, WEB_DOOR)
+    return fault is not None and fault.kind is FaultKind.PASSWORD_EXPIRED
 
 
 def lacks(request: Request, *roles: Role) -> Response | None:

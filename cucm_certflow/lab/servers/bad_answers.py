@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from cucm_certflow.lab.scenario import FaultKind
 from cucm_certflow.lab.servers import soap
-from cucm_certflow.lab.servers.access import not_found, page
+from cucm_certflow.lab.servers.access import not_found, page, unauthorized
 from cucm_certflow.lab.servers.vos_cli import GARBAGE, Desk
 
 __all__ = ["HUGE_BYTES", "answer"]
@@ -59,13 +59,26 @@ async def answer(
     match fault.kind:
         case FaultKind.REFUSED | FaultKind.RATE_LIMITED | FaultKind.OUT_OF_MEMORY:
             return refuse(fault.kind)
-        case FaultKind.LOST_COMMAND:
+        case FaultKind.LOST_COMMAND | FaultKind.RESET_BEFORE:
             return _cut()
+        case FaultKind.PASSWORD_EXPIRED:
+            return unauthorized()
+        case kind if kind.is_about_connection:
+            return _cut()  # what comes next meets it
+        case FaultKind.NO_PROMPT:
+            await act()
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            return _cut()
+        case FaultKind.STATUS_599:
+            return page(599, "The specified version is not supported.")
+        case FaultKind.SOAP_FAULT:
+            return soap.fault("soapenv:Server", "A fault of the scenario")
         case FaultKind.LATE:
             if late is not None:
                 desk.cluster.later(fault.late_s, late)
             return _cut()
-        case FaultKind.MISSING_SESSION:
+        case FaultKind.MISSING_SESSION | FaultKind.NOT_FOUND:
             return not_found(request)
         case FaultKind.THROTTLED:
             return page(503, "The requested service () is not currently available.")
@@ -90,7 +103,7 @@ def _cut() -> Response:
 def _spoilt(response: Response, kind: FaultKind, desk: Desk) -> Response:
     """What comes back of *response*, which says what was done."""
     match kind:
-        case FaultKind.LOST_REPLY:
+        case FaultKind.LOST_REPLY | FaultKind.RESET_DURING | FaultKind.RESET_AFTER:
             return _cut()
         case FaultKind.UNKNOWN_LAYOUT:
             return HTMLResponse(f"<html><body>{GARBAGE}</body></html>")

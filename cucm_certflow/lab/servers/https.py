@@ -16,6 +16,9 @@ from uvicorn.server import ServerState
 
 from cucm_certflow.lab.physics.world import Cert
 from cucm_certflow.lab.render import RenderedCertificate
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
+from cucm_certflow.lab.servers.resets import SWAPPED_GENERATION, reset
+from cucm_certflow.lab.servers.slow_port import SlowPort
 from cucm_certflow.lab.servers.soap import NO_ANSWER
 from cucm_certflow.lab.servers.vos_cli import Desk
 
@@ -55,8 +58,10 @@ class HttpsDoor:
         )
         self._config.load()
         self._state = ServerState()
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | SlowPort | None = None
         self._shown: tuple[Cert, ...] = ()
+        self._slow_s = 0.0
+        self._following = asyncio.Lock()
 
     async def follow(self) -> None:
         """Make the door as it must be now.
@@ -64,33 +69,59 @@ class HttpsDoor:
         Raises:
             OSError: The port is taken by somebody else.
         """
+        async with self._following:
+            certs, slow_s = self._as_it_must_be()
+            if (certs, slow_s) == (self._shown, self._slow_s):
+                return
+            self.shut()
+            if not certs:
+                return
+            context = _context([await self._desk.papers.certificate(cert) for cert in certs])
+            self._server = await self._open(context, slow_s)
+            self._shown, self._slow_s = certs, slow_s
+
+    def _as_it_must_be(self) -> tuple[tuple[Cert, ...], float]:
+        """What is shown, nothing if nobody listens; and after how long a handshake begins."""
         certs = self._desk.cluster.presented_on_web(self._node)
-        if certs == self._shown:
-            return
-        self.shut()
-        if not certs:
-            return
-        context = _context([await self._desk.papers.certificate(cert) for cert in certs])
+        fault = self._desk.cluster.faults.at_door(self._node, WEB_PORT)
+        match fault:
+            case FaultSpec(kind=FaultKind.CONNECTION_REFUSED):
+                return (), 0.0
+            case FaultSpec(kind=FaultKind.TLS_SWAPPED):
+                return tuple(c._replace(generation=SWAPPED_GENERATION) for c in certs), 0.0
+            case FaultSpec(kind=FaultKind.SLOW_START, late_s=late_s):
+                return certs, late_s
+            case _:
+                return certs, 0.0
+
+    def _protocol(self) -> asyncio.Protocol:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: H11Protocol(self._config, self._state, {}, _loop=loop),
-            self.address,
-            WEB_PORT,
-            ssl=context,
-            reuse_address=True,
+        return H11Protocol(self._config, self._state, {}, _loop=loop)
+
+    async def _open(self, context: ssl.SSLContext, slow_s: float) -> asyncio.Server | SlowPort:
+        if slow_s:
+            return SlowPort(
+                self.address,
+                WEB_PORT,
+                clock=self._desk.clock,
+                slow_s=slow_s,
+                protocol=self._protocol,
+                context=context,
+            )
+        return await asyncio.get_running_loop().create_server(
+            self._protocol, self.address, WEB_PORT, ssl=context, reuse_address=True
         )
-        self._shown = certs
 
     def shut(self) -> None:
         """Refuse connections, and cut those that there are; idempotent."""
-        self._shown = ()
+        self._shown, self._slow_s = (), 0.0
         if self._server is not None:
             self._server.close()
             self._server = None
         for protocol in tuple(self._state.connections):
             transport = getattr(protocol, "transport", None)
             if isinstance(transport, asyncio.Transport):
-                transport.abort()
+                reset(transport)
 
     async def close(self) -> None:
         """Shut for good, and wait for requests that are under way."""
@@ -105,6 +136,7 @@ class HttpsDoor:
 
         async def pass_on(message: Message) -> None:
             if message.get("status") == NO_ANSWER:
+                await self.follow()  # whoever comes next must meet what has struck
                 self._cut(scope.get("client"))
                 raise _Cut
             await send(message)
@@ -121,7 +153,7 @@ class HttpsDoor:
             if getattr(protocol, "client", None) == client:
                 transport = getattr(protocol, "transport", None)
                 if isinstance(transport, asyncio.Transport):
-                    transport.abort()
+                    reset(transport)
 
 
 class _Cut(Exception):

@@ -15,6 +15,7 @@ from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.scenario_faults import FaultKind
 from cucm_certflow.lab.servers.database import Database
 from cucm_certflow.lab.servers.https import WEB_PORT, HttpsDoor
 from cucm_certflow.lab.servers.papers import Papers
@@ -130,9 +131,13 @@ class LabServers:
         database = Database(cluster)
         stack.callback(database.close)
         self._desk = Desk(cluster=cluster, clock=self.clock, papers=papers, database=database)
+        kinds_of_fault = {fault.kind for fault in self.scenario.faults}
+        other_key = None
+        if FaultKind.HOST_KEY_CHANGED in kinds_of_fault:  # keys take time
+            other_key = await papers.run(make_host_key)
         for node in self.scenario.nodes:
             key = await papers.run(make_host_key)
-            door = self.ssh[node.name] = SshDoor(self._desk, node.name, key)
+            door = self.ssh[node.name] = SshDoor(self._desk, node.name, key, other_key)
             await door.open(self._ssh_port)
             stack.push_async_callback(door.close)
         web = [
@@ -140,8 +145,9 @@ class LabServers:
             for node in self.scenario.nodes
         ]
         tftp = [TftpDoor(self._desk, node) for node in layout.tftp_nodes]
-        doors: tuple[_Door, ...] = (*web, *tftp, *doors_of(self._desk))
-        for each in doors:
+        ports: tuple[_Door, ...] = (*web, *tftp, *doors_of(self._desk))
+        doors: tuple[_Door, ...] = (*self.ssh.values(), *ports)
+        for each in ports:
             stack.push_async_callback(each.close)
             await each.follow()
         await stack.enter_async_context(_tasks(self._watch(doors), self._spares(first.gen)))

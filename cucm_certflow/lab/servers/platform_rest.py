@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from cucm_certflow.lab.scenario import PlatformSpec
 from cucm_certflow.lab.servers import bad_answers
-from cucm_certflow.lab.servers.access import account_of, page
+from cucm_certflow.lab.servers.access import account_of, is_expired, page
 from cucm_certflow.lab.servers.vos_cli import UNSUCCESSFUL, Desk
 from cucm_certflow.names import CertUnit
 from cucm_certflow.trust.x509 import fingerprint_of
@@ -141,7 +141,7 @@ class PlatformRest:
 
         async def let_in(request: Request) -> Response:
             account = account_of(request, [desk.cluster.scenario.accounts.platform])
-            if account is None:
+            if account is None or is_expired(desk, self._node):
                 response = page(HTTPStatus.UNAUTHORIZED, "CMPlatform Realm: not authorized.")
                 response.headers["WWW-Authenticate"] = 'Basic realm="CMPlatform Realm"'
                 return response

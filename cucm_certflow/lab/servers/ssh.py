@@ -12,14 +12,20 @@ from typing import Final
 import asyncssh
 
 from cucm_certflow.lab.scenario import AccountSpec
-from cucm_certflow.lab.servers.terminal import Terminal
-from cucm_certflow.lab.servers.vos_cli import Desk, VosCli
+from cucm_certflow.lab.scenario_faults import FaultKind
+from cucm_certflow.lab.servers.resets import reset
+from cucm_certflow.lab.servers.terminal import Reset, Terminal
+from cucm_certflow.lab.servers.vos_cli import SSH_PORT, Desk, VosCli
 from cucm_certflow.lab.servers.vos_commands import COMMANDS
 
 __all__ = ["SshDoor", "make_host_key"]
 
 ATTEMPTS: Final = 3
 UNLOCK_AFTER: Final = timedelta(seconds=300)
+_EXPIRED: Final = "You are required to change your password immediately (password aged)"
+_NEW_PASSWORD: Final = ("(current) UNIX password: ", "New password: ", "Retype new password: ")
+"""Linux's words; what a node says whose password has expired nobody has published."""
+
 _FIRST_KEYBOARD_RELEASE: Final = (15, 0)
 _SIGNATURES: Final = ("rsa-sha2-256", "rsa-sha2-512")
 _KEY_EXCHANGE: Final = ("ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256")
@@ -39,16 +45,30 @@ class SshDoor:
     ``password`` as well. Three wrong passwords lock the account for 300 s, counted over all
     connections; what a locked account is told is the lab's invention: the same as any other.
 
+    A fault or an event of the scenario shuts it, lets nobody in, or has it show *other_key*:
+    :meth:`follow` makes it so; call it often.
+
     Args:
         desk: The lab.
         node: Whose door it is.
         host_key: Its host key.
+        other_key: Somebody else's, for a scenario in which it is shown.
     """
 
-    def __init__(self, desk: Desk, node: str, host_key: asyncssh.SSHKey) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        node: str,
+        host_key: asyncssh.SSHKey,
+        other_key: asyncssh.SSHKey | None = None,
+    ) -> None:
         self._desk = desk
         self._node = node
         self._host_key = host_key
+        self._other_key = other_key
+        self._connections: set[asyncssh.SSHServerConnection] = set()
+        self._following = asyncio.Lock()
+        self._boots = 0
         self._account = desk.cluster.scenario.accounts.platform
         self._failures = 0
         self._locked_until: datetime | None = None
@@ -73,7 +93,7 @@ class SshDoor:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.address, port))
+            listener.bind((self.address, port or self.port))
             self.port = listener.getsockname()[1]
             self._acceptor = await asyncssh.listen(
                 sock=listener,
@@ -97,6 +117,57 @@ class SshDoor:
         except BaseException:
             listener.close()
             raise
+
+    async def follow(self) -> None:
+        """Make the door as it must be now.
+
+        Raises:
+            OSError: The port is taken by somebody else.
+        """
+        async with self._following:
+            cluster = self._desk.cluster
+            if cluster.boots(self._node) != self._boots:
+                self._boots = cluster.boots(self._node)
+                self._reset_all()
+            is_open = cluster.is_node_up(self._node) and not self._meets(
+                FaultKind.CONNECTION_REFUSED
+            )
+            if not is_open and self._acceptor is not None:
+                acceptor, self._acceptor = self._acceptor, None
+                acceptor.close()
+                self._reset_all()
+            elif is_open and self._acceptor is None:
+                await self.open()
+            if self._acceptor is not None:
+                key = self._host_key
+                if self._other_key is not None and self._meets(FaultKind.HOST_KEY_CHANGED):
+                    key = self._other_key
+                self._acceptor.update(server_host_keys=[key])
+
+    def _meets(self, kind: FaultKind) -> bool:
+        fault = self._desk.cluster.faults.at_door(self._node, SSH_PORT)
+        return fault is not None and fault.kind is kind
+
+    def _of(self, channel: asyncssh.SSHServerChannel[str]) -> list[asyncssh.SSHServerConnection]:
+        """The connection of *channel*, if it is there yet."""
+        return [each for each in self._connections if each is channel.get_connection()]
+
+    def _reset_all(self) -> None:
+        for connection in tuple(self._connections):
+            _reset(connection)
+
+    def met(self, connection: asyncssh.SSHServerConnection) -> None:
+        """Somebody has connected."""
+        self._connections.add(connection)
+
+    def parted(self, connection: asyncssh.SSHServerConnection) -> None:
+        """Somebody has gone."""
+        self._connections.discard(connection)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the right password has to be changed first."""
+        return self._meets(FaultKind.PASSWORD_EXPIRED)
 
     async def close(self) -> None:
         """Stop listening and end all sessions; idempotent."""
@@ -144,10 +215,21 @@ class SshDoor:
     async def _serve(self, channel: asyncssh.SSHServerChannel[str], terminal: Terminal) -> None:
         try:
             await VosCli(self._desk, self._node, terminal, COMMANDS).run()
+        except Reset:
+            await self.follow()  # whoever comes next must meet what has struck
+            for connection in self._of(channel):
+                _reset(connection)
         finally:
             terminal.hang_up()
             if not channel.is_closing():
                 channel.close()
+
+
+def _reset(connection: asyncssh.SSHServerConnection) -> None:
+    transport = connection.get_extra_info("transport")
+    if isinstance(transport, asyncio.BaseTransport):
+        reset(transport)
+    connection.abort()
 
 
 def _is(account: AccountSpec, user: str, password: str) -> bool:
@@ -160,6 +242,15 @@ class _Server(asyncssh.SSHServer):
 
     def __init__(self, door: SshDoor) -> None:
         self._door = door
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._door.met(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is not None:
+            self._door.parted(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         """Everybody has to prove who they are."""
@@ -169,7 +260,11 @@ class _Server(asyncssh.SSHServer):
         return self._door.takes_password
 
     def validate_password(self, username: str, password: str) -> bool:
-        return self._door.lets_in(username, password)
+        if not self._door.lets_in(username, password):
+            return False
+        if self._door.is_expired:
+            raise asyncssh.PasswordChangeRequired(_EXPIRED)
+        return True
 
     def kbdint_auth_supported(self) -> bool:
         return True
@@ -179,8 +274,14 @@ class _Server(asyncssh.SSHServer):
     ) -> tuple[str, str, str, Sequence[tuple[str, bool]]]:
         return "", "", "", [("Password: ", False)]
 
-    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
-        return len(responses) == 1 and self._door.lets_in(username, responses[0])
+    def validate_kbdint_response(
+        self, username: str, responses: Sequence[str]
+    ) -> bool | tuple[str, str, str, Sequence[tuple[str, bool]]]:
+        if len(responses) != 1 or not self._door.lets_in(username, responses[0]):
+            return False
+        if self._door.is_expired:
+            return "", _EXPIRED, "", [(prompt, False) for prompt in _NEW_PASSWORD]
+        return True
 
     def session_requested(self) -> asyncssh.SSHServerSession[str]:
         return _Session(self._door)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["HungUp", "Interrupted", "Terminal"]
+__all__ = ["HungUp", "Interrupted", "Reset", "Terminal"]
 
 _ERASE: Final = ("\x7f", "\b")
 _CTRL_C: Final = "\x03"
@@ -21,6 +21,10 @@ _VIEW_LINES: Final = 20
 
 class HungUp(Exception):
     """The line is dead: the client went away, or the node dropped it."""
+
+
+class Reset(HungUp):
+    """The node's end of the connection is reset, in the middle of whatever was going on."""
 
 
 class Interrupted(Exception):
@@ -68,6 +72,15 @@ class Terminal:
             self._arrived.clear()
             await self._arrived.wait()
         return self._keys.popleft()
+
+    async def stay_silent(self) -> None:
+        """Take keys, and never answer again; only the client ends it.
+
+        Raises:
+            HungUp: always, in the end.
+        """
+        while True:
+            await self.read_key()
 
     def drop_typed(self) -> None:
         """Lose what was typed ahead, as real nodes do when they ask something."""

@@ -8,8 +8,9 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
-from cucm_certflow.lab.scenario import FaultKind
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from cucm_certflow.lab.servers.bad_answers import HUGE_BYTES
+from cucm_certflow.lab.servers.resets import reset
 from cucm_certflow.lab.servers.vos_cli import GARBAGE, Desk
 from cucm_certflow.names import ListKind, Service
 
@@ -20,6 +21,7 @@ _FILE: Final = re.compile(r"/(ITL|CTL)(?:File|SEP[0-9A-F]{12})\.tlv")
 _SIGNED: Final = re.compile(r"/(SEP[0-9A-F]{12}\.cnf\.xml\.sgn)")
 _MAX_HEAD: Final = 8192
 _HALF: Final = 2
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class TftpDoor:
@@ -39,6 +41,7 @@ class TftpDoor:
         self._names = frozenset(kind.name for kind in desk.cluster.kinds)
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
+        self._following = asyncio.Lock()
 
     async def follow(self) -> None:
         """Make the door as it must be now.
@@ -46,13 +49,19 @@ class TftpDoor:
         Raises:
             OSError: The port is taken by somebody else.
         """
-        is_up = self._desk.cluster.is_up(self._node, Service.TFTP)
-        if is_up and self._server is None:
-            self._server = await asyncio.start_server(
-                self._talk, self.address, TFTP_PORT, limit=_MAX_HEAD, reuse_address=True
-            )
-        elif not is_up:
-            self.shut()
+        async with self._following:
+            is_up = self._desk.cluster.is_up(self._node, Service.TFTP)
+            is_refused = self._meets(FaultKind.CONNECTION_REFUSED) is not None
+            if not is_up or is_refused:
+                self.shut()
+            elif self._server is None:
+                self._server = await asyncio.start_server(
+                    self._talk, self.address, TFTP_PORT, limit=_MAX_HEAD, reuse_address=True
+                )
+
+    def _meets(self, kind: FaultKind) -> FaultSpec | None:
+        fault = self._desk.cluster.faults.at_door(self._node, TFTP_PORT)
+        return fault if fault is not None and fault.kind is kind else None
 
     def shut(self) -> None:
         """Refuse connections, and cut those that there are; idempotent."""
@@ -72,15 +81,18 @@ class TftpDoor:
         assert task is not None
         self._talks.add(task)
         try:
+            if (slow := self._meets(FaultKind.SLOW_START)) is not None:
+                await self._desk.clock.sleep(slow.late_s)
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 answer = await self._answer(head)
                 if answer is None:  # a fault: nothing comes back
-                    writer.transport.abort()
+                    reset(writer.transport)  # before it is shut: then this talk is cancelled
+                    await self.follow()
                     return
                 status, body = answer
                 lines = (
-                    f"HTTP/1.1 {status.value} {status.phrase}",
+                    f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}",
                     f"Content-length: {len(body)}",
                     "Cache-Control: no-store",
                     "Content-type: */*",
@@ -95,26 +107,30 @@ class TftpDoor:
             self._talks.discard(task)
             writer.close()
 
-    async def _answer(self, head: bytes) -> tuple[HTTPStatus, bytes] | None:
+    async def _answer(self, head: bytes) -> tuple[int, bytes] | None:
         """What is asked for, unless a fault strikes ``http 6970``, or that and the file's name."""
         words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
         if len(words) < 2 or words[0] != "GET":  # noqa: PLR2004 - method and path
             return HTTPStatus.BAD_REQUEST, b""
         path, cluster = words[1], self._desk.cluster
         fault = cluster.faults.strike(self._node, f"http {TFTP_PORT} {path.lstrip('/')}")
+        if fault is not None and fault.kind is FaultKind.NO_PROMPT:
+            await asyncio.Event().wait()  # until the client is gone, and the port is shut
         answer = await self._spoilt(path, None if fault is None else fault.kind)
         if answer is not None:
             cluster.tftp_counters(self._node).answered(answer[0])
         return answer
 
-    async def _spoilt(self, path: str, kind: FaultKind | None) -> tuple[HTTPStatus, bytes] | None:
+    async def _spoilt(self, path: str, kind: FaultKind | None) -> tuple[int, bytes] | None:
         match kind:
             case None:
                 return await self._file(path)
             case FaultKind.THROTTLED:
                 return HTTPStatus.SERVICE_UNAVAILABLE, b""
-            case FaultKind.REFUSED:
+            case FaultKind.REFUSED | FaultKind.NOT_FOUND:
                 return HTTPStatus.NOT_FOUND, b""
+            case FaultKind.STATUS_599:
+                return 599, b""
             case FaultKind.UNKNOWN_LAYOUT | FaultKind.HTML:
                 return HTTPStatus.OK, f"<html><body>{GARBAGE}</body></html>".encode()
             case FaultKind.HUGE:

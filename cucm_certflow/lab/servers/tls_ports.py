@@ -13,6 +13,8 @@ import attrs
 
 from cucm_certflow.lab.physics.world import Cert
 from cucm_certflow.lab.render import RenderedCertificate
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
+from cucm_certflow.lab.servers.resets import SWAPPED_GENERATION, reset
 from cucm_certflow.lab.servers.vos_cli import Desk
 from cucm_certflow.names import CertUnit, Service
 
@@ -78,6 +80,7 @@ class TlsDoor:
         self._server: asyncio.Server | None = None
         self._shown: tuple[Cert, ...] = ()
         self._talks: set[asyncio.Task[None]] = set()
+        self._following = asyncio.Lock()
 
     async def follow(self) -> None:
         """Make the door as it must be now.
@@ -85,21 +88,34 @@ class TlsDoor:
         Raises:
             OSError: The port is taken by somebody else.
         """
+        async with self._following:
+            certs = self._as_it_must_be()
+            if certs == self._shown:
+                return
+            self.shut()
+            if not certs:
+                return
+            context = _context([await self._desk.papers.certificate(cert) for cert in certs])
+            if self.port.wants_client:
+                await self._want_clients(context)
+            self._server = await asyncio.start_server(
+                self._talk, self.address, self.port.number, ssl=context, reuse_address=True
+            )
+            self._shown = certs
+
+    def _as_it_must_be(self) -> tuple[Cert, ...]:
+        """What is shown; nothing if nobody listens."""
+        cluster = self._desk.cluster
         units = (self.port.unit, self.port.also)
-        found = (self._desk.cluster.presented(self._node, each) for each in units if each)
+        found = (cluster.presented(self._node, each) for each in units if each)
         certs = tuple(cert for cert in found if cert is not None)
-        if certs == self._shown:
-            return
-        self.shut()
-        if not certs:
-            return
-        context = _context([await self._desk.papers.certificate(cert) for cert in certs])
-        if self.port.wants_client:
-            await self._want_clients(context)
-        self._server = await asyncio.start_server(
-            self._talk, self.address, self.port.number, ssl=context, reuse_address=True
-        )
-        self._shown = certs
+        match cluster.faults.at_door(self._node, self.port.number):
+            case FaultSpec(kind=FaultKind.CONNECTION_REFUSED):
+                return ()
+            case FaultSpec(kind=FaultKind.TLS_SWAPPED):
+                return tuple(cert._replace(generation=SWAPPED_GENERATION) for cert in certs)
+            case _:
+                return certs
 
     async def _want_clients(self, context: ssl.SSLContext) -> None:
         """Refuse an empty certificate, and one that no CAPF of this cluster issued."""
@@ -132,6 +148,11 @@ class TlsDoor:
         try:
             if not self._shown:  # shut while hands were shaken
                 writer.transport.abort()
+            words = f"tls {self.port.number}"
+            if self._desk.cluster.faults.strike(self._node, words) is not None:
+                reset(writer.transport)  # before it is shut: then this talk is cancelled
+                await self.follow()
+                return
             while await reader.read(_MAX_READ):
                 pass
         except OSError:

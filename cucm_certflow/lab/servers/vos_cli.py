@@ -22,11 +22,14 @@ from cucm_certflow.lab.servers.database import Database
 from cucm_certflow.lab.servers.limits import Limits
 from cucm_certflow.lab.servers.papers import Papers
 from cucm_certflow.lab.servers.sessions import Sessions
-from cucm_certflow.lab.servers.terminal import HungUp, Interrupted, Terminal
+from cucm_certflow.lab.servers.terminal import HungUp, Interrupted, Reset, Terminal
 
-__all__ = ["GARBAGE", "UNSUCCESSFUL", "Desk", "VosCli"]
+__all__ = ["GARBAGE", "SSH_PORT", "UNSUCCESSFUL", "Desk", "VosCli"]
 
 PROMPT: Final = "admin:"
+SSH_PORT: Final = 22
+"""By which faults know the command line, whichever port a lab has it at."""
+
 UNSUCCESSFUL: Final = "Executed command unsuccessfully"
 GARBAGE: Final = "%% 4711 unbekannte Ausgabe %%"
 """What a scenario's "unknown layout" looks like: the lab's invention, on purpose."""
@@ -37,6 +40,7 @@ IDLE_S: Final = 30 * 60.0
 """After how long at the prompt a session ends; what is then printed, if anything, is not known."""
 
 _ASK_FOR_HELP: Final = "Syntax:"
+_RESETS: Final = (FaultKind.RESET_BEFORE, FaultKind.RESET_DURING, FaultKind.RESET_AFTER)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,16 +91,25 @@ class VosCli:
         self._commands = sorted(commands, key=lambda entry: -len(entry[0]))
 
     async def run(self) -> None:
-        """Serve the session until somebody ends it."""
+        """Serve the session until somebody ends it.
+
+        Raises:
+            Reset: A fault of the scenario has the connection reset.
+        """
         try:
             await self._greet()
             while await self._one_command():
                 pass
+        except Reset:
+            raise
         except HungUp:
             return
 
     async def _greet(self) -> None:
         """The banner comes slowly, and the prompt twice, with a lone CR in between."""
+        fault = self.cluster.faults.at_door(self.node, SSH_PORT)
+        if fault is not None and fault.kind is FaultKind.SLOW_START:
+            await self.desk.clock.sleep(fault.late_s)
         whole = self.scenario.timing.session_start_s
         self.terminal.write(_STARTING)
         await self.desk.clock.sleep(whole * 0.6)
@@ -164,6 +177,15 @@ class VosCli:
                 self.terminal.print(GARBAGE)
             case FaultKind.REFUSED:
                 self.refuse()
+            case FaultKind.TRUNCATED:
+                text = await make()
+                self.terminal.write(text[: len(text) // 2])
+                raise HungUp
+            case FaultKind.NO_PROMPT:
+                self.terminal.print(await make())
+                await self.terminal.stay_silent()
+            case _ if fault.kind.is_about_connection or fault.kind in _RESETS:
+                raise Reset
             case _:
                 raise HungUp
 
@@ -194,17 +216,31 @@ class VosCli:
         except ValueError as error:
             self.refuse(f"{error}")
             return
-        if fault is not None and fault.kind is FaultKind.LOST_REPLY:
+        if fault is not None and fault.kind in (FaultKind.LOST_REPLY, FaultKind.RESET_DURING):
             # Half-way, so that the effect is yet to come when the client begins to look.
             await self.desk.clock.sleep((end - self.desk.clock.now()).total_seconds() / 2)
-            raise HungUp
+            raise HungUp if fault.kind is FaultKind.LOST_REPLY else Reset
         if meanwhile is not None:
             await meanwhile(end)
         await self.sleep_until(end)
-        if fault is not None:
-            self.terminal.print(GARBAGE)
+        if fault is None:
+            self.terminal.print(*done())
             return
-        self.terminal.print(*done())
+        await self._spoil(fault.kind, "\n".join(done()))
+
+    async def _spoil(self, kind: FaultKind, text: str) -> None:
+        """What is printed of *text*, the end of a command that is done."""
+        match kind:
+            case FaultKind.RESET_AFTER:
+                raise Reset
+            case FaultKind.TRUNCATED:
+                self.terminal.write(text[: len(text) // 2])
+                raise HungUp
+            case FaultKind.NO_PROMPT:
+                self.terminal.print(text)
+                await self.terminal.stay_silent()
+            case _:
+                self.terminal.print(GARBAGE)
 
     def _strike_before(self, fault: FaultSpec, begin: Callable[[], datetime]) -> None:
         if fault.kind is FaultKind.LATE:
@@ -216,6 +252,8 @@ class VosCli:
             self.cluster.later(fault.late_s, come)
         if fault.kind in (FaultKind.LATE, FaultKind.LOST_COMMAND):
             raise HungUp
+        if fault.kind is FaultKind.RESET_BEFORE or fault.kind.is_about_connection:
+            raise Reset
 
     def refuse(self, reason: str = "The command was refused by a fault of the scenario") -> None:
         """Say no: a reason of the lab's invention, then the words that real nodes print."""
