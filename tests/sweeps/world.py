@@ -305,7 +305,7 @@ class _DyingTransport:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._inner = MemoryTransport(process.world.lab, process.clock)
+        self._inner = MemoryTransport(process.world.lab, process.world.clock, driver=process.clock)
 
     def supports(self, what: Query | Command) -> bool:
         return self._inner.supports(what)
