@@ -12,7 +12,7 @@ from cucm_certflow.errors import NodeError
 from cucm_certflow.facts import Want
 from cucm_certflow.orders import OrderKind
 
-__all__ = ["for_a_person", "half_way", "stopped_by", "too_slow"]
+__all__ = ["for_a_person", "half_way", "standing_still", "stopped_by", "too_slow"]
 
 _CONSEQUENCES: Final = frozenset(
     {
@@ -69,6 +69,41 @@ def too_slow(wants: tuple[Want, ...], fresh_s: float) -> Blocked:
         evidence=tuple(str(want.query) for want in wants[:5]),
         unlock="a larger fresh_s in the policy, or faster nodes",
     )
+
+
+_LIMITED: Final = frozenset(
+    {
+        "approved",
+        "batch_before_is_back",
+        "budget_is_over",
+        "canaries_are_back",
+        "phones_back",
+        "time_is_left",
+        "watched_long_enough",
+    }
+)
+"""Guards whose waiting has a limit of its own, which may be longer."""
+
+
+def standing_still(
+    blocked: tuple[Blocked, ...], still_s: float, within_s: float
+) -> tuple[Blocked, ...]:
+    """Why a run that only looks, and has for *still_s* seconds, holds; empty if it looks on.
+
+    What it waits for may never come: a service that is gone, an interface that nobody answers on,
+    a list that others changed. A limit of the policy, *within_s*, is over then.
+    """
+    waits = tuple(reason for reason in blocked if reason.retry_at is not None)
+    if still_s < within_s or any(reason.guard in _LIMITED for reason in waits):
+        return ()
+    first = Blocked(
+        guard="stands_still",
+        detail=f"nothing has moved for {still_s:.0f} s; what it waits for may never come",
+        evidence=tuple(f"{each.guard}: {each.subject}: {each.detail}" for each in waits[:5]),
+        unlock="what the reasons below say; then resume",
+        source="policy: stands_still_s",
+    )
+    return (first, *for_a_person(waits))
 
 
 def stopped_by(error: NodeError) -> Blocked:

@@ -46,7 +46,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.findings import Said
 from cucm_certflow.grading import graded
-from cucm_certflow.holding import for_a_person, half_way, stopped_by, too_slow
+from cucm_certflow.holding import for_a_person, half_way, standing_still, stopped_by, too_slow
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
@@ -133,6 +133,7 @@ class Run:
         self._curve: Mapping[str, int] | None = None
         self._facts: dict[Query, Fact] = {}
         self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self._moved_s = clock.monotonic()
         self._changed = asyncio.Event()
         self._news = asyncio.Condition()
         self._ours: set[ReplyTo] = set()
@@ -385,6 +386,14 @@ class Run:
                     blocked=(*half_way(self.plan, self.state), *for_a_person(decision.blocked))
                 )
                 return
+            still = standing_still(
+                decision.blocked,
+                self._clock.monotonic() - self._moved_s,
+                self.plan.policy.stands_still_s,
+            )
+            if still and not self._busy():
+                self.outcome = Held(blocked=(*half_way(self.plan, self.state), *still))
+                return
             await self._tell(
                 Waiting(
                     at=now,
@@ -411,6 +420,7 @@ class Run:
     async def _write(self, record: Record) -> None:
         self._journal.append(record)  # synced: from here on it survives a crash
         self.state = apply(self.plan, self.state, record)
+        self._moved_s = self._clock.monotonic()
         await self._tell(Recorded(at=record.at, record=record))
 
     def _lose_replies(self) -> None:

@@ -173,6 +173,7 @@ def policy_of(
             slow_fresh_s=900.0 * slower,
             preflight_fresh_s=14_400.0 * slower,
             lease_s=60.0 * slower,
+            stands_still_s=3600.0 * slower,
             approve=approve,
         )
     except ValueError as error:

@@ -147,6 +147,8 @@ class Policy:
             after which the run holds at the next safe point. None: no limit.
         lease_s: A command that was decided on longer ago than this is not sent: whoever slept in
             between (a laptop) looks again first.
+        stands_still_s: Seconds in which a run that waits for what has no limit of its own (a
+            service that is to run, an answer) writes nothing down; after that it holds.
         loop_after: The run holds when a phone registered so many times anew without a reset of
             ours (F15: phones in a reset loop).
     """
@@ -186,6 +188,7 @@ class Policy:
     anchors_sent_again: bool = True
     run_within_s: float | None = None
     lease_s: float = 60.0
+    stands_still_s: float = 3600.0
     loop_after: int = 5
 
     def __attrs_post_init__(self) -> None:
@@ -204,6 +207,7 @@ class Policy:
             "approval_within_s",
             "run_within_s",
             "lease_s",
+            "stands_still_s",
         ):
             value = getattr(self, name)
             if value is not None and value <= 0:

@@ -13,7 +13,7 @@ from tests.sweeps.story import SUBJECTS, Crash, Told, subject, tell
 from tests.sweeps.tally import Heard, heard
 from tests.sweeps.world import Boundary
 
-__all__ = ["CrashCase", "crash_cases", "sampled", "told_of"]
+__all__ = ["CrashCase", "boundaries", "crash_cases", "sampled", "told_of", "undisturbed"]
 
 _AWAY_S: Final = (0.5, 5.0, 60.0, 900.0)
 """How long nobody is there after a crash; chance draws."""
@@ -23,11 +23,10 @@ _SOON: Final = 500
 """How often the process that goes on dies as well, and at which of its boundaries at the latest."""
 
 _ALWAYS: Final = (Boundary.BEFORE_COMMAND, Boundary.UNDER_WAY, Boundary.AFTER_REPLY)
-_ALWAYS_TORN: Final = (*_ALWAYS, Boundary.BEFORE_WRITE)
 """What is never left out, though the boundary before it may leave the same."""
 
-_TORN_ANYWAY: Final = (Boundary.IN_WRITE, Boundary.BEFORE_SYNC)
-"""Where a torn journal is that of another boundary: the line is not synced yet."""
+_WHILE_WRITING: Final = (Boundary.BEFORE_WRITE, Boundary.IN_WRITE, Boundary.BEFORE_SYNC)
+"""Where the torn journal is that of a death in the middle of that line, which is always told."""
 
 
 class CrashCase(NamedTuple):
@@ -72,12 +71,12 @@ def crash_cases(seed: int) -> Iterator[CrashCase]:
             torn: set[tuple[int, ...]] = set()
             for boundary, moment in enumerate(moments):
                 kind = moment.boundary
-                if moment.left not in clean or kind in _ALWAYS:
+                if kind is Boundary.IN_WRITE:
+                    yield CrashCase(name, number, boundary, kind, True, seed)
+                elif moment.left not in clean or kind in _ALWAYS:
                     yield CrashCase(name, number, boundary, kind, False, seed)
                 clean.add(moment.left)
-                if kind not in _TORN_ANYWAY and (
-                    moment.left[1:] not in torn or kind in _ALWAYS_TORN
-                ):
+                if kind not in _WHILE_WRITING and (moment.left[1:] not in torn or kind in _ALWAYS):
                     yield CrashCase(name, number, boundary, kind, True, seed)
                     torn.add(moment.left[1:])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,13 @@ from cucm_certflow.core.planner import make_plan
 from cucm_certflow.errors import CertflowError, RunFinished
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.faults import Exchange
 from cucm_certflow.lab.physics.judge import Health
 from cucm_certflow.lab.scenario import PhoneState, Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Held, LeftBehind, Outcome, Verified
 from cucm_certflow.procedures.policies import Evidence, Policy
-from tests.sweeps.truth import disorders, lies, lost, regenerated_twice, sent_again
+from tests.sweeps.truth import disorders, lies, lost, regenerated_twice, sent_again, strangers
 from tests.sweeps.world import Died, Moment, Process, World
 from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
@@ -30,9 +31,7 @@ __all__ = ["SUBJECTS", "Crash", "End", "Subject", "Told", "subject", "tell"]
 
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
 NAME: Final = "CHG1.journal"
-_TRIES: Final = 8
-"""How often the person tries again where waiting is all that there is to do."""
-
+TRIES: Final = 8
 _LOOKS_AGAIN_AFTER_S: Final = 900.0
 POLICY: Final = Policy(poll_every_s=30.0, barrier_within_s=600.0, watch_every_s=600.0)
 """Nothing of it is about safety: shorter stories are told sooner."""
@@ -52,10 +51,10 @@ def _read(name: str, *units: CertUnit) -> Subject:
 _C, _T, _I = CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY
 SUBJECTS: Final = (
     _read("11.5-non-secure", _C, _T, _I),
-    _read("11.5-mixed", _C, _T, CertUnit.CAPF),
+    _read("11.5-mixed", _C, _T),
     _read("12.5-mixed", _C, _T, _I),
     _read("14-automatic-resets", CertUnit.TOMCAT, _C, _T),
-    _read("15-mixed", CertUnit.TOMCAT, CertUnit.CAPF, _C, _T),
+    _read("15-mixed", CertUnit.CAPF, _C, _T),
 )
 """The five clusters of the sweeps."""
 
@@ -101,6 +100,7 @@ class Told:
         why: What it held for, or was refused for; empty if it finished.
         wrong: Every claim that did not hold, in words. Empty, or something is broken.
         lives: The boundaries of each process.
+        exchanges: Everything that was asked of the cluster.
         journal: The bytes of the last journal.
         died: Whether the crash came about.
         torn: Whether the journal was left with a line that has no end.
@@ -112,6 +112,7 @@ class Told:
     why: str
     wrong: tuple[str, ...]
     lives: tuple[tuple[Moment, ...], ...]
+    exchanges: tuple[Exchange, ...]
     journal: bytes
     died: bool
     torn: bool
@@ -125,43 +126,53 @@ class Told:
 
 
 class _Person:
-    """Who lifts what a person lifts: waives the phones that are off, and looks again later.
+    """Who lifts what a person lifts: waives the phones that cannot come, and looks again later.
 
-    It never waives a phone that could come: a run that loses one does not get away with it.
+    Whoever is off, in a call without end, or holds the lists of another cluster cannot come. It
+    never waives another phone: a run that loses one does not get away with it.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, lab: LabCluster, tries: int) -> None:
         self.waived: set[str] = set()
-        self.tries = 0
-        self._away = frozenset(
-            phone.device.name
-            for phone in scenario.each_phone()
-            if phone.state is PhoneState.OFF
-            or (phone.state is PhoneState.IN_A_CALL and phone.call_s is None)
-        )
+        self._lab = lab
+        self._tries = tries
+
+    def _away(self) -> Iterator[str]:
+        world, foreign = self._lab.world, strangers(self._lab)
+        for index, phone in enumerate(self._lab.phones):
+            held = world.phones[index]
+            in_call = phone.state is PhoneState.IN_A_CALL and phone.call_s is None
+            if not held.on or phone.kind.name in foreign or in_call:
+                yield phone.kind.name
 
     def lifts(self, outcome: Held) -> frozenset[str] | None:
         """Whom to waive now, perhaps nobody; None if there is nothing more to try."""
         named = {name for reason in outcome.blocked for name in reason.phones}
-        absent = (named & self._away) - self.waived
+        absent = named & frozenset(self._away()) - self.waived
         if absent:
             self.waived |= absent
             return frozenset(absent)
-        self.tries += 1
-        return frozenset() if self.tries <= _TRIES else None
+        self._tries -= 1
+        return frozenset() if self._tries >= 0 else None
 
 
 class _Telling:
     """One story while it is told."""
 
     def __init__(
-        self, what: Subject, folder: Path, crash: Crash | None, policy: Policy, seed: int
+        self,
+        what: Subject,
+        folder: Path,
+        crash: Crash | None,
+        policy: Policy,
+        seed: int,
+        tries: int,
     ) -> None:
         self.world = World(what.scenario, folder)
         self.what = what
         self.crash = crash
         self.policy = policy
-        self.person = _Person(what.scenario)
+        self.person = _Person(self.world.lab, tries)
         self.lives: list[tuple[Moment, ...]] = []
         self.plan: Plan | None = None
         self.died = self.torn = False
@@ -185,12 +196,8 @@ class _Telling:
         except Died:
             assert crash is not None
             self.died = True
-            if crash.forged is not None:
-                self.journal.write_bytes(crash.forged)
-            if crash.meanwhile is not None:
-                crash.meanwhile(self.world.lab)
-            if crash.torn:
-                self._tear(here[0].moments, crash.torn)
+            if number == crash.process:
+                self._leave(crash, here[0].moments)
             self.world.rest(crash.away_s)
             return None
         finally:
@@ -202,6 +209,8 @@ class _Telling:
             crash.meanwhile(self.world.lab)
         if crash.forged is not None:
             self.journal.write_bytes(crash.forged)
+            for lock in self.world.folder.glob("*.lock"):
+                lock.unlink()  # it would say that the journal is an old copy
         if crash.torn:
             self._tear(moments, crash.torn)
 
@@ -298,13 +307,25 @@ def tell(
     crash: Crash | None = None,
     policy: Policy = POLICY,
     seed: int = 0,
+    tries: int = TRIES,
+    others_may_lose: bool = False,
 ) -> Told:
     """Tell the story of *what* to its end, and judge it.
+
+    Args:
+        what: The cluster, and what is to be regenerated.
+        folder: An empty one.
+        crash: What kills a process of it.
+        policy: Of the plan.
+        seed: Of what chance decides about the crash.
+        tries: How often the person tries again where waiting is all that there is to do.
+        others_may_lose: Whether somebody else meddles with what phones trust: the phones are then
+            not the run's to keep, and what counts is what it says about them.
 
     Raises:
         Exception: What is no CertflowError, and came out of the library.
     """
-    telling = _Telling(what, folder, crash, policy, seed)
+    telling = _Telling(what, folder, crash, policy, seed, tries)
     outcome, error = telling.to_the_end()
     lab, plan = telling.world.lab, telling.plan
     wrong = regenerated_twice(lab.log)
@@ -327,13 +348,15 @@ def tell(
     # Half-way through ITLRecovery's window from 12.0 on, the tables allow what localkey cures.
     half_way = end is not End.FINISHED and _I in what.units and lab.layout.signer_is_itlrecovery
     allow = Health.NEEDS_LOCALKEY if half_way else Health.OK
-    wrong += [f"lost: {name}" for name in lost(lab, waived, allow)]
+    if not others_may_lose:
+        wrong += [f"lost: {name}" for name in lost(lab, waived, allow)]
     journal = telling.journal
     return Told(
         end=end,
         why=why,
         wrong=tuple(wrong),
         lives=tuple(telling.lives),
+        exchanges=lab.exchanges,
         journal=journal.read_bytes() if journal.exists() else b"",
         died=telling.died,
         torn=telling.torn,

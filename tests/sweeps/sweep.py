@@ -1,7 +1,8 @@
 """``make sweep``: all crashes, all faults, 200 seeds, 30 kills and every Python, in numbers.
 
 ``python -m tests.sweeps.sweep`` runs everything; names of parts (``crashes``, ``faults``, ``soak``,
-``kills``) run those. ``--seed N`` draws other moments, ``--sample N`` tells N cases of a part.
+``kills``) run those, and ``all-faults``, which takes hours, strikes every look in every step.
+``--seed N`` draws other moments, ``--sample N`` tells N cases of a part.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tests.sweeps.crashes import CrashCase, boundaries, crash_cases, sampled, told_of
+from tests.sweeps.faults import fault_cases, fault_kinds, faulted, sampled_faults
 from tests.sweeps.kills import SPEED, kill_all, kills
 from tests.sweeps.pythons import lines_by, others
 from tests.sweeps.soak import soaked
@@ -34,7 +37,8 @@ def _crashes(seed: int, sample: int | None) -> list[str]:
     tally = all_of(_of(cases, sample, seed), told_of, workers=processors())
     print(tally)
     stories = tally.stories
-    print(f"  {sum(one.torn for one in stories)} journals were left with a line without its end")
+    torn = sum(one.torn for one in stories)
+    print(f"  {torn} journals were left with a line without its end")
     print(f"  {sum(one.sent_again for one in stories)} commands were sent again, no regeneration")
     print(f"  {_count(tally, 'times')} double regenerations, {_count(tally, 'lost: ')} phones lost")
     return tally.wrong() + [f"{one.case}: it did not die" for one in stories if not one.died]
@@ -46,6 +50,18 @@ def _of(cases: Sequence[CrashCase], sample: int | None, seed: int) -> Sequence[C
 
 def _count(tally: Tally, word: str) -> int:
     return sum(word in text for one in tally.stories for text in one.wrong)
+
+
+def _faults(seed: int, sample: int | None, *, whole: bool = False) -> list[str]:
+    cases = fault_cases(seed, whole=whole)
+    every = len(cases) if whole else len(fault_cases(seed, whole=True))
+    kinds = len(fault_kinds(cases))
+    print(f"{every} cases of {kinds} kinds; {len(cases)} of them with each kind of look once")
+    chosen = cases if sample is None else sampled_faults(cases, sample, seed)
+    tally = all_of(chosen, faulted, workers=processors())
+    print(tally)
+    print(f"  {_count(tally, 'times')} double regenerations, {_count(tally, 'lost: ')} phones lost")
+    return tally.wrong()
 
 
 def _soak(seed: int, sample: int | None) -> list[str]:
@@ -87,9 +103,14 @@ def _kills(seed: int, sample: int | None) -> list[str]:
 
 PARTS: Final[Mapping[str, Callable[[int, int | None], list[str]]]] = {
     "crashes": _crashes,
+    "faults": _faults,
+    "all-faults": partial(_faults, whole=True),
     "soak": _soak,
     "kills": _kills,
 }
+
+
+DEFAULT: Final = ("crashes", "faults", "soak", "kills")
 
 
 def main() -> int:
@@ -100,7 +121,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int)
     given = parser.parse_args()
     wrong: list[str] = []
-    for name in given.parts or PARTS:
+    for name in given.parts or DEFAULT:
         began = time.monotonic()
         print(f"── {name}, seed {given.seed}", flush=True)
         found = PARTS[name](given.seed, given.sample)

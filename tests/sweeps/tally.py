@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -15,11 +16,12 @@ import attrs
 
 from tests.sweeps.story import Told
 
-__all__ = ["Heard", "Tally", "all_of", "heard"]
+__all__ = ["Heard", "Tally", "all_of", "heard", "processors"]
 
 C = TypeVar("C")
 
 _CHUNK: Final = 20
+_SAY_EVERY: Final = 500
 
 
 class Heard(NamedTuple):
@@ -82,8 +84,13 @@ def all_of(cases: Sequence[C], tell: Callable[[C], Heard], *, workers: int = 1) 
         return Tally(tuple(map(tell, cases)))
     # Spawned: a process that was forked off would have the threads of nobody.
     context = multiprocessing.get_context("spawn")
+    stories: list[Heard] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        return Tally(tuple(pool.map(tell, cases, chunksize=_CHUNK)))
+        for one in pool.map(tell, cases, chunksize=_CHUNK):
+            stories.append(one)
+            if len(stories) % _SAY_EVERY == 0:
+                print(f"  {len(stories)} of {len(cases)}", file=sys.stderr, flush=True)
+    return Tally(tuple(stories))
 
 
 @attrs.frozen

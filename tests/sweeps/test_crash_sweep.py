@@ -47,17 +47,31 @@ def _boundary(name: str, kind: Boundary, what: str = "") -> tuple[int, Moment]:
     )
 
 
-def test_a_lost_line_that_had_been_synced_is_seen_as_a_second_regeneration(tmp_path: Path) -> None:
+def test_a_journal_that_lost_a_synced_line_is_held_and_nothing_regenerated_twice(
+    tmp_path: Path,
+) -> None:
     """What no crash leaves: the intent is gone, and its command was sent."""
     name = "12.5-mixed"
     number, moment = _boundary(name, Boundary.AFTER_REPLY, "set cert regen CallManager")
-    whole = undisturbed(name).journal[: moment.synced]
-    lines = whole.splitlines(keepends=True)
+    lines = undisturbed(name).journal[: moment.synced].splitlines(keepends=True)
     intent = max(index for index, line in enumerate(lines) if b'"intend"' in line)
-
     crash = Crash(process=0, boundary=number, forged=b"".join(lines[:intent]))
     told = tell(subject(name), tmp_path, crash=crash)
-    assert any("set cert regen CallManager: 2 times" in text for text in told.wrong)
+    assert told.end is End.HELD
+    assert "drift" in told.why
+    assert told.wrong == ()
+
+
+def test_a_second_regeneration_is_seen_whoever_asked_for_it(tmp_path: Path) -> None:
+    name = "12.5-mixed"
+    number, _ = _boundary(name, Boundary.AFTER_REPLY, "set cert regen CallManager")
+
+    def meddle(lab: LabCluster) -> None:
+        lab.begin_regenerate("pub", CertUnit.CALLMANAGER)
+
+    crash = Crash(process=0, boundary=number, meanwhile=meddle)
+    told = tell(subject(name), tmp_path, crash=crash)
+    assert "pub: set cert regen CallManager: 2 times" in told.wrong
 
 
 def test_a_phone_that_somebody_else_locks_is_seen_as_lost(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Verified
 from cucm_certflow.procedures.policies import Evidence
 
-__all__ = ["MEMO", "disorders", "lies", "lost", "regenerated_twice", "sent_again"]
+__all__ = ["MEMO", "disorders", "lies", "lost", "regenerated_twice", "sent_again", "strangers"]
 
 MEMO = Memo()
 """Verdicts of the judge, kept for all stories of a process: most end in the same few worlds."""
@@ -45,8 +45,22 @@ def sent_again(plan: Plan, log: Sequence[Executed]) -> int:
     return (taken - planned).total()
 
 
+def strangers(lab: LabCluster) -> frozenset[str]:
+    """The phones that hold the lists of another cluster: they register, and take nothing here."""
+    world = lab.world
+    return frozenset(
+        phone.kind.name
+        for phone, held in zip(lab.phones, world.phones, strict=True)
+        if any(each.signer.node == "another cluster" for each in (held.itl, held.ctl) if each)
+    )
+
+
 def lies(verified: Verified, plan: Plan, lab: LabCluster) -> list[str]:
-    """Everything that *verified* claims and that is not so."""
+    """Everything that *verified* claims and that is not so.
+
+    RE_REGISTERED says that a phone registered again after our reset, which one that others gave
+    foreign lists does where it needs no TLS: of such a phone only a better grade is a lie.
+    """
     found: list[str] = []
     layout, world = lab.layout, lab.world
     for unit, node in plan.certificates:
@@ -63,11 +77,16 @@ def lies(verified: Verified, plan: Plan, lab: LabCluster) -> list[str]:
         if layout.mixed and world.ctl_of(node) != build_ctl(layout, world):
             found.append(f"the CTL of {node} is not of now")
     behind = {phone.name for phone in verified.left_behind}
+    foreign = strangers(lab)
     for index, phone in enumerate(lab.phones):
         name = phone.kind.name
         grade = verified.grades.get(name, Evidence.UNKNOWN)
         fate = health(layout, lab.kinds, world, index, MEMO)
         held = world.phones[index]
+        if name in foreign:
+            if grade > Evidence.RE_REGISTERED:
+                found.append(f"{name} is graded {grade.name.lower()}, and holds foreign lists")
+            continue
         if fate is not Health.OK and name not in behind:
             found.append(f"{name} is {fate.value}, and not said to be left behind")
         if grade >= Evidence.RE_REGISTERED and (

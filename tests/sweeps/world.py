@@ -278,11 +278,11 @@ class Process:
 
 
 class _ProcessClock:
-    """A process's: it stands still when the process is dead, and nobody wakes up from its sleep."""
+    """A process's, which the scenario's events strike; nobody wakes up dead from its sleep."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._clock = process.world.clock
+        self._clock = process.world.lab.driver_clock
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -296,7 +296,7 @@ class _ProcessClock:
         if 0 <= before < len(process.world.lab.log):
             _IN_COMMAND.set(-1)  # once for each command
             process.pass_by(Boundary.UNDER_WAY)
-        await asyncio.sleep(max(0.0, seconds))
+        await self._clock.sleep(seconds)
         process.check()
 
 
@@ -305,7 +305,7 @@ class _DyingTransport:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._inner = MemoryTransport(process.world.lab, process.clock)
+        self._inner = MemoryTransport(process.world.lab, process.world.clock, driver=process.clock)
 
     def supports(self, what: Query | Command) -> bool:
         return self._inner.supports(what)

@@ -157,7 +157,14 @@ HOW_OFTEN = {"poll_every_s", "watch_every_s", "fresh_s", "slow_fresh_s", "prefli
 """How often to look, and how old an answer may be: no source says anything about these."""
 
 
-OF_PEOPLE = {"approve", "approval_within_s", "anchors_sent_again", "run_within_s", "lease_s"}
+OF_PEOPLE = {
+    "approve",
+    "approval_within_s",
+    "anchors_sent_again",
+    "run_within_s",
+    "lease_s",
+    "stands_still_s",
+}
 """What those who answer for the change decide: no source could."""
 
 
