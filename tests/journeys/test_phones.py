@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,12 +15,24 @@ from cucm_certflow.cluster import Cluster
 from cucm_certflow.codec import fact_from_json, fact_to_json
 from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.batches import needs_confirmation
+from cucm_certflow.core.phones_back import phones_back
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.core.run_state import CertificateMoved, CommandMoved
-from cucm_certflow.core.states import CertificateState, CommandState
+from cucm_certflow.core.registered_anew import RegisteredAnew
+from cucm_certflow.core.run_state import CertificateMoved, CommandMoved, CommandProgress, begin
+from cucm_certflow.core.states import Blocked, CertificateState, CommandState
+from cucm_certflow.core.view import View
 from cucm_certflow.errors import UsageError
-from cucm_certflow.facts import Fact, Known, Phone, Phones, PhoneTrustList, Query
+from cucm_certflow.facts import (
+    Fact,
+    Known,
+    Phone,
+    Phones,
+    PhoneTrustList,
+    Query,
+    Registration,
+    Registrations,
+)
 from cucm_certflow.lab.memory import MemoryTransport
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
@@ -365,6 +377,49 @@ def test_phones_that_go_on_coming_are_no_plateau(tmp_path: Path) -> None:
     told = run_virtual(lambda: tell(MANY, tmp_path, policy, meanwhile))
     assert isinstance(told.outcome, Verified)
     assert told.seconds_called() > 2100
+
+
+def test_phone_that_was_away_when_it_was_called_is_not_back_by_what_was_seen_before() -> None:
+    """With nobody registered a reset has no baseline: any registration is newer than none."""
+
+    async def story() -> None:
+        facts = await start(Scenario.loads(NODES + MANY)).cluster.discover()
+        plan = make_plan(facts, units={CertUnit.TVS}, policy=Policy(canary=Canary.OFF))
+        (reset,) = [step for step in plan.steps if isinstance(step.command, ResetPhones)]
+        sent = CommandProgress(CommandState.PROVED, 1, NOW, "1970-01-01T00:00:00+00:00", NOW)
+        fresh = begin(plan)
+        steps = (*fresh.steps[: reset.index], sent, *fresh.steps[reset.index + 1 :])
+        before = Known(facts.registrations, NOW - timedelta(seconds=30), "RISPort70")
+        view = View(plan, fresh._replace(steps=steps), {Registrations(): before}, NOW)
+        blocked = phones_back(view, "phones_back", 0, 0)
+        assert isinstance(blocked, Blocked)
+        assert "too old" in blocked.detail
+        assert view.wants[Registrations()].since == NOW
+
+    run_virtual(story)
+
+
+# ── reset loops ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["registered", "away"])
+def test_reset_explains_the_return_of_those_that_it_reached_alone(away: bool) -> None:
+    anew = RegisteredAnew(Policy(loop_after=2))
+
+    def seen(at_s: float, *, registered: bool = True) -> None:
+        at = NOW + timedelta(seconds=at_s)
+        anew.saw({"SEP1": Registration("SEP1", registered, "sub", at)}, at)
+
+    seen(0)
+    for number in (1, 2):
+        if away:
+            seen(100 * number, registered=False)
+        anew.sent(ResetPhones("pub", ("SEP1",)), NOW)
+        seen(100 * number + 50)
+    assert anew.total == (2 if away else 0)
+    loop = anew.loop()
+    assert (loop is not None) is away
+    assert loop is None or loop.phones == ("SEP1",)
 
 
 # ── phones that nothing waits for ─────────────────────────────────────────────────────────
