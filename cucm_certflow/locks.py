@@ -8,7 +8,6 @@ import getpass
 import hashlib
 import json
 import os
-import select
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -22,8 +21,7 @@ __all__ = ["ClusterLock", "Owner", "beside", "driver_of", "lock_file", "read_own
 
 _FOLDER: Final = "cucm-certflow-locks"
 _MOST: Final = 4096
-_TRIES: Final = 10
-_BETWEEN_TRIES_S: Final = 0.005
+_TRIES: Final = 100
 
 
 class Owner:
@@ -65,7 +63,7 @@ def lock_file(descriptor: int) -> bool:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        select.select([], [], [], _BETWEEN_TRIES_S)
+        os.sched_yield()
     return False
 
 
