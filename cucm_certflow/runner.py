@@ -320,8 +320,10 @@ class Run:
 
     async def _take_orders(self) -> bool:
         """Write down what people ask, each order once; whether there was any."""
-        taken = {r.order.id for r in self._journal.records if isinstance(r, Ordered)}
         letters = self._inbox.waiting()
+        if not letters and not self._orders:
+            return False
+        taken = {r.order.id for r in self._journal.records if isinstance(r, Ordered)}
         posted = [order for _, order in letters if order is not None and order.id not in taken]
         orders = [*posted, *self._orders]  # what was posted is older
         self._orders.clear()

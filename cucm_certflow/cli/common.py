@@ -6,8 +6,9 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -22,13 +23,17 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Said
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit
-from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
+from cucm_certflow.procedures.policies import BatchesBy, Canary, CapfWindow, Policy, UnitOrder
 from cucm_certflow.procedures.vocabulary import Stage
 
 __all__ = [
     "BarrierOption",
+    "BatchOption",
+    "BatchesByOption",
+    "CanaryOption",
     "CapfOption",
     "ExpiringOption",
+    "FailureLimitOption",
     "InventoryOption",
     "JournalOption",
     "JsonOption",
@@ -47,6 +52,8 @@ __all__ = [
     "units_of",
     "with_cluster",
 ]
+
+E = TypeVar("E", bound=Enum)
 
 InventoryOption = Annotated[
     Path, typer.Option("--inventory", "-i", help="Nodes and accounts of the cluster.")
@@ -86,6 +93,22 @@ NoRestartOption = Annotated[
     typer.Option(
         "--no-callmanager-restart", help="From 14SU1: leave CallManager and CTIManager running."
     ),
+]
+CanaryOption = Annotated[
+    str,
+    typer.Option(
+        "--canary",
+        help="Reset one phone of each kind first, and wait for it: wave, confirmed (and for "
+        "`certflow approve`), off.",
+    ),
+]
+BatchOption = Annotated[int, typer.Option("--reset-batch", help="Phones in one batch of resets.")]
+BatchesByOption = Annotated[
+    str, typer.Option("--batches-by", help="What a batch never mixes: name, group, pool.")
+]
+FailureLimitOption = Annotated[
+    int | None,
+    typer.Option("--failure-limit", help="More phones that do not come back hold the run."),
 ]
 RecordOption = Annotated[
     Path | None,
@@ -156,6 +179,10 @@ def policy_of(
     capf_with_callmanager: bool = False,
     no_callmanager_restart: bool = False,
     approve: frozenset[Stage] = frozenset(),
+    canary: str = "wave",
+    reset_batch: int = 100,
+    batches_by: str = "name",
+    failure_limit: int | None = None,
 ) -> Policy:
     """The policy that the options choose; everything else is the safe default.
 
@@ -175,9 +202,22 @@ def policy_of(
             lease_s=60.0 * slower,
             stands_still_s=3600.0 * slower,
             approve=approve,
+            canary=_member(Canary, "--canary", canary),
+            reset_batch=reset_batch,
+            batches_by=_member(BatchesBy, "--batches-by", batches_by),
+            failure_limit=failure_limit,
         )
     except ValueError as error:
         raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
+
+
+def _member(kind: type[E], option: str, name: str) -> E:
+    """The member of *kind* called *name*, in upper or lower case."""
+    try:
+        return kind[name.upper()]
+    except KeyError:
+        known = ", ".join(member.name.lower() for member in kind)
+        raise ValueError(f"{option}: expected one of {known}, saw {name!r:.40}") from None
 
 
 def unit_named(name: str) -> CertUnit:
