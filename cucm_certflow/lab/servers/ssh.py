@@ -181,6 +181,11 @@ class SshDoor:
             await acceptor.wait_closed()
 
     @property
+    def is_open(self) -> bool:
+        """Whether anybody listens."""
+        return self._acceptor is not None
+
+    @property
     def takes_password(self) -> bool:
         """Whether plain ``password`` is offered beside ``keyboard-interactive``."""
         return self._desk.cluster.layout.release < _FIRST_KEYBOARD_RELEASE
