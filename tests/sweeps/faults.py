@@ -14,7 +14,7 @@ from tests.sweeps.crashes import undisturbed
 from tests.sweeps.story import SUBJECTS, subject, tell
 from tests.sweeps.tally import Heard, heard
 
-__all__ = ["FaultAt", "fault_cases", "fault_kinds", "faulted", "sampled_faults"]
+__all__ = ["MEDDLING", "FaultAt", "fault_cases", "fault_kinds", "faulted", "sampled_faults"]
 
 _TRIES: Final = 3
 """A fault that lasts is not lifted by looking again and again."""
@@ -28,7 +28,7 @@ _CHANGES: Final = (
     "doDeviceReset",
 )
 
-_MEDDLING: Final = frozenset(
+MEDDLING: Final = frozenset(
     {
         EventKind.REGENERATED_OUTSIDE,
         EventKind.CTL_UPDATED_OUTSIDE,
@@ -110,6 +110,6 @@ def faulted(at: FaultAt) -> Heard:
     """The story of one case."""
     case = _cases(at.scenario)[at.number]
     what = subject(at.scenario)._replace(scenario=case.scenario)
-    meddled = any(event.kind in _MEDDLING for event in case.scenario.events)
+    meddled = any(event.kind in MEDDLING for event in case.scenario.events)
     telling = partial(tell, what, tries=_TRIES, others_may_lose=meddled)
     return heard(f"{at.scenario}: {case.name}", at.kind, telling)

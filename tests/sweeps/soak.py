@@ -12,10 +12,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
+import attrs
+
+from cucm_certflow.commands import Command, Regenerate, RestartService
+from cucm_certflow.lab.every_fault import every_fault
 from cucm_certflow.lab.scenario import FaultKind, Scenario
-from cucm_certflow.names import CertUnit, Product, Release
+from cucm_certflow.lab.scenario_faults import interface_of
+from cucm_certflow.names import CertUnit, Product, Release, Service
 from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
 from cucm_certflow.procedures.releases import EXISTS
+from tests.sweeps.faults import MEDDLING
 from tests.sweeps.story import POLICY, Subject, tell
 from tests.sweeps.tally import Heard, heard
 
@@ -33,7 +39,8 @@ _LOOKS: Final = (
     "executeSQLQuery",
 )
 _SERVICES: Final = ("Cisco Tomcat", "Cisco CallManager", "Cisco Tftp", "Cisco Trust Verification")
-_EVERYWHERE: Final = tuple(kind for kind in FaultKind if not kind.interfaces)
+_EVENTFUL: Final = 0.4
+"""The share of the seeds in which something happens to the cluster, the phones or the driver."""
 
 
 def random_text(seed: int) -> str:
@@ -86,9 +93,12 @@ def _lines(chance: random.Random, seed: int) -> Iterator[str]:
         yield "[variant]"
         yield f"phones_reset_by_themselves = {chance.choice(('true', 'false'))}"
     for _ in range(chance.choices((0, 1, 2, 3), (1, 4, 3, 2))[0]):
+        command = _command(chance)
+        where = interface_of(command)
+        kinds = [kind for kind in FaultKind if not kind.interfaces or where in kind.interfaces]
         yield "[[faults]]"
-        yield f'kind = "{chance.choice(_EVERYWHERE).value}"'
-        yield f'command = "{_command(chance)}"'
+        yield f'kind = "{chance.choice(kinds).value}"'
+        yield f'command = "{command}"'
         yield f"nth = {chance.choices((1, 2, 3, 7), (4, 2, 2, 1))[0]}"
         yield f"times = {chance.choices((1, 2, 30), (6, 3, 1))[0]}"
         # No longer than a command may take (settle_s of the tables): what comes later than that
@@ -131,7 +141,25 @@ def random_subject(seed: int) -> Subject:
     units = set(chance.sample(there, min(len(there), chance.randint(1, 3))))
     if chance.random() < 0.7:
         units |= set(anchors)
-    return Subject(scenario, tuple(unit for unit in CertUnit if unit in units))
+    return Subject(_eventful(scenario, seed), tuple(unit for unit in CertUnit if unit in units))
+
+
+def _eventful(scenario: Scenario, seed: int) -> Scenario:
+    """*scenario*, perhaps with an event at one of the commands that most runs send."""
+    chance = random.Random(f"event {seed}")
+    if chance.random() >= _EVENTFUL:
+        return scenario
+    nodes = [node.name for node in scenario.nodes if Service.TFTP in node.activated]
+    commands: list[Command] = []
+    for node in nodes:
+        commands += [Regenerate(node, CertUnit.CALLMANAGER), Regenerate(node, CertUnit.TVS)]
+        commands += [RestartService(node, Service.TVS), RestartService(node, Service.TFTP)]
+    quiet = attrs.evolve(scenario, faults=())
+    eventful = [case for case in every_fault(quiet, commands) if case.scenario.events]
+    kinds = list(dict.fromkeys(case.scenario.events[0].kind for case in eventful))
+    kind = chance.choice(kinds)  # first, so that each is as likely as another
+    event = chance.choice([c for c in eventful if c.scenario.events[0].kind is kind])
+    return attrs.evolve(scenario, events=event.scenario.events)
 
 
 def random_policy(seed: int) -> Policy:
@@ -151,9 +179,14 @@ def soaked(seed: int) -> Heard:
     """The story of *seed*."""
     what = random_subject(seed)
     kind = f"{what.scenario.release} {what.scenario.mode.name.lower()}"
-    return heard(
-        f"soak seed {seed}", kind, partial(tell, what, policy=random_policy(seed), seed=seed)
+    telling = partial(
+        tell,
+        what,
+        policy=random_policy(seed),
+        seed=seed,
+        others_may_lose=any(event.kind in MEDDLING for event in what.scenario.events),
     )
+    return heard(f"soak seed {seed}", kind, telling)
 
 
 def main(first: int, last: int) -> None:
