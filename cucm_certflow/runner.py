@@ -15,7 +15,6 @@ import attrs
 from cucm_certflow.clock import Clock
 from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
-from cucm_certflow.core.drift import drift_at_end
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
 from cucm_certflow.core.phone_words import pages_not_read
@@ -367,12 +366,6 @@ class Run:
                 self.outcome = await self._stopped_by_order()
                 return
             if decision.finished:
-                if (drift := await self._drift_at_end()) is not None:
-                    going_on = self.state.wish is OrderKind.RESUME
-                    self.outcome = (
-                        Held(blocked=(drift,)) if going_on else await self._stopped_by_order()
-                    )
-                    return
                 outcome = await self._verified()
                 await self._write(Ended(outcome="verified", at=self._clock.now()))
                 self.outcome = outcome
@@ -428,21 +421,6 @@ class Run:
             records = len(self._journal.records)
             path = str(self._journal.path)
             self._lock.note(self._clock.now(), run=self._journal.run, records=records, journal=path)
-
-    async def _drift_at_end(self) -> Blocked | None:
-        """Why the run may not say that all is as it left it; None if it may."""
-        if not self.plan.certificates:
-            return None
-        drift = None
-        for _ in range(_MAX_READS):
-            look = View(self.plan, self.state, {}, self._clock.now())
-            drift_at_end(look)
-            await self._read(tuple(look.wants.values()))
-            drift = drift_at_end(View(self.plan, self.state, self._facts, self._clock.now()))
-            if drift is None or drift.retry_at is None:
-                break
-            await self._clock.sleep(self.plan.policy.poll_every_s)
-        return drift
 
     async def _write(self, record: Record) -> None:
         self._journal.append(record)  # synced: from here on it survives a crash
