@@ -39,7 +39,9 @@ from cucm_certflow.procedures.vocabulary import Proof, Source
 __all__ = ["CTL_PROOFS", "DRIFT_GUARD", "Difference", "drift_at_end", "list_mark"]
 
 _SOURCE: Final = Source("DESIGN", "§5", "facts are compared with what the run itself predicts")
-_ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
+_LISTED: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF)
+"""What trust lists name: looked at whether or not it was asked for."""
+
 CTL_PROOFS: Final = frozenset({Proof.CTL_SERVED, Proof.CTL_SIGNED_ANEW})
 """The proofs of what changes the CTL."""
 
@@ -124,7 +126,7 @@ def _queries(view: View) -> Iterator[Query]:
     for node in facts.nodes:
         yield ServicesOn(node.name)
         for unit in node.certificates:
-            if unit in view.plan.procedures or unit in _ANCHORS:
+            if unit in view.plan.procedures or unit in _LISTED:
                 yield CertificateOf(node.name, unit)
         if node.runs(Service.TFTP):
             yield from (ServedList(node.name, kind) for kind in kinds)
