@@ -206,6 +206,7 @@ def _state(written: Written) -> RunState:
 
 
 def _reasons(written: Written) -> tuple[Blocked, ...]:
-    """Why the run stood still when its last driver left it."""
+    """Why the run stood still when its last driver left it; nothing if it was driven on since."""
     stood = next((note for note in reversed(written.notes) if isinstance(note, Stood)), None)
-    return () if stood is None else stood.reasons
+    latest = max((record.at for record in written.records), default=written.begun)
+    return stood.reasons if stood is not None and stood.at >= latest else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import uuid
 from datetime import datetime
@@ -23,6 +24,7 @@ from cucm_certflow.orders import Order
 
 __all__ = ["Inbox"]
 
+_LOG: Final = logging.getLogger(__name__)
 _CONVERTER: Final = fact_converter()
 _MOST: Final = 65_536
 
@@ -76,9 +78,15 @@ class Inbox:
         return tuple((path, _read(path)) for path in sorted(self.folder.glob("*.order")))
 
     def done(self, path: Path) -> None:
-        """Delete an order that stands in the journal now, or that is none."""
+        """Delete an order that stands in the journal now."""
         with contextlib.suppress(OSError):
             path.unlink()
+
+    def refuse(self, path: Path) -> None:
+        """Put aside a file that is no order, or another user's, under a name that nobody reads."""
+        _LOG.warning("%s is no order of this user: it is put aside", path.name)
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".refused"))
 
     def close(self) -> None:
         """Delete the folder, if nothing waits in it."""

@@ -285,8 +285,11 @@ class Run:
         for order in orders:
             at = self._clock.now()
             await self._write(Ordered(order=attrs.evolve(order, at=order.at or at), at=at))
-        for path, _ in letters:
-            self._inbox.done(path)
+        for path, letter in letters:
+            if letter is None:
+                self._inbox.refuse(path)
+            else:
+                self._inbox.done(path)
         return bool(orders)
 
     async def _loop(self, group: asyncio.TaskGroup) -> None:

@@ -95,9 +95,11 @@ def _again_approved(view: View) -> Blocked | None:
 
 
 def _time_is_left(view: View) -> Blocked | None:
+    limit, began = view.plan.policy.run_within_s, view.state.began
+    if limit is None and view.state.maintenance is None:
+        return None
     if not may_rest_before(view.plan, view.state, view.step):
         return None  # half-way: what was begun is finished
-    limit, began = view.plan.policy.run_within_s, view.state.began
     if limit is not None and began is not None:
         over_at = began + timedelta(seconds=limit)
         if view.now >= over_at:

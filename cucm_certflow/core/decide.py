@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -15,7 +15,7 @@ from cucm_certflow.commands import (
     ResetPhones,
     RestartService,
 )
-from cucm_certflow.core.drift import CTL_PROOFS, list_mark
+from cucm_certflow.core.drift import CTL_PROOFS, drift_at_end, list_mark
 from cucm_certflow.core.forecast import moves_trust
 from cucm_certflow.core.gates import again_gate
 from cucm_certflow.core.machine import Evaluator
@@ -135,7 +135,7 @@ def decide(
             return Decision(record=_certificate_record(subject, edge), wants=_wants(view))
         blocked += reasons
     if finished:
-        blocked = _open_tasks(plan, state)
+        blocked = _open_tasks(plan, state) or _drift_at_end(view)
         finished = not blocked
     stops = state.wish is not OrderKind.RESUME and at_safe_point(plan, state)
     if stops and not finished:
@@ -162,6 +162,18 @@ def _open_tasks(plan: Plan, state: RunState) -> list[Blocked]:
         for task in plan.tasks
         if task.id not in state.acknowledged
     ]
+
+
+def _drift_at_end(view: View) -> list[Blocked]:
+    """What others have changed since the last command: a run that ends claims that nothing is."""
+    if not view.plan.certificates or (found := drift_at_end(view)) is None:
+        return []
+    patience = timedelta(seconds=view.plan.policy.barrier_within_s)
+    if view.state.latest is not None and view.now >= view.state.latest + patience:
+        found = attrs.evolve(
+            found, retry_at=None
+        )  # what does not answer for so long, a person asks
+    return [found]
 
 
 def _held(view: View) -> Blocked:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import attrs
+
 from cucm_certflow.commands import Regenerate
 from cucm_certflow.core.forecast import moves_trust
 from cucm_certflow.core.plan import CertificateKey
@@ -34,7 +36,7 @@ from cucm_certflow.facts import (
 from cucm_certflow.names import MODE_PARAMETER, CertUnit, ListKind, SecurityMode, Service
 from cucm_certflow.procedures.vocabulary import Proof, Source
 
-__all__ = ["CTL_PROOFS", "DRIFT_GUARD", "Difference", "list_mark"]
+__all__ = ["CTL_PROOFS", "DRIFT_GUARD", "Difference", "drift_at_end", "list_mark"]
 
 _SOURCE: Final = Source("DESIGN", "§5", "facts are compared with what the run itself predicts")
 _ANCHORS: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY)
@@ -67,12 +69,24 @@ def _nothing_drifted(view: View) -> Blocked | None:
     command = view.step.command
     if not view.step.certificates or not (moves_trust(command) or isinstance(command, Regenerate)):
         return None
+    return _drift_of(view, view.subject)
+
+
+def drift_at_end(view: View) -> Blocked | None:
+    """What was changed from outside since the last command: a run that ends claims there is not.
+
+    None if nothing was; with ``retry_at`` if something does not answer now.
+    """
+    return _drift_of(view, "the end of the run")
+
+
+def _drift_of(view: View, subject: str) -> Blocked | None:
     queries = tuple(_queries(view))
     since = _last_change(view)
     answers = {query: view.get(query, since=since) for query in queries}  # asked for in one go
     for query, fact in answers.items():
         if isinstance(fact, Unknown):
-            return view.unknown("drift", query, fact)
+            return attrs.evolve(view.unknown("drift", query, fact), subject=subject)
     values = {query: fact.value for query, fact in answers.items() if isinstance(fact, Known)}
     found = [d for query in queries for d in _differences(view, query, values)]
     found = [d for d in found if not d.item or d.item not in view.state.approved]
@@ -90,7 +104,7 @@ def _nothing_drifted(view: View) -> Blocked | None:
         evidence=tuple(map(str, found)),
         unlock=unlock,
         source=str(_SOURCE),
-        subject=view.subject,
+        subject=subject,
         items=items if len(items) == len(found) else (),
     )
 

@@ -126,6 +126,23 @@ def test_an_order_of_another_process_is_found_in_the_inbox_and_carried_out_once(
     run_virtual(story)
 
 
+def test_what_is_no_order_is_put_aside_and_said_and_does_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = tmp_path / "j"
+    inbox = tmp_path / "j.inbox"
+
+    async def act(there: Lab, _: Run) -> None:
+        inbox.mkdir()
+        (inbox / "1.order").write_text('{"kind": "abort"}')
+        (inbox / "2.order").write_bytes(b"\xff\x00")
+
+    _, outcome = run_virtual(lambda: _told(journal, act, after="1.regenerate"))
+    assert isinstance(outcome, Verified)
+    assert sorted(path.name for path in inbox.iterdir()) == ["1.refused", "2.refused"]
+    assert "1.order is no order of this user" in caplog.text
+
+
 def test_asking_a_run_that_nobody_drives_is_refused(tmp_path: Path) -> None:
     journal = tmp_path / "j"
 

@@ -19,11 +19,16 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.errors import JournalError, JournalInUse
 from cucm_certflow.journal import Journal
+from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
+from cucm_certflow.notes import Migrated
+from cucm_certflow.observers import Verified
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.policies import Canary
 from cucm_certflow.procedures.vocabulary import Procedure, Row
 from cucm_certflow.testing.virtual import run_virtual
-from tests.journeys.main_job import UNITS, run_to_the_end, start
+from tests.journeys.main_job import UNITS, executed, run_to_the_end, start
+from tests.journeys.test_crashes import SMALL
 from tests.words import NO_PARTNERS, NOBODY_LOOKED
 
 
@@ -162,3 +167,32 @@ def test_beliefs_and_waivers_survive_the_file(tmp_path: Path) -> None:
     beliefs = [record.beliefs for record in moved if record.beliefs is not None]
     assert len(beliefs) > 3
     assert path.stat().st_size < 1_000_000
+
+
+PROTOCOL_2 = Path(__file__).parent / "journals" / "protocol-2.journal"
+"""Of version 0.1.0 before protocol 3: its process died after the CTL update was proved."""
+
+
+def test_a_journal_of_protocol_2_goes_on_by_its_named_migration(tmp_path: Path) -> None:
+    path = tmp_path / "old.journal"
+    path.write_bytes(PROTOCOL_2.read_bytes())
+    read = Journal.read(path)
+    assert read.migrations == ("2-to-3",)
+    assert read.plan.policy.canary is Canary.OFF  # its records have the steps of before canaries
+    assert path.read_bytes() == PROTOCOL_2.read_bytes()
+
+    async def story() -> None:
+        there = start(Scenario.loads(SMALL))
+        await there.cluster.discover()
+        for node in ("pub", "sub1"):
+            there.lab.begin_regenerate(node, CertUnit.CALLMANAGER)
+            await there.clock.sleep(60)
+        there.lab.begin_ctl_update("pub")
+        await there.clock.sleep(600)
+        async with there.cluster.resume(journal=path) as run:
+            assert isinstance(await run.wait(), Verified)
+        done = [text for _, text in executed(there.lab) if "regen" in text]
+        assert done == ["set cert regen CallManager"] * 2 + ["set cert regen TVS"] * 2
+
+    run_virtual(story)
+    assert [n.name for n in Journal.read(path).notes if isinstance(n, Migrated)] == ["2-to-3"]

@@ -328,7 +328,7 @@ def tell(
     telling = _Telling(what, folder, crash, policy, seed, tries)
     outcome, error = telling.to_the_end()
     lab, plan = telling.world.lab, telling.plan
-    wrong = regenerated_twice(lab.log)
+    wrong = regenerated_twice(lab)
     waived = telling.person.waived
     if isinstance(outcome, Verified) and error is None:
         assert plan is not None

@@ -40,12 +40,17 @@ def _crashes(seed: int, sample: int | None) -> list[str]:
     torn = sum(one.torn for one in stories)
     print(f"  {torn} journals were left with a line without its end")
     print(f"  {sum(one.sent_again for one in stories)} commands were sent again, no regeneration")
-    print(f"  {_count(tally, 'times')} double regenerations, {_count(tally, 'lost: ')} phones lost")
+    print(_worst(tally))
     return tally.wrong() + [f"{one.case}: it did not die" for one in stories if not one.died]
 
 
 def _of(cases: Sequence[CrashCase], sample: int | None, seed: int) -> Sequence[CrashCase]:
     return cases if sample is None else sampled(cases, sample, seed)
+
+
+def _worst(tally: Tally) -> str:
+    twice, lost = _count(tally, " was made anew "), _count(tally, "lost: ")
+    return f"  {twice} double regenerations, {lost} phones lost"
 
 
 def _count(tally: Tally, word: str) -> int:
@@ -60,7 +65,7 @@ def _faults(seed: int, sample: int | None, *, whole: bool = False) -> list[str]:
     chosen = cases if sample is None else sampled_faults(cases, sample, seed)
     tally = all_of(chosen, faulted, workers=processors())
     print(tally)
-    print(f"  {_count(tally, 'times')} double regenerations, {_count(tally, 'lost: ')} phones lost")
+    print(_worst(tally))
     return tally.wrong()
 
 

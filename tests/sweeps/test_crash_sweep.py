@@ -71,7 +71,7 @@ def test_a_second_regeneration_is_seen_whoever_asked_for_it(tmp_path: Path) -> N
 
     crash = Crash(process=0, boundary=number, meanwhile=meddle)
     told = tell(subject(name), tmp_path, crash=crash)
-    assert "pub: set cert regen CallManager: 2 times" in told.wrong
+    assert "pub/CallManager was made anew 2 times" in told.wrong
 
 
 def test_a_phone_that_somebody_else_locks_is_seen_as_lost(tmp_path: Path) -> None:
