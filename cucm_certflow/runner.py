@@ -21,19 +21,17 @@ from cucm_certflow.core.phone_words import pages_not_read
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
-    Acknowledged,
     Ended,
     Ordered,
     Record,
     RunState,
-    Scheduled,
-    Waived,
     apply,
     begin,
 )
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
-from cucm_certflow.errors import CertflowError, JournalError, NodeError, Report, UsageError
+from cucm_certflow.errors import CertflowError, JournalError, NodeError
+from cucm_certflow.event_stream import EventStream
 from cucm_certflow.facts import (
     Fact,
     Known,
@@ -50,7 +48,7 @@ from cucm_certflow.holding import for_a_person, half_way, standing_still, stoppe
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
-from cucm_certflow.notes import RegistrationsNoted, ReplyNoted, Stood
+from cucm_certflow.notes import ReplyNoted, Stood
 from cucm_certflow.observers import (
     Aborted,
     Event,
@@ -58,18 +56,18 @@ from cucm_certflow.observers import (
     Outcome,
     Paused,
     Recorded,
-    RegistrationsSeen,
     Replied,
     Verified,
     Waiting,
 )
+from cucm_certflow.opening import Opening
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.maintenance import Maintenance
+from cucm_certflow.registration_curve import RegistrationCurve
 from cucm_certflow.transports.base import Transport
 
 __all__ = ["Run"]
 
-_KEPT_EVENTS: Final = 100_000
 _KEPT_TEXT: Final = 2000
 _MAX_READS: Final = 20
 """How often one fact may be read, one time after the other, without anything to show for it."""
@@ -120,41 +118,30 @@ class Run:
         self._transport = transport
         self._clock = clock
         self._tables = tables
-        self._waive = frozenset(waive)
-        self._waived_by = waived_by
-        self._said = tuple(said)
+        self._opening = Opening(
+            self.plan, waive=waive, waived_by=waived_by, said=said, maintenance=maintenance
+        )
         self._anew = RegisteredAnew(self.plan.policy)
         self._resume = resume
         self._orders = deque(orders)
-        self._maintenance = maintenance
         self._lock = lock
         self._inbox = Inbox(journal.path)
         self._blocked: tuple[Blocked, ...] = ()
-        self._curve: Mapping[str, int] | None = None
+        self._curve = RegistrationCurve(len(self.plan.facts.phones))
         self._facts: dict[Query, Fact] = {}
-        self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self._events = EventStream()
         self._moved_s = clock.monotonic()
         self._changed = asyncio.Event()
-        self._news = asyncio.Condition()
         self._ours: set[ReplyTo] = set()
         self._task: asyncio.Task[None] | None = None
         self._stopped: NodeError | None = None
         self.state: RunState = begin(self.plan)
-        strangers = self._waive - {phone.name for phone in self.plan.facts.phones}
-        if strangers:
-            raise UsageError(
-                Report(
-                    headline="a waiver names a phone that the plan does not have",
-                    saw=", ".join(sorted(strangers)),
-                    left="nothing was sent",
-                    next="correct the name",
-                )
-            )
 
     # ── being used ────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._main(), name="certflow run")
+        self._events.begin(self._task)
         return self
 
     async def __aexit__(
@@ -229,21 +216,9 @@ class Run:
         self._orders.append(order)
         self._changed.set()
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event]:
         """Everything that happens, from the beginning, until the run ends."""
-        position = 0
-        while True:
-            while position < len(self._events):
-                yield self._events[position]
-                position += 1
-            if self._task is None or self._task.done():
-                return
-            waiter = asyncio.ensure_future(self._wait_for_news(position))
-            await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if not waiter.done():
-                waiter.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await waiter
+        return self._events.read()
 
     async def wait(self) -> Outcome:
         """Wait for the end, whoever reads the events; cancelling it leaves the run going."""
@@ -253,34 +228,14 @@ class Run:
             self._task.result()
         return self.outcome or Paused(reason="the caller left")
 
-    async def _wait_for_news(self, position: int) -> None:
-        async with self._news:
-            await self._news.wait_for(lambda: len(self._events) > position)
-
-    async def _tell(self, event: Event) -> None:
-        self._events.append(event)
-        async with self._news:
-            self._news.notify_all()
-
     # ── the loop ──────────────────────────────────────────────────────────────────────────
 
     async def _main(self) -> None:
         for record in self._journal.records:
             self.state = apply(self.plan, self.state, record)
         now = self._clock.now()
-        if self._waive:
-            waived = Waived(names=self._waive, at=now, by=self._waived_by)
-            await self._write(waived)
-        names = {phone.name for phone in self.plan.facts.phones}
-        for word in self._said:
-            if word.item in names:
-                waived = Waived(names=frozenset({word.item}), at=now, by=word.by, reason=word.why)
-                await self._write(waived)
-            else:
-                await self._write(Acknowledged(said=word, at=now))
-        if self._maintenance is not None:
-            by = self._waived_by
-            await self._write(Scheduled(maintenance=self._maintenance, at=now, by=by))
+        for record in self._opening.records(now):
+            await self._write(record)
         await self._take_orders()
         if self._resume:
             for record in resume_records(self.plan, self.state, now, self._tables):
@@ -399,7 +354,7 @@ class Run:
             if still and not self._busy():
                 self.outcome = Held(blocked=(*half_way(self.plan, self.state), *still))
                 return
-            await self._tell(
+            await self._events.tell(
                 Waiting(
                     at=now,
                     until=decision.wake_at,
@@ -426,7 +381,7 @@ class Run:
         self._journal.append(record)  # synced: from here on it survives a crash
         self.state = apply(self.plan, self.state, record)
         self._moved_s = self._clock.monotonic()
-        await self._tell(Recorded(at=record.at, record=record))
+        await self._events.tell(Recorded(at=record.at, record=record))
 
     def _lose_replies(self) -> None:
         """A command under way that this process did not send: it can only be looked at."""
@@ -472,7 +427,9 @@ class Run:
                     took_s=round(self._clock.monotonic() - began, 3),
                 )
             )
-            await self._tell(Replied(at=at, step=step.id, kind=reply.kind.value, text=reply.text))
+            await self._events.tell(
+                Replied(at=at, step=step.id, kind=reply.kind.value, text=reply.text)
+            )
             self._changed.set()
 
         group.create_task(send())
@@ -514,30 +471,10 @@ class Run:
         if isinstance(query, Registrations) and isinstance(fact, Known):
             table: Mapping[str, Registration] = fact.value
             self._anew.saw(table, fact.at)
-            by_node: dict[str, int] = {}
-            for registration in table.values():
-                if registration.registered:
-                    by_node[registration.node] = by_node.get(registration.node, 0) + 1
-            if by_node != self._curve:
-                self._curve = by_node
-                self._journal.note(
-                    RegistrationsNoted(
-                        at=fact.at,
-                        registered=sum(by_node.values()),
-                        total=len(self.plan.facts.phones),
-                        by_node=dict(sorted(by_node.items())),
-                        unasked=self._anew.total,
-                    )
-                )
-            await self._tell(
-                RegistrationsSeen(
-                    at=fact.at,
-                    registered=sum(by_node.values()),
-                    total=len(self.plan.facts.phones),
-                    by_node=by_node,
-                    unasked=self._anew.total,
-                )
-            )
+            seen, noted = self._curve.saw(table, fact.at, unasked=self._anew.total)
+            if noted is not None:
+                self._journal.note(noted)
+            await self._events.tell(seen)
 
     async def _sleep_until(self, instant: datetime | None) -> bool:
         """Wait for *instant* or for a reply; True if time has passed."""

@@ -6,12 +6,15 @@ client waits before it gives up, and what is raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
+from cucm_certflow.commands import Reply, ReplyKind
 from cucm_certflow.errors import AuthenticationFailed, IdentityNotTrusted, Report
 from cucm_certflow.facts import Why
-from cucm_certflow.lab.scenario_faults import FaultKind
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec
 from cucm_certflow.names import Interface
 
 __all__ = [
@@ -21,9 +24,11 @@ __all__ = [
     "CONNECT_TIMEOUT_S",
     "LOOK_TIMEOUT_S",
     "NOT_SERVED",
+    "Unseen",
     "expired",
     "foreign_certificate",
     "other_identity",
+    "reply_before",
     "why_of",
     "words_of",
 ]
@@ -107,6 +112,35 @@ def why_of(kind: FaultKind, by: str) -> Why:
     return _WHY.get(kind, Why.UNREADABLE)
 
 
+def reply_before(
+    fault: FaultSpec,
+    begin: Callable[[], datetime],
+    later: Callable[[float, Callable[[], None]], None],
+) -> Reply | None:
+    """The reply of a fault that strikes before the node takes the command, if it does.
+
+    Args:
+        fault: It.
+        begin: Lets the command begin.
+        later: Lets something happen in so many seconds: a command that comes late.
+    """
+    match fault.kind:
+        case FaultKind.REFUSED:
+            return Reply(ReplyKind.REFUSED, words_of(fault.kind))
+        case FaultKind.LOST_COMMAND | FaultKind.RESET_BEFORE:
+            return Reply(ReplyKind.LOST, CONNECTION_BROKE)
+        case FaultKind.LATE:
+
+            def come() -> None:
+                with contextlib.suppress(ValueError):  # refused, and nobody is there to hear
+                    begin()
+
+            later(fault.late_s, come)
+            return Reply(ReplyKind.LOST, CONNECTION_BROKE)
+        case _:  # the web's: what is not done is answered with a no
+            return None if fault.kind.is_done else Reply(ReplyKind.REFUSED, words_of(fault.kind))
+
+
 def expired(node: str, kind: str, user: str) -> AuthenticationFailed:
     """What is raised when *node* lets the account in no more, as the transports say it."""
     return AuthenticationFailed(
@@ -131,3 +165,11 @@ def other_identity(node: str, door: int) -> IdentityNotTrusted:
 def foreign_certificate(node: str, door: int) -> str:
     """The fingerprint that port *door* shows while its certificate is swapped."""
     return f"nobody's certificate on port {door} of {node}"
+
+
+class Unseen(Exception):
+    """There is no answer, and this is why."""
+
+    def __init__(self, reason: str, why: Why = Why.UNREACHABLE) -> None:
+        super().__init__(reason)
+        self.why = why

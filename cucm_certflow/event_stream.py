@@ -1,0 +1,57 @@
+"""The events of a run, kept for its readers: each reads from the beginning, at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final
+
+from cucm_certflow.observers import Event
+
+__all__ = ["EventStream"]
+
+_KEPT_EVENTS: Final = 100_000
+
+
+class EventStream:
+    """What happens in a run, one after the other. A slow reader never holds up who tells.
+
+    It belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+        self._news = asyncio.Condition()
+        self._teller: asyncio.Task[None] | None = None
+
+    def begin(self, teller: asyncio.Task[None]) -> None:
+        """From now on *teller* tells; the stream ends with it."""
+        self._teller = teller
+
+    async def tell(self, event: Event) -> None:
+        """Keep *event*, and wake everybody who reads."""
+        self._events.append(event)
+        async with self._news:
+            self._news.notify_all()
+
+    async def read(self) -> AsyncIterator[Event]:
+        """Everything that was told, from the beginning, until the teller ends."""
+        position = 0
+        while True:
+            while position < len(self._events):
+                yield self._events[position]
+                position += 1
+            if self._teller is None or self._teller.done():
+                return
+            waiter = asyncio.ensure_future(self._wait_for_news(position))
+            await asyncio.wait({waiter, self._teller}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiter.done():
+                waiter.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiter
+
+    async def _wait_for_news(self, position: int) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: len(self._events) > position)
