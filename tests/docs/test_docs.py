@@ -6,7 +6,7 @@ import ast
 import importlib.util
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +30,7 @@ from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Severity
 from cucm_certflow.inventory import Inventory
-from cucm_certflow.lab import scenario_faults, scenario_tables
+from cucm_certflow.lab import scenario_events, scenario_faults, scenario_tables
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, SecurityMode, Service
@@ -325,6 +325,7 @@ def _toml_value(value: object) -> object:
         ("[timing]", Timing),
         ("[variant]", scenario_tables.VariantSpec),
         ("[[faults]]", scenario_faults.FaultSpec),
+        ("[[events]]", scenario_events.EventSpec),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -352,6 +353,48 @@ def test_every_choice_of_a_scenario_is_described() -> None:
         assert all(member.value in text for member in kind)
     rows = {row[0] for row in _rows(_section(DOCS / "lab.md", "[[faults]]"))}
     assert {f"`{kind.value}`" for kind in scenario_faults.FaultKind} <= rows
+
+
+_WEB = "AXL RISPort70 PerfMon Control-Center platform-REST"
+_PLACES = {
+    "all": "",
+    "all but TLS": f"SSH {_WEB} HTTP-6970",
+    "web": _WEB,
+    "web, HTTP 6970": f"{_WEB} HTTP-6970",
+    "web, TLS": f"{_WEB} TLS",
+    "SSH, web": f"SSH {_WEB}",
+    "SOAP": _WEB.removesuffix(" platform-REST"),
+    "RISPort70, PerfMon, Control Center": "RISPort70 PerfMon Control-Center",
+    "RISPort70, PerfMon": "RISPort70 PerfMon",
+    "RISPort70": "RISPort70",
+    "SSH": "SSH",
+    "AXL": "AXL",
+}
+_CALLED = {"platform CLI": "SSH", "TLS handshake": "TLS"}
+
+
+def test_the_page_says_where_each_fault_strikes() -> None:
+    rows = [row for row in _rows(_section(DOCS / "lab.md", "[[faults]]")) if len(row) == 3]
+    said = {row[0].strip("`"): set(_PLACES[row[1]].split()) for row in rows if row[1] in _PLACES}
+    assert said == {
+        kind.value: {
+            _CALLED.get(each.value, each.value).replace(" ", "-") for each in kind.interfaces
+        }
+        for kind in scenario_faults.FaultKind
+    }
+
+
+def test_the_page_says_what_each_event_needs() -> None:
+    rows = [row for row in _rows(_section(DOCS / "lab.md", "[[events]]")) if len(row) == 4]
+    said = {row[0].strip("`"): (row[1], row[2]) for row in rows if row[0] != "kind"}
+
+    def words(keys: Iterable[str]) -> str:
+        return ", ".join(f"`{key}`" for key in keys)
+
+    assert said == {
+        kind.value: (words(kind.needs), words(k for k in kind.may_have if k not in kind.needs))
+        for kind in scenario_events.EventKind
+    }
 
 
 # ── what the library says, and what the points claim ──────────────────────────────────────

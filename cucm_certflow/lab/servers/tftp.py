@@ -87,8 +87,7 @@ class TftpDoor:
                 head = await reader.readuntil(b"\r\n\r\n")
                 answer = await self._answer(head)
                 if answer is None:  # a fault: nothing comes back
-                    reset(writer.transport)  # before it is shut: then this talk is cancelled
-                    await self.follow()
+                    writer.transport.abort()
                     return
                 status, body = answer
                 lines = (
@@ -99,6 +98,9 @@ class TftpDoor:
                 )
                 writer.write("\r\n".join((*lines, "", "")).encode() + body)
                 await writer.drain()
+        except _Reset:
+            reset(writer.transport)  # before it is shut: then this talk is cancelled
+            await self.follow()  # whoever comes next must meet what has struck
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             pass
         except asyncio.CancelledError:  # shut
@@ -138,8 +140,10 @@ class TftpDoor:
             case FaultKind.TRUNCATED:
                 status, body = await self._file(path)
                 return status, body[: len(body) // _HALF]
-            case _:
+            case FaultKind.LOST_REPLY | FaultKind.LOST_COMMAND | FaultKind.LATE:
                 return None
+            case _:
+                raise _Reset
 
     async def _file(self, path: str) -> tuple[HTTPStatus, bytes]:
         """The trust lists, by their own names and by those that phones ask for; and configuration.
@@ -161,3 +165,7 @@ class TftpDoor:
         if served is None:
             return HTTPStatus.NOT_FOUND, b""
         return HTTPStatus.OK, await self._desk.papers.trust_list(served)
+
+
+class _Reset(Exception):
+    """A fault has the connection reset."""
