@@ -31,6 +31,7 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Severity
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.lab import scenario_events, scenario_faults, scenario_tables
+from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, SecurityMode, Service
@@ -40,7 +41,7 @@ from cucm_certflow.procedures.choices import CHOICES
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Requirement
-from cucm_certflow.testing.virtual import run_virtual
+from cucm_certflow.testing.virtual import EPOCH, VirtualClock, run_virtual
 from cucm_certflow.trust.model import TrustPolicy
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
 from tests.tables.paper import certificate, cluster, with_certificate
@@ -295,10 +296,20 @@ def test_the_small_scenario_is_one() -> None:
 def test_the_lab_in_memory_runs_as_the_page_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = _blocks(DOCS / "lab.md", "python")
+    block, driven = _blocks(DOCS / "lab.md", "python")
     monkeypatch.chdir(ROOT)
     exec(compile(block, "lab.md", "exec"), {"__name__": "page"})
     assert "window 1: TVS" in capsys.readouterr().out
+    page: dict[str, Any] = {"__name__": "page"}
+    exec(compile(driven, "lab.md", "exec"), page)
+
+    async def story() -> None:
+        clock = VirtualClock()
+        lab = LabCluster(Scenario.load("examples/scenarios/main-job.toml"), clock)
+        facts = await page["driven"](lab, clock).discover()
+        assert facts.at == EPOCH
+
+    run_virtual(story)
 
 
 def _toml_value(value: object) -> object:
