@@ -41,7 +41,7 @@ from cucm_certflow.procedures.choices import CHOICES
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Requirement
-from cucm_certflow.testing.virtual import EPOCH, VirtualClock, run_virtual
+from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.trust.model import TrustPolicy
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
 from tests.tables.paper import certificate, cluster, with_certificate
@@ -307,7 +307,7 @@ def test_the_lab_in_memory_runs_as_the_page_says(
         clock = VirtualClock()
         lab = LabCluster(Scenario.load("examples/scenarios/main-job.toml"), clock)
         facts = await page["driven"](lab, clock).discover()
-        assert facts.at == EPOCH
+        assert facts.at == clock.now()
 
     run_virtual(story)
 
