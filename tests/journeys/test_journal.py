@@ -169,7 +169,7 @@ def test_beliefs_and_waivers_survive_the_file(tmp_path: Path) -> None:
     assert path.stat().st_size < 1_000_000
 
 
-PROTOCOL_2 = Path(__file__).parent / "journals" / "protocol-2.journal"
+PROTOCOL_2 = Path(__file__).parent / "journals" / "protocol-2.txt"
 """Of version 0.1.0 before protocol 3: its process died after the CTL update was proved."""
 
 
