@@ -18,11 +18,16 @@ _KEPT_EVENTS: Final = 100_000
 class EventStream:
     """What happens in a run, one after the other. A slow reader never holds up who tells.
 
-    It belongs to one event loop.
+    It belongs to one event loop. Who is further behind than what is kept goes on with the oldest
+    that is: the records among the events stand in the journal all the same.
+
+    Args:
+        kept: How many events are kept for those who read later.
     """
 
-    def __init__(self) -> None:
-        self._events: deque[Event] = deque(maxlen=_KEPT_EVENTS)
+    def __init__(self, kept: int = _KEPT_EVENTS) -> None:
+        self._events: deque[Event] = deque(maxlen=kept)
+        self._told = 0
         self._news = asyncio.Condition()
         self._teller: asyncio.Task[None] | None = None
 
@@ -33,6 +38,7 @@ class EventStream:
     async def tell(self, event: Event) -> None:
         """Keep *event*, and wake everybody who reads."""
         self._events.append(event)
+        self._told += 1
         async with self._news:
             self._news.notify_all()
 
@@ -40,8 +46,10 @@ class EventStream:
         """Everything that was told, from the beginning, until the teller ends."""
         position = 0
         while True:
-            while position < len(self._events):
-                yield self._events[position]
+            while position < self._told:
+                first = self._told - len(self._events)
+                position = max(position, first)
+                yield self._events[position - first]
                 position += 1
             if self._teller is None or self._teller.done():
                 return
@@ -54,4 +62,4 @@ class EventStream:
 
     async def _wait_for_news(self, position: int) -> None:
         async with self._news:
-            await self._news.wait_for(lambda: len(self._events) > position)
+            await self._news.wait_for(lambda: self._told > position)

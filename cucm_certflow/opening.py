@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from cucm_certflow.core.phone_names import check_names
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import Acknowledged, Record, Scheduled, Waived
-from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.findings import Said
 from cucm_certflow.procedures.maintenance import Maintenance
 
@@ -42,16 +42,7 @@ class Opening:
         self._waived_by = waived_by
         self._said = tuple(said)
         self._maintenance = maintenance
-        strangers = self._waive - self._phones
-        if strangers:
-            raise UsageError(
-                Report(
-                    headline="a waiver names a phone that the plan does not have",
-                    saw=", ".join(sorted(strangers)),
-                    left="nothing was sent",
-                    next="correct the name",
-                )
-            )
+        check_names(self._waive, self._phones, "a waiver names a phone that the plan does not have")
 
     def records(self, at: datetime) -> tuple[Record, ...]:
         """The records of it, said at *at*, in the order in which they are written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cucm_certflow.errors import Report, UsageError
+from cucm_certflow.core.phone_names import check_names
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.procedures.policies import NotAwaited, Policy
 
@@ -46,17 +46,11 @@ def not_awaited_of(facts: ClusterFacts, policy: Policy) -> dict[str, NotAwaited]
     Raises:
         UsageError: *policy* names what is no phone of the cluster.
     """
-    names = {phone.name for phone in facts.phones}
-    strangers = set(policy.not_awaited) - names
-    if strangers:
-        raise UsageError(
-            Report(
-                headline="not_awaited names a phone that the cluster does not have",
-                saw=", ".join(sorted(strangers)),
-                left="nothing was sent",
-                next="correct the name; it is a device name, for example SEP001122334455",
-            )
-        )
+    check_names(
+        policy.not_awaited,
+        (phone.name for phone in facts.phones),
+        "not_awaited names a phone that the cluster does not have",
+    )
     return classes_of(facts, policy)
 
 

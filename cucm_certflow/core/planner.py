@@ -12,6 +12,7 @@ from cucm_certflow.core.batches import canaries_of
 from cucm_certflow.core.identities import identity_of
 from cucm_certflow.core.not_awaited import not_awaited_of
 from cucm_certflow.core.outlook import judged
+from cucm_certflow.core.phone_names import check_names
 from cucm_certflow.core.plan import Plan, PlannedWindow, phone_class
 from cucm_certflow.core.starting_trust import held_at_start, trust_of
 from cucm_certflow.core.states import Blocked
@@ -278,16 +279,8 @@ def _asked(
 
 def _checked_waivers(facts: ClusterFacts, waive: Iterable[str]) -> frozenset[str]:
     waived = frozenset(waive)
-    strangers = waived - {phone.name for phone in facts.phones}
-    if strangers:
-        raise UsageError(
-            Report(
-                headline="a waiver names a phone that the cluster does not have",
-                saw=", ".join(sorted(strangers)),
-                left="nothing was sent",
-                next="correct the name; a waiver is by device name, for example SEP001122334455",
-            )
-        )
+    names = (phone.name for phone in facts.phones)
+    check_names(waived, names, "a waiver names a phone that the cluster does not have")
     return waived
 
 
