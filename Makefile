@@ -2,7 +2,7 @@
 #
 #   make demo         the demonstration, against the lab
 #   make test         the whole test suite; PYTEST_ARGS="-k name" narrows it
-#   make sweep        every crash, every fault, 200 random clusters, 30 kills: 20 minutes on 2 cores;
+#   make sweep        every crash, every fault, 200 random clusters, 30 kills: 35 minutes on 2 cores;
 #                     SWEEP_ARGS="crashes --seed 7" one part of it, with other moments
 #   make conformance  clients of others, unmodified, against the lab
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
