@@ -15,7 +15,7 @@ from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.commands import Command, ResetPhones
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
-from cucm_certflow.core.run_state import Acknowledged, RunState, apply, begin
+from cucm_certflow.core.run_state import Acknowledged, folded
 from cucm_certflow.errors import JournalError, RefusedError, Report, RunFinished
 from cucm_certflow.facts import ClusterFacts, Known, TrustEntry, TrustStores
 from cucm_certflow.findings import CheckReport, Said
@@ -366,7 +366,7 @@ class Cluster:
         """
         opened = Journal.open(journal)
         try:
-            state = _state(opened)
+            state = folded(opened.plan, opened.records)
         finally:
             opened.close()
         if self._prepare is not None:
@@ -415,7 +415,7 @@ def _check_time(journal: Journal, now: datetime) -> None:
 
 
 def _check_unfinished(journal: Journal) -> None:
-    ended = _state(journal).ended
+    ended = folded(journal.plan, journal.records).ended
     if ended:
         raise RunFinished(
             Report(
@@ -426,17 +426,9 @@ def _check_unfinished(journal: Journal) -> None:
         )
 
 
-def _state(journal: Journal) -> RunState:
-    """Where the run of *journal* stands."""
-    state = begin(journal.plan)
-    for record in journal.records:
-        state = apply(journal.plan, state, record)
-    return state
-
-
 def _sent(journal: Journal) -> tuple[Command, ...]:
     """The commands that were sent, or may have been, in the order of the plan."""
-    state = _state(journal)
+    state = folded(journal.plan, journal.records)
     return tuple(
         step.command
         for step in journal.plan.steps

@@ -17,7 +17,7 @@ from cucm_certflow.clock import Clock, SystemClock
 from cucm_certflow.core.doubts import Doubt, doubts_of
 from cucm_certflow.core.gates import Gate, check_waiting, waiting_gates
 from cucm_certflow.core.leftovers import Leftovers, what_is_left
-from cucm_certflow.core.run_state import RunState, apply, begin
+from cucm_certflow.core.run_state import RunState, folded
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.errors import Report, RunFinished, UsageError
 from cucm_certflow.inbox import Inbox
@@ -98,7 +98,7 @@ def status_of(journal: str | os.PathLike[str]) -> RunStatus:
         JournalError: The file does not read.
     """
     written = Journal.read(journal)
-    state = _state(written)
+    state = folded(written.plan, written.records)
     driver = driver_of(journal)
     notes = written.notes
     return RunStatus(
@@ -186,7 +186,7 @@ def _ask(journal: str | os.PathLike[str], order: Order, clock: Clock | None) -> 
 
 def _going(journal: str | os.PathLike[str]) -> tuple[Written, RunState]:
     written = Journal.read(journal)
-    state = _state(written)
+    state = folded(written.plan, written.records)
     if state.ended:
         raise RunFinished(
             Report(
@@ -196,13 +196,6 @@ def _going(journal: str | os.PathLike[str]) -> tuple[Written, RunState]:
             )
         )
     return written, state
-
-
-def _state(written: Written) -> RunState:
-    state = begin(written.plan)
-    for record in written.records:
-        state = apply(written.plan, state, record)
-    return state
 
 
 def _reasons(written: Written) -> tuple[Blocked, ...]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from cucm_certflow.commands import Regenerate
-from cucm_certflow.core.forecast import moves_trust
+from cucm_certflow.core.forecast import LISTED, moves_trust
 from cucm_certflow.core.plan import CertificateKey
 from cucm_certflow.core.states import Blocked, CommandState, Guard
 from cucm_certflow.core.view import View
@@ -33,14 +33,12 @@ from cucm_certflow.facts import (
     ServiceState,
     Unknown,
 )
-from cucm_certflow.names import MODE_PARAMETER, CertUnit, ListKind, SecurityMode, Service
+from cucm_certflow.names import MODE_PARAMETER, ListKind, SecurityMode, Service
 from cucm_certflow.procedures.vocabulary import Proof, Source
 
 __all__ = ["CTL_PROOFS", "DRIFT_GUARD", "Difference", "drift_at_end", "list_mark"]
 
 _SOURCE: Final = Source("DESIGN", "§5", "facts are compared with what the run itself predicts")
-_LISTED: Final = (CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF)
-"""What trust lists name: looked at whether or not it was asked for."""
 
 CTL_PROOFS: Final = frozenset({Proof.CTL_SERVED, Proof.CTL_SIGNED_ANEW})
 """The proofs of what changes the CTL."""
@@ -126,7 +124,7 @@ def _queries(view: View) -> Iterator[Query]:
     for node in facts.nodes:
         yield ServicesOn(node.name)
         for unit in node.certificates:
-            if unit in view.plan.procedures or unit in _LISTED:
+            if unit in view.plan.procedures or unit in LISTED:
                 yield CertificateOf(node.name, unit)
         if node.runs(Service.TFTP):
             yield from (ServedList(node.name, kind) for kind in kinds)

@@ -32,6 +32,7 @@ from cucm_certflow.trust.phone import (
 )
 
 __all__ = [
+    "LISTED",
     "after_command",
     "is_locked",
     "moves_trust",
@@ -40,16 +41,15 @@ __all__ = [
     "worst_witness",
 ]
 
-_LISTED: Final = frozenset(
-    {CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF}
-)
+LISTED: Final = frozenset({CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY, CertUnit.CAPF})
+"""The units whose certificates stand in trust lists."""
 
 
 def moves_trust(command: Command) -> bool:
     """Whether *command* can change what nodes serve, present or vouch for."""
     match command:
         case Regenerate(_, unit):
-            return unit in _LISTED
+            return unit in LISTED
         case RestartService(_, service):
             return service in (Service.TVS, Service.TFTP)
         case UpdateCtl() | ResetLocalkey() | ByHand():

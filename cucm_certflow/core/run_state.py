@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +31,7 @@ __all__ = [
     "Waived",
     "apply",
     "begin",
+    "folded",
 ]
 
 T = TypeVar("T")
@@ -200,6 +202,14 @@ def begin(plan: Plan) -> RunState:
         acknowledged=frozenset(word.item for word in plan.said),
         entries=tuple(EntryProgress() for _ in plan.entries),
     )
+
+
+def folded(plan: Plan, records: Iterable[Record]) -> RunState:
+    """Where the run of *plan* stands after *records*. Pure."""
+    state = begin(plan)
+    for record in records:
+        state = apply(plan, state, record)
+    return state
 
 
 def apply(plan: Plan, state: RunState, record: Record) -> RunState:
