@@ -52,12 +52,25 @@ from cucm_certflow.names import (
 )
 from cucm_certflow.testing.stories import Limits, Moment, Trouble
 
-__all__ = ["AFTER", "BEFORE", "IN_FLIGHT", "NOW", "OLDEST", "Decided", "entries_of", "file_of"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "IN_FLIGHT",
+    "NOW",
+    "OLDEST",
+    "Decided",
+    "Key",
+    "entries_of",
+    "file_of",
+]
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 BEFORE: Final = NOW - timedelta(days=365)
 AFTER: Final = NOW + timedelta(seconds=1)
 OLDEST: Final = 2  # just now, settled, over budget
+Key = tuple[Any, ...]
+"""What a state is recognised by."""
+
 IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
 
 
@@ -106,6 +119,24 @@ class Decided:
         self.world = actions.initial(layout, kinds) if world is None else world
         self._memo = Memo()
         self._decisions: dict[tuple[Any, ...], Decision] = {}
+        self._latest: tuple[Moment, Decision] | None = None
+        self._runs: dict[RunState, RunState] = {}
+        self._run_numbers: dict[int, int] = {}
+        self._finishing: set[Key] = set()
+
+    def _kept(self, run: RunState) -> RunState:
+        """The one instance of *run* that is kept: of dozens of steps, it is hashed here alone."""
+        kept = self._runs.setdefault(run, run)
+        self._run_numbers.setdefault(id(kept), len(self._run_numbers))
+        return kept
+
+    def _number_of(self, run: RunState) -> int:
+        number = self._run_numbers.get(id(run))  # what is kept never gives its id to another
+        return self._run_numbers[id(self._kept(run))] if number is None else number
+
+    def _key(self, node: Moment) -> Key:
+        """What *node* is recognised by."""
+        return (self._number_of(node.run), node.world, *node[2:])
 
     # ── facts ─────────────────────────────────────────────────────────────────────────────
 
@@ -178,12 +209,14 @@ class Decided:
 
     def decision(self, node: Moment) -> Decision:
         """What the production ``decide`` says in *node*."""
+        if self._latest is not None and self._latest[0] is node:
+            return self._latest[1]
         world = node.world
         registered = tuple(
             (self._is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
         )
         key = (
-            node.run,
+            self._number_of(node.run),
             world._replace(phones=()),
             registered,
             node.restarted,
@@ -197,6 +230,7 @@ class Decided:
             run = self._aged(node.run, node.age)
             found = decide(self.plan, run, _PhysicsFacts(self, node), NOW, self.tables)
             self._decisions[key] = found
+        self._latest = (node, found)
         return found
 
     def _is_registered(self, node: Moment, index: int) -> bool:

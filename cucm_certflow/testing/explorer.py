@@ -9,8 +9,9 @@ is all that the tables ask about.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Sequence
+from time import perf_counter
 from typing import Final
 
 from cucm_certflow.core.decide import Decision
@@ -22,7 +23,7 @@ from cucm_certflow.core.run_state import (
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.judge import Health, health
-from cucm_certflow.testing.decided import NOW, OLDEST, entries_of
+from cucm_certflow.testing.decided import NOW, OLDEST, Key, entries_of
 from cucm_certflow.testing.moves import Moves
 from cucm_certflow.testing.stories import Exploration, Limits, Moment, Trouble, Violation
 from cucm_certflow.trust.lifeline import Health as LifelineHealth
@@ -31,6 +32,8 @@ from cucm_certflow.trust.phone import PhoneClass
 __all__ = ["Exploration", "Explorer", "Limits", "Moment", "Trouble", "Violation", "entries_of"]
 
 _ONCE: Final = 2  # the generation after one regeneration
+_LOOK_AT_THE_CLOCK: Final = 256  # states between two looks
+_MOST_KIND_MOVES: Final = 1000  # a run that does not end within so many in a kind world hangs
 
 
 class Explorer(Moves):
@@ -73,61 +76,74 @@ class Explorer(Moves):
             default=int(LifelineHealth.OK),
         )
 
-    def explore(self, *, most: int = 1_000_000) -> Exploration:
-        """Every reachable state, breadth first; stops at the first violation.
+    def explore(self, *, most: int = 1_000_000, within_s: float = math.inf) -> Exploration:
+        """Every reachable state, breadth first; stops at the first violation, or when told to.
 
         Args:
-            most: States after which it gives up with a RuntimeError.
+            most: States after which no more are followed.
+            within_s: Seconds of this machine after which no more are followed.
+
+        Returns:
+            What was found. ``complete`` says whether every reachable state was followed: where it
+            was not, nothing is claimed of the rest.
         """
+        began = perf_counter()
         start = self.start()
-        came: dict[Moment, tuple[Moment, str] | None] = {start: None}
-        into: dict[Moment, list[Moment]] = {}
-        queue = deque([start])
-        finished: list[Moment] = []
-        held: list[Moment] = []
-        while queue:
-            node = queue.popleft()
+        numbers = {self._key(start): 0}
+        nodes = [start]
+        came: list[tuple[int, str]] = [(-1, "")]
+        into: list[list[int]] = [[]]
+        finished: list[int] = []
+        held: list[int] = []
+        edges = at = 0
+        wrong: str | None = None
+        while at < len(nodes) and len(nodes) <= most:
+            if at % _LOOK_AT_THE_CLOCK == 0 and perf_counter() - began > within_s:
+                break
+            node = nodes[at]
             wrong = self.wrong_in(node)
             if wrong is not None:
-                return Exploration(
-                    states=len(came),
-                    finished=len(finished),
-                    held=len(held),
-                    violation=Violation(wrong, _story(came, node)),
-                    stuck=0,
-                    held_for_good=0,
-                    held_after_waiver=0,
-                )
+                break
             decision = self.decision(node)
             if decision.finished:
-                finished.append(node)
+                finished.append(at)
+                at += 1
                 continue
             if decision.record is None and decision.wake_at is None and node.pending is None:
-                held.append(node)
+                held.append(at)
             for words, after in self.moves(node):
-                into.setdefault(after, []).append(node)
-                if after not in came:
-                    came[after] = (node, words)
-                    queue.append(after)
-                    if len(came) > most:
-                        message = f"more than {most} states"
-                        raise RuntimeError(message)
-        ends = _backward([*finished, *held], into)
+                edges += 1
+                key = self._key(after)
+                number = numbers.get(key)
+                if number is None:
+                    number = numbers[key] = len(nodes)
+                    nodes.append(after)
+                    came.append((at, words))
+                    into.append([])
+                into[number].append(at)
+            at += 1
+        complete = wrong is None and at == len(nodes)
         return Exploration(
-            states=len(came),
+            states=len(nodes),
+            edges=edges,
             finished=len(finished),
             held=len(held),
-            violation=None,
-            stuck=len(came) - len(ends),
-            held_for_good=sum(not self._finishes(node) for node in held),
-            held_after_waiver=sum(not self._finishes_after_waiver(node) for node in held),
+            violation=None if wrong is None else Violation(wrong, _story(came, at)),
+            stuck=len(nodes) - _reaching([*finished, *held], into) if complete else 0,
+            held_for_good=sum(not self._finishes(nodes[each]) for each in held),
+            held_after_waiver=sum(not self._finishes_after_waiver(nodes[each]) for each in held),
+            unexplored=len(nodes) - at,
+            seconds=perf_counter() - began,
         )
 
     def _finishes(self, node: Moment) -> bool:
         """Whether the run ends once every phone is on, comes home, and nothing else goes wrong."""
-        for _ in range(1000):
+        way: list[Key] = []
+        for _ in range(_MOST_KIND_MOVES):
+            way.append(self._key(node))
             decision = self.decision(node)
-            if decision.finished:
+            if decision.finished or way[-1] in self._finishing:
+                self._finishing.update(way)
                 return True
             node = self._kindly(node, decision)
         return False
@@ -163,21 +179,21 @@ class Explorer(Moves):
         return self._finishes(node._replace(run=apply(self.plan, node.run, waived)))
 
 
-def _story(came: Mapping[Moment, tuple[Moment, str] | None], node: Moment) -> tuple[str, ...]:
+def _story(came: Sequence[tuple[int, str]], last: int) -> tuple[str, ...]:
     words: list[str] = []
-    step = came[node]
-    while step is not None:
-        words.append(step[1])
-        step = came[step[0]]
+    while last > 0:
+        last, word = came[last]
+        words.append(word)
     return tuple(reversed(words))
 
 
-def _backward(ends: list[Moment], into: Mapping[Moment, list[Moment]]) -> set[Moment]:
-    reached = set(ends)
+def _reaching(ends: Iterable[int], into: Sequence[Sequence[int]]) -> int:
+    """From how many states one of *ends* can be reached."""
     todo = list(ends)
+    reached = set(todo)
     while todo:
-        for before in into.get(todo.pop(), ()):
+        for before in into[todo.pop()]:
             if before not in reached:
                 reached.add(before)
                 todo.append(before)
-    return reached
+    return len(reached)

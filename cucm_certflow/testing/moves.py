@@ -231,7 +231,7 @@ class Moves(Decided):
             CommandState.SENT in states and node.reply is ReplyKind.LOST
         )
         return node._replace(
-            run=run,
+            run=self._kept(run),
             fresh=fresh,
             restarted=restarted,
             reply=node.reply if busy else None,

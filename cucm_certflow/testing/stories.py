@@ -94,9 +94,12 @@ class Violation:
 
 @attrs.frozen(kw_only=True)
 class Exploration:
-    """What was found."""
+    """What was found; its text is one line for each thing that was."""
 
     states: int
+    edges: int
+    """Moves from one state to another, each counted once for every way in which it can happen."""
+
     finished: int
     held: int
     violation: Violation | None
@@ -108,3 +111,27 @@ class Exploration:
 
     held_after_waiver: int
     """Held states that do not finish once the missing phones are waived."""
+
+    unexplored: int = 0
+    """States that were found and not followed: behind them nothing is known."""
+
+    seconds: float = attrs.field(default=0.0, eq=False)
+    """How long it took on this machine."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every reachable state was followed; a violation ends an exploration early."""
+        return self.unexplored == 0
+
+    def __str__(self) -> str:
+        lines = [f"{self.states:,} states, {self.edges:,} edges, {self.seconds:.1f} s"]
+        lines.append(f"{self.finished:,} finished, {self.held:,} held")
+        if self.violation is not None:
+            lines.append(str(self.violation))
+        elif not self.complete:
+            lines.append(f"not complete: {self.unexplored:,} states were found and not followed")
+        if self.stuck:
+            lines.append(f"{self.stuck:,} states reach neither the end nor a hold")
+        if self.held_for_good:
+            lines.append(f"{self.held_for_good:,} holds never end, however kind the world is")
+        return "\n".join(lines)
