@@ -13,6 +13,7 @@ from cucm_certflow.core.run_state import (
     RunState,
 )
 from cucm_certflow.core.states import CommandState
+from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     BackupActivity,
     BackupStatus,
@@ -40,7 +41,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions, stores
-from cucm_certflow.lab.physics.judge import Memo
+from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import (
     MODE_PARAMETER,
@@ -122,7 +123,6 @@ class Decided:
         self._latest: tuple[Moment, Decision] | None = None
         self._runs: dict[RunState, RunState] = {}
         self._run_numbers: dict[int, int] = {}
-        self._finishing: set[Key] = set()
 
     def _kept(self, run: RunState) -> RunState:
         """The one instance of *run* that is kept: of dozens of steps, it is hashed here alone."""
@@ -168,8 +168,8 @@ class Decided:
                 return {
                     kind.name: Registration(
                         kind.name,
-                        self._is_registered(node, index),
-                        kind.group[1 if index in node.away else 0],
+                        self.is_registered(node, index),
+                        self._registered_with(node, index),
                         AFTER if index in node.fresh else BEFORE,
                     )
                     for index, (kind, phone) in enumerate(
@@ -207,13 +207,21 @@ class Decided:
             case _:
                 raise KeyError(query)
 
+    def look(self, node: Moment) -> View:
+        """A look at the run in *node*, with every fact fresh."""
+        return View(self.plan, self._aged(node.run, node.age), _PhysicsFacts(self, node), NOW)
+
+    def health_of(self, node: Moment, index: int) -> Health:
+        """What brings the phone at that place back, by the lab's own judge."""
+        return health(self.layout, self.kinds, node.world, index, self._memo)
+
     def decision(self, node: Moment) -> Decision:
         """What the production ``decide`` says in *node*."""
         if self._latest is not None and self._latest[0] is node:
             return self._latest[1]
         world = node.world
         registered = tuple(
-            (self._is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
+            (self.is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
         )
         key = (
             self._number_of(node.run),
@@ -233,7 +241,15 @@ class Decided:
         self._latest = (node, found)
         return found
 
-    def _is_registered(self, node: Moment, index: int) -> bool:
+    def _registered_with(self, node: Moment, index: int) -> str:
+        """The member of its group that the phone is with, or was with last."""
+        group = self.kinds[index].group
+        if index in node.away:
+            return group[1]
+        return next((name for name in group if node.world.up(Service.CALLMANAGER, name)), group[0])
+
+    def is_registered(self, node: Moment, index: int) -> bool:
+        """Whether the phone at that place is registered, and not on its way."""
         phone = node.world.phones[index]
         on_its_way = index in node.booting or index in node.loaded
         return phone.on and phone.registered and not on_its_way

@@ -23,8 +23,10 @@ from cucm_certflow.trust.lifeline import Health as Severity
 from tests.proof.runs import (
     BOTH,
     CALM,
+    LOST,
     R11_5,
     R14,
+    REFUSED,
     Unkind,
     homed,
     layout_of,
@@ -215,8 +217,8 @@ def test_rules_of_the_field_hold_in_every_state_whatever_fails(
 ) -> None:
     layout, kinds = layout_of(release, mixed=mixed), (homed("sub", secure=mixed),)
     plan = planned(layout, kinds, units=BOTH)
-    limits = Limits(crashes=0, phones_move=False)
-    found = Unkind(layout, kinds, plan, limits=limits, refusing=True).explore()
+    limits = Limits(faults=1, mishaps=LOST | REFUSED, phones_move=False)
+    found = Unkind(layout, kinds, plan, limits=limits).explore()
     assert found.violation is None
     assert (found.stuck, found.held_for_good) == (0, 0)
     assert found.states == states

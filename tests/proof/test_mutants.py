@@ -22,7 +22,7 @@ from cucm_certflow.core.machine import Evaluator
 from cucm_certflow.core.states import CertificateState, CommandState, EntryState, Guard, Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
-from cucm_certflow.testing.explorer import Exploration, Explorer, Limits
+from cucm_certflow.testing.explorer import RULES, Exploration, Explorer
 from tests.proof.runs import BOTH, R11_5, homed, layout_of, planned, show
 from tests.proof.small import SMALL
 
@@ -275,7 +275,8 @@ def explored(*out: str, forced: bool = False) -> Exploration:
     plan = planned(layout, kinds, windows=[BOTH]) if forced else planned(layout, kinds, units=BOTH)
     assert plan.is_refused is forced
     tables = without(*out)
-    return Explorer(layout, kinds, plan, limits=Limits(), tables=tables).explore()
+    rules = (RULES[0],)
+    return Explorer(layout, kinds, plan, tables=tables, rules=rules).explore()
 
 
 def test_without_exclusion_the_lifeline_guard_still_keeps_both_anchors_from_going() -> None:

@@ -14,21 +14,17 @@ from typing import Final, NamedTuple
 import attrs
 import pytest
 
-from cucm_certflow.commands import ResetLocalkey
 from cucm_certflow.core.plan import Plan
-from cucm_certflow.core.states import CommandState
-from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
-from cucm_certflow.testing.explorer import Exploration, Limits, Moment
+from cucm_certflow.testing.explorer import Exploration, Limits
 from tests.proof.runs import (
     BOTH,
     NODES,
     R11_5,
     R14,
-    RULES,
     Unkind,
     homed,
     layout_of,
@@ -47,7 +43,6 @@ STAYS: Final = Limits(phones_move=False)
 LAGGING: Final = Limits(phones_move=False, databases_lag=frozenset({"sub"}))
 ANEW: Final = Limits(phones_move=False, phones_register_anew=True)
 FAILING_OVER: Final = Limits(phones_move=False, phones_fail_over=True)
-MEMO: Final = Memo()
 _WORDS: Final = {
     FAULTS: "",
     STAYS: "at home",
@@ -154,23 +149,9 @@ PINNED: Final = {
 # fmt: on
 
 
-def _exposed_until_its_remedy(explorer: Unkind, node: Moment) -> str | None:
-    """What only localkey would help is at an end once the localkey row is proved."""
-    proved = any(
-        isinstance(step.command, ResetLocalkey)
-        and node.run.steps[step.index].state is CommandState.PROVED
-        for step in explorer.plan.steps
-    )
-    for index, kind in enumerate(explorer.kinds if proved else ()):
-        if health(explorer.layout, explorer.kinds, node.world, index, MEMO) is not Health.OK:
-            return f"{kind.name} needs more than ordinary means after its remedy"
-    return None
-
-
 def lived(layout: Layout, kinds: tuple[PhoneKind, ...], plan: Plan, limits: Limits) -> Exploration:
-    rules = (*RULES, _exposed_until_its_remedy)
     with no_sweeps():
-        return Unkind(layout, kinds, plan, limits=limits, rules=rules).explore(most=40_000)
+        return Unkind(layout, kinds, plan, limits=limits).explore(most=40_000)
 
 
 @cache
