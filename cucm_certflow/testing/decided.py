@@ -18,6 +18,7 @@ from cucm_certflow.facts import (
     BackupActivity,
     BackupStatus,
     CertificateOf,
+    ClusterFacts,
     ClusterMember,
     ConfigurationSigner,
     DatabaseCertificates,
@@ -39,7 +40,7 @@ from cucm_certflow.facts import (
     TrustEntry,
     TrustStores,
 )
-from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
+from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions, stores
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
@@ -62,6 +63,7 @@ __all__ = [
     "Decided",
     "Key",
     "entries_of",
+    "facts_of",
     "file_of",
 ]
 
@@ -281,6 +283,19 @@ class Decided:
             for entry in run.entries
         )
         return run._replace(steps=tuple(steps), certificates=lives, entries=entries)
+
+
+def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> ClusterFacts:
+    """What discovery finds in *world*: every service that the layout activates runs."""
+    services = {
+        node.name: {
+            service: ServiceState(ServiceStatus.STARTED)
+            for service in Service
+            if runs_in_lab(layout, service, node.name)
+        }
+        for node in layout.nodes
+    }
+    return cluster_facts(layout, kinds, world, services=services)
 
 
 def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...]:

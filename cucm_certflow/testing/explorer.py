@@ -12,15 +12,19 @@ from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import Final
 
+import attrs
+
 from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.decide import STANDARD, Decision, Tables
 from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.planner import make_plan
 from cucm_certflow.core.run_state import RunState, Waived, apply
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.judge import Health
 from cucm_certflow.lab.physics.world import Layout, PhoneKind, World
-from cucm_certflow.testing.decided import NOW, OLDEST, Key, entries_of
+from cucm_certflow.testing.decided import NOW, OLDEST, Key, entries_of, facts_of
+from cucm_certflow.testing.mending import brought_into_step
 from cucm_certflow.testing.moves import Moves
 from cucm_certflow.testing.rules import RULES, Rule
 from cucm_certflow.testing.stories import (
@@ -84,6 +88,7 @@ class Explorer(Moves):
         self._alike = _alike(kinds, plan) if symmetry else ()
         self._phone_numbers: dict[tuple[object, ...], int] = {}
         self._finishing: set[Key] = set()
+        self._anew: dict[World, bool] = {}
 
     # ── what is wrong ─────────────────────────────────────────────────────────────────────
 
@@ -187,7 +192,7 @@ class Explorer(Moves):
                 finished.append(at)
                 at += 1
                 continue
-            if decision.record is None and decision.wake_at is None and node.pending is None:
+            if self._is_held(node, decision):
                 held.append(at)
             for words, after in self.moves(node):
                 edges += 1
@@ -216,6 +221,14 @@ class Explorer(Moves):
             seconds=perf_counter() - began,
         )
 
+    def _is_held(self, node: Moment, decision: Decision) -> bool:
+        """Whether only a person, a phone or a node can make the run go on.
+
+        What is waited for beyond every budget counts: there the runner stands still, and says so.
+        """
+        waits = decision.wake_at is not None and node.age < OLDEST
+        return decision.record is None and node.pending is None and not waits
+
     # ── how it ends in a kind world ───────────────────────────────────────────────────────
 
     def _finishes(self, node: Moment) -> bool:
@@ -230,8 +243,36 @@ class Explorer(Moves):
             if decision.finished or way[-1] in self._finishing:
                 self._finishing.update(way)
                 return True
-            node = self._kindly(node, decision)
-        return False
+            after = self._kindly(node, decision)
+            if after is node:
+                break
+            node = after
+        return bool(node.outside) and self._finishes_anew(node)
+
+    def _finishes_anew(self, node: Moment) -> bool:
+        """Whether another plan comes to its end, once people have put right what others did.
+
+        What others made of the work of this run cannot be undone: the cluster is brought into step
+        with what is there now, and that is planned from.
+        """
+        if node.world not in self._anew:
+            self._anew[node.world] = self._planned_anew(node.world)
+        return self._anew[node.world]
+
+    def _planned_anew(self, world: World) -> bool:
+        mended = brought_into_step(self.layout, self.kinds, world, self._memo)
+        if mended is None:
+            return False
+        plan = make_plan(
+            facts_of(self.layout, self.kinds, mended),
+            units={key.unit for key in self.plan.certificates},
+            policy=self.plan.policy,
+            said=self.plan.said,
+            procedures=self.plan.procedures.values(),
+        )
+        limits = attrs.evolve(self.limits, faults=0, mishaps=frozenset())
+        again = Explorer(self.layout, self.kinds, plan, limits=limits, world=mended)
+        return not plan.is_refused and again._finishes(again.start())
 
     def _kindly(self, node: Moment, decision: Decision) -> Moment:
         for index, phone in enumerate(node.world.phones):
@@ -242,7 +283,10 @@ class Explorer(Moves):
             if index in node.loaded:
                 return self._registered(node, index)
             if index in node.booting or not phone.registered:
-                return self._booted(node, index, self.kinds[index].tftp[0])
+                came = self._registered(self._booted(node, index, self.kinds[index].tftp[0]), index)
+                # One that cannot register yet stays away, until the run has gone on.
+                if index in node.booting or came.world.phones[index].registered:
+                    return came
         if node.pending is not None:
             return self._performed(node._replace(pending=None), node.pending, watched=False)
         for _, after in (*self._moves_around(node), *self._people_moves(node)):
@@ -259,7 +303,7 @@ class Explorer(Moves):
         decision = self.decision(node)
         missing = frozenset(name for blocked in decision.blocked for name in blocked.phones)
         if not missing:
-            return False
+            return True  # it waits for no phone
         waived = Waived(names=missing, at=NOW)
         return self._finishes(node._replace(run=apply(self.plan, node.run, waived)))
 

@@ -37,6 +37,7 @@ from cucm_certflow.core.run_state import (
 from cucm_certflow.core.states import CertificateState, CommandState
 from cucm_certflow.lab.physics import actions, stores
 from cucm_certflow.names import Service
+from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.testing.decided import BEFORE, NOW, OLDEST, file_of
 from cucm_certflow.testing.environment import Environment
 from cucm_certflow.testing.stories import Mishap, Moment
@@ -146,6 +147,13 @@ class Moves(Environment):
                 yield "a person has the USB token sign the CTL", node._replace(world=world)
         if (resumed := self._resumed(node)) is not None:
             yield "a person resumes", resumed
+        for blocked in self.decision(node).blocked if node.outside else ():
+            for item in blocked.items:
+                yield f"a person approves {item}", self._approved(node, item)
+
+    def _approved(self, node: Moment, item: str) -> Moment:
+        order = Order(kind=OrderKind.APPROVE, by="a person", why="they know of it", item=item)
+        return self._recorded(node, Ordered(order=order, at=NOW))
 
     def _waits_for_a_hand(self, node: Moment) -> bool:
         return any(
@@ -215,6 +223,10 @@ class Moves(Environment):
             for other in self.plan.steps
             if (other.window, other.row.wave) == (step.window, step.row.wave)
         )
+
+    def performed(self, node: Moment, command: Command) -> Moment:
+        """*node* once *command* has been done."""
+        return self._performed(node, command, watched=True)
 
     def _performed(self, node: Moment, command: Command, *, watched: bool) -> Moment:
         world, layout, kinds = node.world, self.layout, self.kinds

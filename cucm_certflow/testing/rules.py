@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Rule"]
 
 _ATTEMPTS: Final = 3
+_MARK: Final = 16  # of a fingerprint, in the name of what is approved
 _NEW: Final = 2  # the generation after one regeneration
 _IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
 
@@ -83,8 +84,24 @@ def _nothing_over_others(explorer: Explorer, node: Moment) -> str | None:
             progress = node.run.steps[step.index]
             if step.command == Regenerate(name, unit) and progress.seen:
                 known = {progress.seen}
-        if now not in known:
+        approved = f"drift:{name}/{unit}={now[:_MARK]}" in node.run.approved
+        if now not in known and not approved:
             return f"`{command}` is sent over {now}, which is somebody else's"
+    return None
+
+
+def _nothing_made_worse(explorer: Explorer, node: Moment) -> str | None:
+    """Where others have acted, and a person let it pass: no command of ours costs a phone more."""
+    command, step = explorer.decision(node).command, explorer.decision(node).step
+    if not node.outside or command is None or step is None:
+        return None
+    after = explorer.performed(node, command)
+    for index, kind in enumerate(explorer.kinds):
+        before, then = explorer.health_of(node, index), explorer.health_of(after, index)
+        phone = next(p for p, names in explorer.plan.classes.items() if kind.name in names)
+        allowed = max(before.severity, int(explorer.plan.tolerated(step, phone)[0]))
+        if kind.name not in node.run.waived and then.severity > allowed:
+            return f"`{command}` is sent, and {kind.name} needs {then.value} after it"
     return None
 
 
@@ -96,15 +113,15 @@ def _graded_truly(explorer: Explorer, node: Moment) -> str | None:
     left = {phone.name for phone in outcome.left_behind}
     for index, kind in enumerate(explorer.kinds):
         grade = outcome.grades[kind.name]
-        registered = explorer.is_registered(node, index)
-        best = Evidence.UNKNOWN if not registered else Evidence.REGISTERED
-        lost = explorer.health_of(node, index) is not Health.OK
-        if registered and index in node.fresh and not lost:
-            best = Evidence.RE_REGISTERED
+        locked = not _comes_into_step(explorer, node, index, registers=False)
+        best = Evidence.UNKNOWN
+        if explorer.is_registered(node, index):
+            again = index in node.fresh and not locked
+            best = Evidence.RE_REGISTERED if again else Evidence.REGISTERED
         if grade > best:
             return f"{kind.name} is graded {grade.name}, and the truth is {best.name}"
-        if lost and kind.name in node.run.waived and kind.name not in left:
-            return f"{kind.name} is lost, and is not reported as left behind"
+        if locked and kind.name in node.run.waived and kind.name not in left:
+            return f"{kind.name} is locked, and is not reported as left behind"
     return None
 
 
@@ -327,23 +344,30 @@ def _finished_is_done(explorer: Explorer, node: Moment) -> str | None:
         built = actions.build_ctl(layout, world)
         if any(served != built for _, served in world.ctl):
             return "finished, and an old CTL is served"
-    on = world._replace(phones=tuple(phone._replace(on=True) for phone in world.phones))
     for index, kind in enumerate(explorer.kinds):
-        # A phone that went to another TFTP node may have to go there again to come into step.
-        homes = kind.tftp if explorer.limits.phones_move else kind.tftp[:1]
-        if kind.name not in node.run.waived and not any(
-            _in_step(explorer, on, index, home) for home in homes
+        if kind.name not in node.run.waived and not _comes_into_step(
+            explorer, node, index, registers=True
         ):
             return f"finished, and {kind.name} is not in step"
     return None
 
 
-def _in_step(explorer: Explorer, world: World, index: int, home: str) -> bool:
+def _comes_into_step(explorer: Explorer, node: Moment, index: int, *, registers: bool) -> bool:
+    """Whether the phone holds what is served once it has booted, at a TFTP node that it uses."""
+    world = node.world
+    on = world._replace(phones=tuple(phone._replace(on=True) for phone in world.phones))
+    # A phone that went to another TFTP node may have to go there again to come into step.
+    kind = explorer.kinds[index]
+    homes = kind.tftp if explorer.limits.phones_move else kind.tftp[:1]
+    return any(_in_step(explorer, on, index, home, registers=registers) for home in homes)
+
+
+def _in_step(explorer: Explorer, world: World, index: int, home: str, *, registers: bool) -> bool:
     layout, kinds = explorer.layout, explorer.kinds
     for _ in range(2):
         world = actions.boot(layout, kinds, world, index, home)
     phone = world.phones[index]
-    return phone.registered and synced(layout, world, kinds[index], phone, home)
+    return (phone.registered or not registers) and synced(layout, world, kinds[index], phone, home)
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -352,6 +376,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "nothing that moves trust is sent over what somebody else changed",
         "DESIGN §5",
         _nothing_over_others,
+        whoever_acts=True,
+    ),
+    Rule(
+        "nothing that is sent costs a phone more than the tables allow, whatever others did",
+        "DESIGN §2",
+        _nothing_made_worse,
         whoever_acts=True,
     ),
     Rule("no phone is graded above the truth", "DESIGN §5", _graded_truly, whoever_acts=True),

@@ -17,7 +17,6 @@ from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.facts import (
     CertificateOf,
-    ClusterFacts,
     Fact,
     Known,
     Query,
@@ -28,13 +27,13 @@ from cucm_certflow.facts import (
     Unknown,
     reply_known,
 )
-from cucm_certflow.lab.observe import cluster_facts, runs_in_lab
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant, World
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
+from cucm_certflow.testing.decided import facts_of
 from cucm_certflow.testing.explorer import RULES, Explorer, Limits, Mishap, Moment, Rule
 from tests.words import NO_PARTNERS
 
@@ -133,19 +132,6 @@ def planned(
         procedures=procedures,
         said=NO_PARTNERS,
     )
-
-
-def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> ClusterFacts:
-    """What discovery finds: every service that the layout activates runs."""
-    services = {
-        node.name: {
-            service: ServiceState(ServiceStatus.STARTED)
-            for service in Service
-            if runs_in_lab(layout, service, node.name)
-        }
-        for node in layout.nodes
-    }
-    return cluster_facts(layout, kinds, world, services=services)
 
 
 class _Facts(Mapping[Query, Fact]):
