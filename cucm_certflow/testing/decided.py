@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cucm_certflow.commands import Reply
+from cucm_certflow.commands import ByHand, Reply
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import (
@@ -121,6 +121,8 @@ class Decided:
         self.tables = tables
         self.world = actions.initial(layout, kinds) if world is None else world
         self._memo = Memo()
+        self._healths: dict[tuple[int, World], Health] = {}
+        self._by_hand = [step for step in plan.steps if isinstance(step.command, ByHand)]
         self._decisions: dict[tuple[Any, ...], Decision] = {}
         self._latest: tuple[Moment, Decision] | None = None
         self._runs: dict[RunState, RunState] = {}
@@ -215,7 +217,12 @@ class Decided:
 
     def health_of(self, node: Moment, index: int) -> Health:
         """What brings the phone at that place back, by the lab's own judge."""
-        return health(self.layout, self.kinds, node.world, index, self._memo)
+        key = (index, node.world)
+        found = self._healths.get(key)
+        if found is None:
+            found = health(self.layout, self.kinds, node.world, index, self._memo)
+            self._healths[key] = found
+        return found
 
     def decision(self, node: Moment) -> Decision:
         """What the production ``decide`` says in *node*."""

@@ -157,13 +157,15 @@ class Moves(Environment):
 
     def _waits_for_a_hand(self, node: Moment) -> bool:
         return any(
-            isinstance(self.plan.steps[index].command, ByHand)
-            and progress.state not in (CommandState.PLANNED, CommandState.PROVED)
-            for index, progress in enumerate(node.run.steps)
+            isinstance(step.command, ByHand)
+            and node.run.steps[step.index].state not in (CommandState.PLANNED, CommandState.PROVED)
+            for step in self._by_hand
         )
 
     def _resumed(self, node: Moment) -> Moment | None:
         """What a person makes of a held run by resuming it; None if nobody would."""
+        if not any(progress.state is CommandState.HELD for progress in node.run.steps):
+            return None
         if not (self.limits.mishaps & _RESUMED or self._waits_for_a_hand(node)):
             return None
         records = resume_records(self.plan, node.run, NOW, self.tables)
