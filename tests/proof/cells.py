@@ -165,10 +165,13 @@ class Cell(NamedTuple):
             return explorer.explore(most=3_000_000)
 
 
-def _of(units: Iterable[tuple[CertUnit, ...]], **how: object) -> Iterator[Cell]:
-    """A cell for each of *units*, on each release that has them and in both modes."""
+_ANY: Final = Cell(RELEASES[0], False, ())
+
+
+def _of(units: Iterable[tuple[CertUnit, ...]], like: Cell = _ANY) -> Iterator[Cell]:
+    """A cell *like* that for each of *units*, on each release that has them and in both modes."""
     for wish, release, mixed in product(units, RELEASES, (False, True)):
-        cell = Cell(release, mixed, wish)._replace(**how)
+        cell = like._replace(release=release, mixed=mixed, units=wish)
         if set(wish).isdisjoint(LISTED):
             cell = cell._replace(phones=())
         if cell.exists():
@@ -182,8 +185,8 @@ MATRIX: Final[tuple[Cell, ...]] = tuple(
     dict.fromkeys(
         [
             *_of([*_EACH, BOTH]),
-            *_of([*_EACH_LISTED, BOTH], phones=(1,), limits="no faults"),
-            *_of([BOTH], limits="no faults", order=UnitOrder.TVS_FIRST),
+            *_of([*_EACH_LISTED, BOTH], _ANY._replace(phones=(1,), limits="no faults")),
+            *_of([BOTH], _ANY._replace(limits="no faults", order=UnitOrder.TVS_FIRST)),
             Cell((9, 1), True, BOTH[:1]),
             Cell((11, 5), True, BOTH, limits="lagging databases"),
             Cell((14, 0), True, BOTH, limits="phones that fail over"),
@@ -204,9 +207,9 @@ _OLD: Final = [
     if CertUnit.CAPF not in units or not mixed or release >= (10, 0)
 ]
 _VARIANTS: Final = [
-    *_of([BOTH], order=UnitOrder.TVS_FIRST),
-    *_of([BOTH], at_once=True),
-    *_of([BOTH], limits="phones that the cluster resets"),
+    *_of([BOTH], _ANY._replace(order=UnitOrder.TVS_FIRST)),
+    *_of([BOTH], _ANY._replace(at_once=True)),
+    *_of([BOTH], _ANY._replace(limits="phones that the cluster resets")),
     *(Cell((14, 0), True, BOTH, asks_tvs=False, order=order) for order in UnitOrder),
     # 12.0 to 12.4: every node has its own ITLRecovery, and it signs.
     Cell((12, 0), False, BOTH[:1]),
@@ -214,9 +217,9 @@ _VARIANTS: Final = [
     Cell((12, 0), True, BOTH[:1], limits="phones at home"),
     Cell((12, 0), True, (CertUnit.TVS,), limits="phones at home"),
     *(Cell((12, 0), mixed, (CertUnit.ITLRECOVERY,), vouched=True) for mixed in (False, True)),
-    *_of([BOTH, (CertUnit.ITLRECOVERY,)], limits="lagging databases"),
-    *_of([BOTH, (CertUnit.ITLRECOVERY,)], limits="phones that fail over"),
-    *_of([BOTH, (CertUnit.ITLRECOVERY,)], limits="phones that register anew"),
+    *_of([BOTH, (CertUnit.ITLRECOVERY,)], _ANY._replace(limits="lagging databases")),
+    *_of([BOTH, (CertUnit.ITLRECOVERY,)], _ANY._replace(limits="phones that fail over")),
+    *_of([BOTH, (CertUnit.ITLRECOVERY,)], _ANY._replace(limits="phones that register anew")),
 ]
 PROVED: Final[tuple[Cell, ...]] = tuple(
     cell
@@ -224,13 +227,16 @@ PROVED: Final[tuple[Cell, ...]] = tuple(
         [
             *(cell for cell in _OLD if cell.exists()),
             *_VARIANTS,
-            *_of([*_EACH_LISTED, BOTH], phones=(1,)),
-            *_of([*_EACH, BOTH], nodes="three nodes"),
-            *_of([*_EACH_LISTED, BOTH], nodes="three nodes", phones=(1,), limits="one fault"),
-            *_of([BOTH], nodes="four nodes", limits="one fault"),
-            *_of([BOTH], nodes="three nodes", phones=(0, 1), limits="no faults"),
-            *_of(_EACH_LISTED, phones=(0, 1), limits="no faults"),
-            *_of([*_EACH_LISTED, BOTH], limits="others regenerate"),
+            *_of([*_EACH_LISTED, BOTH], _ANY._replace(phones=(1,))),
+            *_of([*_EACH, BOTH], _ANY._replace(nodes="three nodes")),
+            *_of(
+                [*_EACH_LISTED, BOTH],
+                _ANY._replace(nodes="three nodes", phones=(1,), limits="one fault"),
+            ),
+            *_of([BOTH], _ANY._replace(nodes="four nodes", limits="one fault")),
+            *_of([BOTH], _ANY._replace(nodes="three nodes", phones=(0, 1), limits="no faults")),
+            *_of(_EACH_LISTED, _ANY._replace(phones=(0, 1), limits="no faults")),
+            *_of([*_EACH_LISTED, BOTH], _ANY._replace(limits="others regenerate")),
             Cell((11, 5), False, BOTH, limits="others regenerate, and a fault"),
             Cell((14, 0), False, BOTH, limits="others regenerate, and a fault"),
         ]
