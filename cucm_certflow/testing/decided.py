@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+import attrs
 
 from cucm_certflow.commands import ByHand, Reply
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
@@ -17,6 +19,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     BackupActivity,
     BackupStatus,
+    Certificate,
     CertificateOf,
     ClusterFacts,
     ClusterMember,
@@ -26,6 +29,7 @@ from cucm_certflow.facts import (
     Known,
     Members,
     Parameter,
+    Phone,
     PresentedCertificate,
     Query,
     Registration,
@@ -150,7 +154,7 @@ class Decided:
         match query:
             case CertificateOf(name, unit):
                 owner = layout.itlrecovery_of(name) if unit is CertUnit.ITLRECOVERY else name
-                return certificate_of(world.current(unit, owner))
+                return _dated(layout, certificate_of(world.current(unit, owner)))
             case ServedList(name, kind):
                 if not world.up(Service.TFTP, name):
                     return None
@@ -292,8 +296,21 @@ class Decided:
         return run._replace(steps=tuple(steps), certificates=lives, entries=entries)
 
 
-def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> ClusterFacts:
-    """What discovery finds in *world*: every service that the layout activates runs."""
+def facts_of(
+    layout: Layout,
+    kinds: tuple[PhoneKind, ...],
+    world: World,
+    *,
+    phones: Sequence[Phone] | None = None,
+) -> ClusterFacts:
+    """What discovery finds in *world*: every service that the layout activates runs.
+
+    Args:
+        layout: The cluster.
+        kinds: The phones.
+        world: How it is.
+        phones: The phones as the database has them; if not given, of one model.
+    """
     services = {
         node.name: {
             service: ServiceState(ServiceStatus.STARTED)
@@ -302,7 +319,28 @@ def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> Clus
         }
         for node in layout.nodes
     }
-    return cluster_facts(layout, kinds, world, services=services)
+    facts = cluster_facts(layout, kinds, world, services=services, phones=phones)
+    if not layout.expired:
+        return facts
+    return attrs.evolve(
+        facts,
+        nodes=tuple(
+            attrs.evolve(
+                node,
+                certificates={
+                    unit: _dated(layout, certificate)
+                    for unit, certificate in node.certificates.items()
+                },
+            )
+            for node in facts.nodes
+        ),
+    )
+
+
+def _dated(layout: Layout, certificate: Certificate) -> Certificate:
+    """*certificate*, which is over if the layout says so."""
+    over = certificate.fingerprint in {str(cert) for cert in layout.expired}
+    return attrs.evolve(certificate, not_after=BEFORE) if over else certificate
 
 
 def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...]:

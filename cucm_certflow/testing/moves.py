@@ -147,7 +147,7 @@ class Moves(Environment):
                 yield "a person has the USB token sign the CTL", node._replace(world=world)
         if (resumed := self._resumed(node)) is not None:
             yield "a person resumes", resumed
-        for blocked in self.decision(node).blocked if node.outside else ():
+        for blocked in self.decision(node).blocked:
             for item in blocked.items:
                 yield f"a person approves {item}", self._approved(node, item)
 

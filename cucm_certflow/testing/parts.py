@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from cucm_certflow.lab.held_lists import STRANGER
 from cucm_certflow.lab.physics.world import (
     Cert,
     Layout,
@@ -154,11 +155,11 @@ def _renamed(part: Part, names: Mapping[str, str]) -> Part:
 
 
 def _stays(cert: Cert, names: Mapping[str, str]) -> bool:
-    return cert.is_token or cert.node in names
+    return cert.is_token or cert.node in names or cert.node == STRANGER
 
 
 def _cert(cert: Cert, names: Mapping[str, str]) -> Cert:
-    return cert if cert.is_token else cert._replace(node=names[cert.node])
+    return cert._replace(node=names[cert.node]) if cert.node in names else cert
 
 
 def _list(served: TrustList, names: Mapping[str, str]) -> TrustList:

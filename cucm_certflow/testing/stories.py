@@ -104,6 +104,7 @@ class Violation:
 
     what: str
     story: tuple[str, ...]
+    """One move a line, from the untouched cluster on."""
 
     def __str__(self) -> str:
         lines = [f"{number:>3}. {line}" for number, line in enumerate(self.story, 1)]
