@@ -112,6 +112,7 @@ def _wish(
     waive: list[str] | None,
 ) -> Wish:
     """What the options and the file say together; what both say is refused."""
+    from cucm_certflow.lab.document import WrongValue
     from cucm_certflow.testing.check.wish import Wish
 
     wish = Wish() if path is None else Wish.load(path)
@@ -125,9 +126,15 @@ def _wish(
                 left="nothing was explored, and nothing was sent",
             )
         )
-    if units:
-        wish = attrs.evolve(wish, units=tuple(dict.fromkeys(map(unit_named, units))))
-    if windows:
-        named = tuple(tuple(map(unit_named, each.split(","))) for each in windows)
-        wish = attrs.evolve(wish, windows=named)
-    return attrs.evolve(wish, waive=tuple(dict.fromkeys((*wish.waive, *(waive or ())))))
+    named = tuple(tuple(map(unit_named, each.split(","))) for each in windows or ())
+    try:
+        return attrs.evolve(
+            wish,
+            units=tuple(dict.fromkeys(map(unit_named, units or wish.units))),
+            windows=named or wish.windows,
+            waive=tuple(dict.fromkeys((*wish.waive, *(waive or ())))),
+        )
+    except WrongValue as error:
+        raise UsageError(
+            Report(headline=str(error), left="nothing was explored, and nothing was sent")
+        ) from None

@@ -44,6 +44,8 @@ class CheckedPart:
 
     Attributes:
         phones: Whom it is about, in words.
+        stays: They keep to their own TFTP node: in this variant one that goes to another is lost,
+            whatever is regenerated.
         states: Found.
         edges: Found.
         seconds: Of this machine.
@@ -61,6 +63,7 @@ class CheckedPart:
     verdict: Verdict
     what: str = ""
     story: tuple[str, ...] = ()
+    stays: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +180,11 @@ class CheckedPlan:
                 left = f", {part.unexplored:,} not followed" if part.unexplored else ""
                 counts = f"{part.states:,} states, {part.edges:,} edges{left}"
                 yield f"  {part.phones}: {part.verdict.value} ({counts})"
+                if part.stays:
+                    yield (
+                        "    at their own TFTP node; one that goes to another is lost in this "
+                        "variant, whatever is regenerated"
+                    )
             if not self.plan.is_refused:
                 yield from (f"  refused: {reason}" for reason in each.refusals)
         yield from (f"not begun, the budget was over: {name}" for name in self.not_begun)

@@ -27,7 +27,7 @@ from cucm_certflow.testing.check.telling import told
 from cucm_certflow.testing.check.uncertain import Reading, readings_for
 from cucm_certflow.testing.check.wish import Wish, contradictions_in
 from cucm_certflow.testing.decided import facts_of
-from cucm_certflow.testing.explorer import Exploration, Explorer, Limits, Mishap
+from cucm_certflow.testing.explorer import RULES, Exploration, Explorer, Limits, Mishap, Rule
 from cucm_certflow.testing.parts import Part, parts_of
 from cucm_certflow.testing.without import tables_without
 
@@ -162,20 +162,44 @@ def _checked(
     found: list[CheckedPart] = []
     with _no_sweeps():
         for number, (part, plan) in enumerate(zip(parts, plans, strict=True)):
-            explorer = Explorer(
-                part.layout,
-                part.kinds,
-                plan,
-                limits=Limits(faults=faults, mishaps=OURS),
-                tables=tables,
-                world=part.world,
-            )
-            explored = budget.spend(explorer, len(parts) - number)
-            found.append(_part_of(part, here, explored))
+            left = len(parts) - number
+            limits = Limits(faults=faults, mishaps=OURS)
+            explored = budget.spend(_explorer(part, plan, limits, tables), left)
+            if wish.without and explored.violation is not None:
+                # The rule that is broken first is not yet what it costs: that is looked for too.
+                costs = budget.spend(_explorer(part, plan, limits, tables, rules=()), left)
+                explored = costs if costs.violation is not None else explored
+            stays = _is_lost_by_moving(explored)
+            if stays:
+                # It would be lost without us too: the plan is judged by phones that stay at home.
+                limits = attrs.evolve(limits, phones_move=False)
+                explored = budget.spend(_explorer(part, plan, limits, tables), left)
+            found.append(_part_of(part, here, explored, stays=stays))
     return CheckedReading(
         reading=reading,
         parts=tuple(found),
         refusals=tuple(f"{each.guard}: {each.detail}" for each in whole.refusals),
+    )
+
+
+def _explorer(
+    part: Part, plan: Plan, limits: Limits, tables: Tables, rules: tuple[Rule, ...] = RULES
+) -> Explorer:
+    return Explorer(
+        part.layout,
+        part.kinds,
+        plan,
+        limits=limits,
+        tables=tables,
+        world=part.world,
+        rules=rules,
+    )
+
+
+def _is_lost_by_moving(found: Exploration) -> bool:
+    """Whether a phone is lost before anything was sent: by going to another TFTP node."""
+    return found.violation is not None and not any(
+        " is intended " in m for m in found.violation.story
     )
 
 
@@ -188,7 +212,7 @@ def _facts_of(here: Miniature, part: Part) -> ClusterFacts:
     return facts_of(part.layout, part.kinds, part.world, phones=devices)
 
 
-def _part_of(part: Part, here: Miniature, found: Exploration) -> CheckedPart:
+def _part_of(part: Part, here: Miniature, found: Exploration, *, stays: bool) -> CheckedPart:
     groups = _groups(part, here)
     names = {name: group.one for name, group in groups.items()}
     verdict, what = Verdict.HOLDS, ""
@@ -204,6 +228,7 @@ def _part_of(part: Part, here: Miniature, found: Exploration) -> CheckedPart:
         what = what.replace(name, words)
     return CheckedPart(
         phones=" and ".join(map(str, groups.values())) or "nodes alone, without phones",
+        stays=stays,
         states=found.states,
         edges=found.edges,
         seconds=found.seconds,
