@@ -1,4 +1,4 @@
-"""The verdict on a lab after anybody's work: which phones are lost, by what, and what brings them back.
+"""The verdict on a lab after anybody's work: which phones are lost, by what, and what helps them.
 
 It replays what the lab remembers over the lab's physics, and knows no rule of the library: whether
 a person, a script or the library itself sent the commands is all the same to it.
@@ -164,7 +164,8 @@ class Verdict:
 
     def _lines(self) -> Iterable[str]:
         mode = "mixed mode" if self.mixed else "non-secure"
-        yield f"{self.name}, {self.release}, {mode}, {self._hour(self.began)} to {self._hour(self.at)}"
+        hours = f"{self._hour(self.began)} to {self._hour(self.at)}"
+        yield f"{self.name}, {self.release}, {mode}, {hours}"
         lost = len(self.lost)
         yield f"lost: {lost or 'none'} of {_phones(self.phones)}"
         for loss in self.losses:
