@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Final, NoReturn, Protocol, Self
+from typing import Any, Final, NoReturn, Protocol, Self
 
 from cucm_certflow.errors import Report
 
@@ -467,25 +467,25 @@ class BaseConnection:
         return self._stripped(output, command_string, strip_command, strip_prompt)
 
     def send_multiline(
-        self, commands: Sequence[str | Sequence[str]], multiline: bool = True, **kwargs: object
+        self, commands: Sequence[str | Sequence[str]], multiline: bool = True, **kwargs: Any
     ) -> str:
         """Commands one by one: texts, or pairs of a text and what to expect after it."""
         if multiline:
             kwargs = {"strip_prompt": False, "strip_command": False, **kwargs}
         given = kwargs.pop("expect_string", None)
         usual = given or self._expected(bool(kwargs.get("auto_find_prompt", True)))
-        send: Callable[..., str] = self.send_command
         pairs = [(each, "") if isinstance(each, str) else tuple(each) for each in commands]
-        return "".join(send(text, expect_string=end or usual, **kwargs) for text, end in pairs)
+        return "".join(
+            self.send_command(text, expect_string=end or usual, **kwargs) for text, end in pairs
+        )
 
     def send_multiline_timing(
-        self, commands: Sequence[str], multiline: bool = True, **kwargs: object
+        self, commands: Sequence[str], multiline: bool = True, **kwargs: Any
     ) -> str:
         """Commands one by one, as :meth:`send_command_timing`."""
         if multiline:
             kwargs = {"strip_prompt": False, "strip_command": False, **kwargs}
-        send: Callable[..., str] = self.send_command_timing
-        return "".join(send(text, **kwargs) for text in commands)
+        return "".join(self.send_command_timing(text, **kwargs) for text in commands)
 
     # ── texts ─────────────────────────────────────────────────────────────────────────────
 
@@ -570,7 +570,7 @@ class _Module(ModuleType):
 
     def __init__(self, name: str, contents: Mapping[str, object]) -> None:
         super().__init__(name, "A lab's stand-in for it.")
-        self.__path__: list[str] = []
+        self.__path__ = []
         self.__all__ = sorted(contents)
         for each, value in contents.items():
             setattr(self, each, value)
@@ -587,10 +587,9 @@ def modules(site: Site) -> Mapping[str, ModuleType]:
     class Connection(BaseConnection):
         _site = site
 
-    def connect_handler(**settings: object) -> BaseConnection:
+    def connect_handler(*args: Any, **settings: Any) -> BaseConnection:
         """A connection, by ``device_type``, ``host``, ``username``, ``password``."""
-        make: Callable[..., BaseConnection] = Connection
-        return make(**settings)
+        return Connection(*args, **settings)
 
     contents = {
         "BaseConnection": BaseConnection,

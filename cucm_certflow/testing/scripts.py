@@ -21,8 +21,7 @@ import runpy
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +53,7 @@ class ScriptLab:
     Inside it ``netmiko`` is a stand-in whose sessions are those of the lab's own SSH servers, and
     ``time.sleep``, ``time.time`` and ``time.monotonic`` are the lab's: an hour takes a moment, and
     the same script tells the same story every time. ``datetime.now()`` stays the machine's.
-    ``input`` and ``getpass`` take *answers*. All of that holds in the thread that entered it, and
+    ``input`` and ``getpass`` ask *person*. All of that holds in the thread that entered it, and
     is undone on leaving, when every session ends; :meth:`verdict` can be asked for later, too.
 
     Only one can be entered at a time, and not inside a running event loop.
@@ -63,7 +62,8 @@ class ScriptLab:
         scenario: What to bring to life.
         hosts: How the script calls the nodes, and their names in the scenario. A node's name, full
             name and address need no entry.
-        answers: What a person types when the script asks, one by one.
+        person: Answers when the script asks: gets this lab and the prompt, and returns what is
+            typed. It may let time pass, and do by hand what the script leaves to people.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ScriptLab:
         scenario: Scenario,
         *,
         hosts: Mapping[str, str] | None = None,
-        answers: Iterable[str] = (),
+        person: Callable[[ScriptLab, str], str] | None = None,
     ) -> None:
         names = {node.name for node in scenario.nodes}
         for host, name in (hosts or {}).items():
@@ -90,7 +90,7 @@ class ScriptLab:
             **{node.address: node.name for node in scenario.nodes},
             **(hosts or {}),
         }
-        self._answers: Final = deque(answers)
+        self._person: Final = person
         self._loop: Final = VirtualLoop()
         clock = VirtualClock(self._loop)
         self.lab: Final = LabCluster(scenario, clock)
@@ -177,6 +177,12 @@ class ScriptLab:
         for session in self._sessions:
             session.raise_bug()
 
+    def reset_phones(self) -> None:
+        """Reset every phone, as a person does in CM Administration; returns before they leave."""
+        self._check()
+        for phone in self.lab.phones:
+            self.lab.reset_phone(phone.kind.name)
+
     def monotonic(self) -> float:
         """Seconds of the lab's time since its story began."""
         return self._loop.time()
@@ -217,17 +223,18 @@ class ScriptLab:
 
     def _ask(self, prompt: object = "", *_: object, **__: object) -> str:
         """What a person answers, echoed as on a terminal."""
-        if not self._answers:
+        self._check()
+        if self._person is None:
             raise UsageError(
                 Report(
                     headline="the script asks a person, and nobody answers",
                     saw=str(prompt)[:200],
-                    next="say what to answer, in order: ScriptLab(..., answers=[...])",
+                    next="say who answers: ScriptLab(..., person=...)",
                     left="what the script had sent before, the lab has done",
                 )
             )
         sys.stdout.write(f"{prompt}\n")
-        return self._answers.popleft()
+        return self._person(self, str(prompt))
 
     def _patch(
         self, stack: contextlib.ExitStack, owner: object, name: str, ours: Callable[..., Any]

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import attrs
 
 from cucm_certflow.lab.chronicle import Cause, Executed, SceneryChanged
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.happenings import Happened
 from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.phones import can_register, hangs, home, lsc_trusted, synced
 from cucm_certflow.lab.physics.world import (
@@ -113,6 +115,7 @@ class Verdict:
         old_processes: Services that still go by an old certificate.
         regenerated: Certificates, and how often each was regenerated.
         commands: Every changing command, in the order in which the cluster took them.
+        happened: The scenario's events, in order.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Verdict:
     old_processes: tuple[OldProcess, ...]
     regenerated: tuple[Regenerated, ...]
     commands: tuple[Executed, ...]
+    happened: tuple[Happened, ...]
 
     @cached_property
     def lost(self) -> Mapping[str, Loss]:
@@ -176,6 +180,8 @@ class Verdict:
             yield f"lost earlier: {_some(loss.phones)}"
             yield f"    lost by: {self._cause(loss)}"
             yield f"    it would have taken: {self.remedy_text(loss.remedy)}"
+        away = sum(len(missing.phones) for missing in self.missing)
+        yield f"registered: {self.phones - away} of {_phones(self.phones)}"
         for missing in self.missing:
             when = "was when it began" if missing.was else "was not when it began"
             yield f"not registered, {when}: {_some(missing.phones)}"
@@ -188,23 +194,24 @@ class Verdict:
             often = "once" if each.times == 1 else f"{each.times} times"
             yield f"regenerated {often}: {each.unit.value} on {each.node}"
         yield f"commands, in order: {len(self.commands) or 'none'}"
-        yield from (f"  {line}" for line in self._commands())
+        yield from (f"  {line}" for line in self._story())
 
-    def _commands(self) -> Iterable[str]:
-        """The commands; those that are the same but for a phone's name in one line."""
-        run: list[Executed] = []
-        for command in (*self.commands, None):
-            if run and (command is None or _verb(command) != _verb(run[0])):
-                first, last = run[0], run[-1]
-                text = first.text if len(run) == 1 else f"{_verb(first)[1]}, {_phones(len(run))}"
-                until = f" to {self._hour(last.at)}" if last.at != first.at else ""
-                yield f"{self._hour(first.at)}{until} {first.node}: {text}"
-                run = []
-            if command is not None:
-                if not _is_reset(command):
-                    yield f"{self._hour(command.at)} {command.node}: {command.text}"
+    def _story(self) -> Iterable[str]:
+        """Commands and events; resets of phones that follow each other on one line."""
+        both: list[Cause] = [*self.commands, *self.happened]
+        story = sorted(both, key=lambda each: each.at)
+        for is_reset, each in groupby(story, key=_is_reset):
+            told = tuple(each)
+            if is_reset:
+                first, last = self._hour(told[0].at), self._hour(told[-1].at)
+                hours = first if first == last else f"{first} to {last}"
+                yield f"{hours} doDeviceReset, {_phones(len(told))}"
+                continue
+            for one in told:
+                if isinstance(one, Executed):
+                    yield f"{self._hour(one.at)} {one.node}: {one.text}"
                 else:
-                    run.append(command)
+                    yield f"{self._hour(one.at)} {_event(one)}"
 
     def _cause(self, loss: Loss) -> str:
         at = self._hour(loss.at)
@@ -217,19 +224,21 @@ class Verdict:
                 f"{loss.by.text} on {loss.by.node}, "
                 f"sent at {self._hour(loss.by.at)}, came into effect at {at}"
             )
-        return f"the scenario's event {loss.by.event.kind.value}, at {at}"
+        return f"{_event(loss.by)}, at {at}"
 
     def _hour(self, at: datetime) -> str:
         days = (at.date() - self.began.date()).days
         return f"{at:%H:%M:%S}" + (f" (+{days} d)" if days else "")
 
 
-def _is_reset(command: Executed) -> bool:
-    return command.text.startswith("doDeviceReset ")
+def _event(happened: Happened) -> str:
+    event = happened.event
+    where = f" on {event.node}" if event.node else ""
+    return f"(an event of the scenario: {event.kind.value}{where})"
 
 
-def _verb(command: Executed) -> tuple[str, str]:
-    return command.node, command.text.partition(" ")[0] if _is_reset(command) else command.text
+def _is_reset(each: Cause) -> bool:
+    return isinstance(each, Executed) and each.text.startswith("doDeviceReset ")
 
 
 def _phones(count: int) -> str:
@@ -278,6 +287,7 @@ def verdict_of(lab: LabCluster) -> Verdict:
         old_processes=_old_processes(world),
         regenerated=_regenerated(began, world),
         commands=lab.log,
+        happened=lab.happened,
     )
 
 
