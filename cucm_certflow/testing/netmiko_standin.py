@@ -591,16 +591,16 @@ def modules(site: Site) -> Mapping[str, ModuleType]:
         """A connection, by ``device_type``, ``host``, ``username``, ``password``."""
         return Connection(*args, **settings)
 
+    parts = {"exceptions": _Module("netmiko.exceptions", _EXCEPTIONS)}
     contents = {
         "BaseConnection": BaseConnection,
         "ConnectHandler": connect_handler,
         "Netmiko": connect_handler,
         **_EXCEPTIONS,
+        **parts,
     }
-    return {
-        "netmiko": _Module("netmiko", contents),
-        "netmiko.exceptions": _Module("netmiko.exceptions", _EXCEPTIONS),
-        "netmiko.ssh_exception": _Module("netmiko.ssh_exception", _EXCEPTIONS),
+    return {"netmiko": _Module("netmiko", contents)} | {
+        part.__name__: part for part in parts.values()
     }
 
 
