@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn, Protocol, Self
 
 from cucm_certflow.errors import Report
 
-__all__ = ["Line", "NotInStandIn", "Site", "modules"]
+__all__ = ["DEVICE_TYPES", "Line", "NotInStandIn", "Site", "modules"]
 
-_DEVICE_TYPES: Final = ("generic", "generic_termserver", "terminal_server")
+DEVICE_TYPES: Final = ("generic", "generic_termserver", "terminal_server")
 """Netmiko's drivers that expect no router's prompt: the others wait for ``#``, ``>`` or ``$``."""
 
 _LINE_FEEDS: Final = re.compile("\r\r\r\n|\r\r\n|\r\n|\n\r|\r")
@@ -180,8 +180,8 @@ class BaseConnection:
         strange = sorted(set(settings) - set(_IGNORED))
         if strange:
             _refuse(f"the argument {strange[0]}", ", ".join(_arguments()))
-        if device_type not in _DEVICE_TYPES:
-            _refuse(f"device_type {device_type!r}", ", ".join(_DEVICE_TYPES))
+        if device_type not in DEVICE_TYPES:
+            _refuse(f"device_type {device_type!r}", ", ".join(DEVICE_TYPES))
         self.host = host or ip
         self.username, self.password, self.device_type = username, password, device_type
         self.base_prompt = ""

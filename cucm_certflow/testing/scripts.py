@@ -131,7 +131,7 @@ class ScriptLab:
             self._patch(stack, time, "monotonic", self.monotonic)
             self._patch(stack, time, "time", lambda: epoch_s + self.monotonic())
             self._patch(stack, builtins, "input", self._ask)
-            self._patch(stack, getpass, "getpass", self._ask)
+            self._patch(stack, getpass, "getpass", self._ask_secret)
             self._stack = stack.pop_all()
         return self
 
@@ -235,6 +235,9 @@ class ScriptLab:
             )
         sys.stdout.write(f"{prompt}\n")
         return self._person(self, str(prompt))
+
+    def _ask_secret(self, prompt: object = "Password: ", *_: object, **__: object) -> str:
+        return self._ask(prompt)
 
     def _patch(
         self, stack: contextlib.ExitStack, owner: object, name: str, ours: Callable[..., Any]
