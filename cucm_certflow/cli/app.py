@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cucm_certflow.cli.checking import check_command
 from cucm_certflow.cli.common import (
     BarrierOption,
     BatchesByOption,
@@ -65,6 +66,7 @@ app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
 app.command("explain")(explain_command)
+app.command("check")(check_command)
 app.command("status")(status_command)
 app.command("pause")(pause_command)
 app.command("approve")(approve_command)

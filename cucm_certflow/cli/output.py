@@ -58,6 +58,12 @@ class Exit(IntEnum):
     ABORTED = 9
     """A person ended the run for good; what it leaves is named."""
 
+    HANGS = 10
+    """``check``: the plan holds if CUCM is as the library assumes; what it hangs on is named."""
+
+    NOT_COVERED = 11
+    """``check``: nothing wrong was found before the budget was over, and not all was looked at."""
+
 
 def exit_of_outcome(outcome: Outcome | None) -> Exit:
     """The exit status for how a run ended."""

@@ -223,7 +223,7 @@ class View:
             for unit, at_start in zip(_ANCHORS, has, strict=True)
             if at_start is not None
         ]
-        if node.capf is not None and CertUnit.CAPF in self.plan.procedures:
+        if node.capf is not None:
             queries.append(CertificateOf(node.name, CertUnit.CAPF))
         if node.tftp:
             kinds = tuple(ListKind) if self.plan.trust.mixed else (ListKind.ITL,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -11,7 +11,15 @@ from cucm_certflow.facts import Backup, Registration
 from cucm_certflow.lab.health import Health
 from cucm_certflow.lab.identities import Identities
 from cucm_certflow.lab.physics import stores
-from cucm_certflow.lab.physics.world import Cert, Layout, Partner, Trusted, TrustList, World
+from cucm_certflow.lab.physics.world import (
+    Cert,
+    Layout,
+    Partner,
+    PhoneKind,
+    Trusted,
+    TrustList,
+    World,
+)
 from cucm_certflow.lab.scenario import DeviceSpec, Scenario
 from cucm_certflow.lab.stage import Stage
 from cucm_certflow.names import CertUnit, DeviceClass, ListKind
@@ -210,10 +218,16 @@ def _registered(name: str, spec: DeviceSpec, at: datetime) -> Registration:
     return Registration(name, spec.registered, spec.node if spec.registered else "", at)
 
 
-def furnished(scenario: Scenario, layout: Layout, world: World) -> World:
+def furnished(
+    scenario: Scenario,
+    layout: Layout,
+    world: World,
+    kinds: Sequence[PhoneKind] | None = None,
+) -> World:
     """*world* with the scenario's trust stores and partners, and with the lists that it serves.
 
-    Phones that hold what is served hold these.
+    Phones that hold what is served hold these; *kinds* are those of *world*, all of the scenario
+    if not given.
     """
     world = world._replace(
         kept=world.kept | {trusted for trusted, _ in scenario.trusted(layout)},
@@ -226,7 +240,7 @@ def furnished(scenario: Scenario, layout: Layout, world: World) -> World:
     old_itl, old_ctl = (scenario.served.old_units(kind) for kind in (ListKind.ITL, ListKind.CTL))
     itl = {name: _aged(served, old_itl) for name, served in world.itl}
     ctl = {name: served and _aged(served, old_ctl) for name, served in world.ctl}
-    kinds = [phone.kind for phone in scenario.each_phone()]
+    kinds = [phone.kind for phone in scenario.each_phone()] if kinds is None else kinds
     return world._replace(
         itl=tuple(itl.items()),
         ctl=tuple(ctl.items()),

@@ -22,7 +22,7 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn
 
-from cucm_certflow.errors import Report, ScenarioError
+from cucm_certflow.errors import Report, ScenarioError, UsageError
 
 __all__ = ["Wrong", "WrongValue", "parse", "strict_converter", "structure", "suggestion"]
 
@@ -47,46 +47,63 @@ class WrongValue(ValueError):
         self.wrongs = wrongs
 
 
-def parse(text: str, source: str) -> dict[str, Any]:
+def parse(
+    text: str,
+    source: str,
+    *,
+    what: str = "scenario",
+    error: type[UsageError] = ScenarioError,
+) -> dict[str, Any]:
     """*text* as TOML.
 
     Raises:
-        ScenarioError: It is not TOML; the report names the line.
+        ScenarioError: It is not TOML; the report names the line. For another document than a
+            scenario: *error*, and *what* it is.
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
+    except tomllib.TOMLDecodeError as wrong:
+        found = re.search(r"at line (\d+)", str(wrong))
         where = f"line {found[1]}" if found else "the end of the document"
-        raise ScenarioError(
+        raise error(
             Report(
-                headline=f"the scenario is not TOML: {where}",
+                headline=f"the {what} is not TOML: {where}",
                 expected="TOML 1.0",
-                saw=str(error),
+                saw=str(wrong),
                 source=source,
             )
-        ) from error
+        ) from wrong
 
 
-def structure(document: Mapping[str, Any], cls: type[T], rules: cattrs.Converter, source: str) -> T:
+def structure(
+    document: Mapping[str, Any],
+    cls: type[T],
+    rules: cattrs.Converter,
+    source: str,
+    *,
+    what: str = "scenario",
+    error: type[UsageError] = ScenarioError,
+    help_at: str = "cucm_certflow.lab.scenario",
+) -> T:
     """*document* as a *cls*.
 
     Raises:
-        ScenarioError: Something in it is wrong; the report names every place.
+        ScenarioError: Something in it is wrong; the report names every place. For another document
+            than a scenario: *error*, *what* it is, and where its keys are described.
     """
     try:
         return rules.structure(document, cls)
-    except (ClassValidationError, WrongValue) as error:
-        wrongs = list(dict.fromkeys(_wrongs(error, "")))
+    except (ClassValidationError, WrongValue) as wrong:
+        wrongs = list(dict.fromkeys(_wrongs(wrong, "")))
         count = "" if len(wrongs) == 1 else f", and {len(wrongs) - 1} more"
-        raise ScenarioError(
+        raise error(
             Report(
-                headline=f"the scenario is wrong at {wrongs[0].path or 'its top'}{count}",
+                headline=f"the {what} is wrong at {wrongs[0].path or 'its top'}{count}",
                 saw="; ".join(str(wrong) for wrong in wrongs),
-                next="correct the document; every key is described in cucm_certflow.lab.scenario",
+                next=f"correct the document; every key is described in {help_at}",
                 source=source,
             )
-        ) from error
+        ) from wrong
 
 
 def strict_converter() -> cattrs.Converter:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from cucm_certflow.lab.physics.world import Cert, Phone, TrustList, World
 from cucm_certflow.lab.scenario import HeldLists, LabPhone
 
-__all__ = ["foreign", "with_lists"]
+__all__ = ["STRANGER", "foreign", "with_lists"]
+
+STRANGER: Final = "another cluster"
+"""The node of certificates that no node of this cluster ever had."""
 
 
 def with_lists(world: World, phones: Iterable[LabPhone]) -> World:
@@ -32,10 +36,10 @@ def foreign(held: TrustList | None) -> TrustList | None:
         return None
 
     def strangers(certs: frozenset[Cert]) -> frozenset[Cert]:
-        return frozenset(cert._replace(node="another cluster") for cert in certs)
+        return frozenset(cert._replace(node=STRANGER) for cert in certs)
 
     return held._replace(
-        signer=held.signer._replace(node="another cluster"),
+        signer=held.signer._replace(node=STRANGER),
         sast=strangers(held.sast),
         tftp=strangers(held.tftp),
         ccm=strangers(held.ccm),

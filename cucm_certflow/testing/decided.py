@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cucm_certflow.commands import Reply
+import attrs
+
+from cucm_certflow.commands import ByHand, Reply
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import (
     RunState,
 )
 from cucm_certflow.core.states import CommandState
+from cucm_certflow.core.view import View
 from cucm_certflow.facts import (
     BackupActivity,
     BackupStatus,
+    Certificate,
     CertificateOf,
+    ClusterFacts,
     ClusterMember,
     ConfigurationSigner,
     DatabaseCertificates,
@@ -24,6 +29,7 @@ from cucm_certflow.facts import (
     Known,
     Members,
     Parameter,
+    Phone,
     PresentedCertificate,
     Query,
     Registration,
@@ -38,9 +44,9 @@ from cucm_certflow.facts import (
     TrustEntry,
     TrustStores,
 )
-from cucm_certflow.lab.observe import certificate_of, list_view, runs_in_lab
+from cucm_certflow.lab.observe import certificate_of, cluster_facts, list_view, runs_in_lab
 from cucm_certflow.lab.physics import actions, stores
-from cucm_certflow.lab.physics.judge import Memo
+from cucm_certflow.lab.physics.judge import Health, Memo, health
 from cucm_certflow.lab.physics.world import Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import (
     MODE_PARAMETER,
@@ -52,12 +58,26 @@ from cucm_certflow.names import (
 )
 from cucm_certflow.testing.stories import Limits, Moment, Trouble
 
-__all__ = ["AFTER", "BEFORE", "IN_FLIGHT", "NOW", "OLDEST", "Decided", "entries_of", "file_of"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "IN_FLIGHT",
+    "NOW",
+    "OLDEST",
+    "Decided",
+    "Key",
+    "entries_of",
+    "facts_of",
+    "file_of",
+]
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 BEFORE: Final = NOW - timedelta(days=365)
 AFTER: Final = NOW + timedelta(seconds=1)
 OLDEST: Final = 2  # just now, settled, over budget
+Key = tuple[Any, ...]
+"""What a state is recognised by."""
+
 IN_FLIGHT: Final = frozenset({CommandState.INTENDED, CommandState.SENT, CommandState.IN_DOUBT})
 
 
@@ -105,7 +125,26 @@ class Decided:
         self.tables = tables
         self.world = actions.initial(layout, kinds) if world is None else world
         self._memo = Memo()
+        self._healths: dict[tuple[int, World], Health] = {}
+        self._by_hand = [step for step in plan.steps if isinstance(step.command, ByHand)]
         self._decisions: dict[tuple[Any, ...], Decision] = {}
+        self._latest: tuple[Moment, Decision] | None = None
+        self._runs: dict[RunState, RunState] = {}
+        self._run_numbers: dict[int, int] = {}
+
+    def _kept(self, run: RunState) -> RunState:
+        """The one instance of *run* that is kept: of dozens of steps, it is hashed here alone."""
+        kept = self._runs.setdefault(run, run)
+        self._run_numbers.setdefault(id(kept), len(self._run_numbers))
+        return kept
+
+    def _number_of(self, run: RunState) -> int:
+        number = self._run_numbers.get(id(run))  # what is kept never gives its id to another
+        return self._run_numbers[id(self._kept(run))] if number is None else number
+
+    def _key(self, node: Moment) -> Key:
+        """What *node* is recognised by."""
+        return (self._number_of(node.run), node.world, *node[2:])
 
     # ── facts ─────────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +154,7 @@ class Decided:
         match query:
             case CertificateOf(name, unit):
                 owner = layout.itlrecovery_of(name) if unit is CertUnit.ITLRECOVERY else name
-                return certificate_of(world.current(unit, owner))
+                return _dated(layout, certificate_of(world.current(unit, owner)))
             case ServedList(name, kind):
                 if not world.up(Service.TFTP, name):
                     return None
@@ -137,8 +176,8 @@ class Decided:
                 return {
                     kind.name: Registration(
                         kind.name,
-                        self._is_registered(node, index),
-                        kind.group[1 if index in node.away else 0],
+                        self.is_registered(node, index),
+                        self._registered_with(node, index),
                         AFTER if index in node.fresh else BEFORE,
                     )
                     for index, (kind, phone) in enumerate(
@@ -176,14 +215,29 @@ class Decided:
             case _:
                 raise KeyError(query)
 
+    def look(self, node: Moment) -> View:
+        """A look at the run in *node*, with every fact fresh."""
+        return View(self.plan, self._aged(node.run, node.age), _PhysicsFacts(self, node), NOW)
+
+    def health_of(self, node: Moment, index: int) -> Health:
+        """What brings the phone at that place back, by the lab's own judge."""
+        key = (index, node.world)
+        found = self._healths.get(key)
+        if found is None:
+            found = health(self.layout, self.kinds, node.world, index, self._memo)
+            self._healths[key] = found
+        return found
+
     def decision(self, node: Moment) -> Decision:
         """What the production ``decide`` says in *node*."""
+        if self._latest is not None and self._latest[0] is node:
+            return self._latest[1]
         world = node.world
         registered = tuple(
-            (self._is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
+            (self.is_registered(node, i), i in node.fresh) for i in range(len(world.phones))
         )
         key = (
-            node.run,
+            self._number_of(node.run),
             world._replace(phones=()),
             registered,
             node.restarted,
@@ -197,9 +251,18 @@ class Decided:
             run = self._aged(node.run, node.age)
             found = decide(self.plan, run, _PhysicsFacts(self, node), NOW, self.tables)
             self._decisions[key] = found
+        self._latest = (node, found)
         return found
 
-    def _is_registered(self, node: Moment, index: int) -> bool:
+    def _registered_with(self, node: Moment, index: int) -> str:
+        """The member of its group that the phone is with, or was with last."""
+        group = self.kinds[index].group
+        if index in node.away:
+            return group[1]
+        return next((name for name in group if node.world.up(Service.CALLMANAGER, name)), group[0])
+
+    def is_registered(self, node: Moment, index: int) -> bool:
+        """Whether the phone at that place is registered, and not on its way."""
         phone = node.world.phones[index]
         on_its_way = index in node.booting or index in node.loaded
         return phone.on and phone.registered and not on_its_way
@@ -231,6 +294,53 @@ class Decided:
             for entry in run.entries
         )
         return run._replace(steps=tuple(steps), certificates=lives, entries=entries)
+
+
+def facts_of(
+    layout: Layout,
+    kinds: tuple[PhoneKind, ...],
+    world: World,
+    *,
+    phones: Sequence[Phone] | None = None,
+) -> ClusterFacts:
+    """What discovery finds in *world*: every service that the layout activates runs.
+
+    Args:
+        layout: The cluster.
+        kinds: The phones.
+        world: How it is.
+        phones: The phones as the database has them; if not given, of one model.
+    """
+    services = {
+        node.name: {
+            service: ServiceState(ServiceStatus.STARTED)
+            for service in Service
+            if runs_in_lab(layout, service, node.name)
+        }
+        for node in layout.nodes
+    }
+    facts = cluster_facts(layout, kinds, world, services=services, phones=phones)
+    if not layout.expired:
+        return facts
+    return attrs.evolve(
+        facts,
+        nodes=tuple(
+            attrs.evolve(
+                node,
+                certificates={
+                    unit: _dated(layout, certificate)
+                    for unit, certificate in node.certificates.items()
+                },
+            )
+            for node in facts.nodes
+        ),
+    )
+
+
+def _dated(layout: Layout, certificate: Certificate) -> Certificate:
+    """*certificate*, which is over if the layout says so."""
+    over = certificate.fingerprint in {str(cert) for cert in layout.expired}
+    return attrs.evolve(certificate, not_after=BEFORE) if over else certificate
 
 
 def entries_of(layout: Layout, world: World, node: str) -> tuple[TrustEntry, ...]:

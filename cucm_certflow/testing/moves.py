@@ -1,8 +1,9 @@
-"""Everything that can happen next in an exploration, each with its words."""
+"""What the run does next in an exploration, and what becomes of each command; with its words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from cucm_certflow.commands import (
     ByHand,
@@ -17,7 +18,7 @@ from cucm_certflow.commands import (
     StopService,
     UpdateCtl,
 )
-from cucm_certflow.core.decide import Decision
+from cucm_certflow.core.decide import Decision, resume_records
 from cucm_certflow.core.plan import Step
 from cucm_certflow.core.run_state import (
     Acknowledged,
@@ -36,14 +37,19 @@ from cucm_certflow.core.run_state import (
 from cucm_certflow.core.states import CertificateState, CommandState
 from cucm_certflow.lab.physics import actions, stores
 from cucm_certflow.names import Service
-from cucm_certflow.testing.decided import BEFORE, NOW, OLDEST, Decided, file_of
-from cucm_certflow.testing.stories import Moment
+from cucm_certflow.orders import Order, OrderKind
+from cucm_certflow.testing.decided import BEFORE, NOW, OLDEST, file_of
+from cucm_certflow.testing.environment import Environment
+from cucm_certflow.testing.stories import Mishap, Moment
 
 __all__ = ["Moves"]
 
+_RESUMED: Final = frozenset({Mishap.REFUSAL, Mishap.FAILED_RESTART})
+"""After these a person looks at what is held, and resumes."""
 
-class Moves(Decided):
-    """The moves of cluster, phones and run, on top of what is decided."""
+
+class Moves(Environment):
+    """The moves of the run and of the people who drive it, on top of what happens by itself."""
 
     def start(self) -> Moment:
         """The first state: everything consistent, nothing done."""
@@ -57,8 +63,7 @@ class Moves(Decided):
             reply=None,
             pending=None,
             age=0,
-            crashes=self.limits.crashes,
-            lost=self.limits.lost_replies,
+            faults=self.limits.faults,
             troubles=self.limits.troubles,
         )
 
@@ -69,9 +74,9 @@ class Moves(Decided):
             yield f"late, `{node.pending}` is carried out on {node.pending.node}", done
         decision = self.decision(node)
         sent = any(progress.state is CommandState.SENT for progress in node.run.steps)
-        if node.crashes and sent and node.reply is None:
+        if sent and node.reply is None and self._strikes(node, Mishap.CRASH):
             forgotten = node._replace(
-                crashes=node.crashes - 1, restarted=frozenset(), reply=ReplyKind.LOST
+                faults=node.faults - 1, restarted=frozenset(), reply=ReplyKind.LOST
             )
             yield "we crash, and forget what we watched", forgotten
         if decision.record is not None:
@@ -85,91 +90,10 @@ class Moves(Decided):
             and not self._resync_is_due(node)
         ):
             yield ("time passes", node._replace(age=node.age + 1))
+        yield from self._people_moves(node)
         yield from self._moves_around(node)
+        yield from self._outside_moves(node)
         yield from self.phone_moves(node)
-
-    def _resync_is_due(self, node: Moment) -> bool:
-        """Whether the nodes are brought into line before entries were watched long enough.
-
-        Stores are synchronised every 1,800 s (TAC 210541), and watched for longer than that.
-        """
-        watched = any(entry.since is not None for entry in node.run.entries)
-        return bool(node.world.returning) and watched and node.age == OLDEST - 1
-
-    def _moves_around(self, node: Moment) -> Iterator[tuple[str, Moment]]:
-        """What the nodes do by themselves, and what ends by itself."""
-        if node.world.unaware:
-            aware = node.world._replace(unaware=frozenset())
-            yield "the databases catch up", node._replace(world=aware)
-        if node.world.returning:
-            yield "the nodes put back", node._replace(world=stores.resync(node.world))
-        for trouble in sorted(node.troubles, key=lambda trouble: trouble.value):
-            yield f"no more: {trouble.value}", node._replace(troubles=node.troubles - {trouble})
-        for index in sorted(node.away):
-            yield f"{self.kinds[index].name} falls back", self._fallen_back(node, index)
-
-    def _fallen_back(self, node: Moment, index: int) -> Moment:
-        """It registers anew, without loading any list."""
-        fresh = node.fresh | {index} if self._is_registered(node, index) else node.fresh
-        return node._replace(away=node.away - {index}, fresh=fresh)
-
-    def phone_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
-        """What phones can do by themselves."""
-        limits = self.limits
-        for index, (kind, phone) in enumerate(zip(self.kinds, node.world.phones, strict=True)):
-            if index in node.loaded:
-                yield f"{kind.name} registers", self._registered(node, index)
-            waiting = index in node.booting or (phone.on and not phone.registered)
-            if phone.on and (waiting or limits.phones_come_unasked):
-                homes = kind.tftp if limits.phones_move else kind.tftp[:1]
-                for home in homes:
-                    word = "boots" if waiting else "comes unasked"
-                    yield f"{kind.name} {word} at {home}", self._booted(node, index, home)
-            anew = limits.phones_register_anew and index not in node.fresh
-            if anew and self._is_registered(node, index):
-                fresh = node._replace(fresh=node.fresh | {index})
-                yield f"{kind.name} registers anew, and loads nothing", fresh
-            if phone.on and limits.phones_switch_off:
-                off = actions.power(self.layout, self.kinds, node.world, index, on=False)
-                yield (
-                    f"{kind.name} is switched off",
-                    node._replace(
-                        world=off,
-                        booting=node.booting - {index},
-                        loaded=node.loaded - {index},
-                        fresh=node.fresh - {index},
-                        away=node.away - {index},
-                    ),
-                )
-            if not phone.on:
-                on = node.world._replace(
-                    phones=tuple(
-                        p._replace(on=True, registered=False) if i == index else p
-                        for i, p in enumerate(node.world.phones)
-                    )
-                )
-                yield (
-                    f"{kind.name} is switched on",
-                    node._replace(world=on, booting=node.booting | {index}),
-                )
-
-    def _booted(self, node: Moment, index: int, home: str) -> Moment:
-        world = actions.boot(self.layout, self.kinds, node.world, index, home)
-        after = node._replace(
-            world=world,
-            booting=node.booting - {index},
-            loaded=node.loaded | {index},
-            fresh=node.fresh - {index},
-            away=node.away - {index},
-        )
-        return after if self.limits.boots_take_time else self._registered(after, index)
-
-    def _registered(self, node: Moment, index: int) -> Moment:
-        registered = node.world.phones[index].registered
-        return node._replace(
-            loaded=node.loaded - {index},
-            fresh=node.fresh | {index} if registered else node.fresh - {index},
-        )
 
     def _decided(self, node: Moment, decision: Decision) -> Iterator[tuple[str, Moment]]:
         record, command = decision.record, decision.command
@@ -179,19 +103,75 @@ class Moves(Decided):
         if command is None:
             yield words, after
             return
-        sent = after._replace(reply=ReplyKind.ACCEPTED)
-        yield words, self._performed(sent, command, watched=True)
-        lost = after._replace(reply=ReplyKind.LOST)
-        if node.crashes:
-            crashed = lost._replace(crashes=node.crashes - 1, restarted=frozenset())
+        by_hand = isinstance(command, ByHand)
+        answered = ReplyKind.REFUSED if by_hand else ReplyKind.ACCEPTED
+        yield words, self._performed(after._replace(reply=answered), command, watched=True)
+        if node.faults:
+            yield from self._struck(node, after, command, words)
+
+    def _struck(
+        self, node: Moment, after: Moment, command: Command, words: str
+    ) -> Iterator[tuple[str, Moment]]:
+        """What mishaps make of *command*, whose intent is written."""
+        lost = after._replace(reply=ReplyKind.LOST, faults=node.faults - 1)
+        leaves = not isinstance(command, ByHand)  # a person's step is never sent
+        if self._strikes(node, Mishap.CRASH):
+            crashed = lost._replace(restarted=frozenset())
             yield f"{words}; we crash before it leaves", crashed
-            done = self._performed(crashed, command, watched=False)
-            yield f"{words}; we crash before the reply", done
-        if node.lost:
-            unheard = lost._replace(lost=node.lost - 1)
-            done = self._performed(unheard, command, watched=False)
+            if leaves:
+                done = self._performed(crashed, command, watched=False)
+                yield f"{words}; we crash before the reply", done
+                yield f"{words}; we crash, it is late", crashed._replace(pending=command)
+        if leaves and self._strikes(node, Mishap.LOST_REPLY):
+            done = self._performed(lost, command, watched=False)
             yield f"{words}; its reply is lost", done
-            yield f"{words}; its reply is lost, it is late", unheard._replace(pending=command)
+            yield f"{words}; its reply is lost, it is late", lost._replace(pending=command)
+        if leaves and self._strikes(node, Mishap.REFUSAL):
+            refused = lost._replace(reply=ReplyKind.REFUSED)
+            yield f"`{command}` is refused by {command.node}", refused
+        if isinstance(command, RestartService | StartService) and (
+            self._strikes(node, Mishap.FAILED_RESTART)
+        ):
+            failed = self._down(lost, command.node, command.service)
+            yield f"{words}; the service does not come up", failed
+
+    # ── people of the run ─────────────────────────────────────────────────────────────────
+
+    def _people_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
+        """What the people do who drive the run: the step by hand, and to resume."""
+        if node.pending is not None:
+            return
+        if self._waits_for_a_hand(node):
+            world = actions.sign_ctl_by_token(self.layout, node.world)
+            if world != node.world:
+                yield "a person has the USB token sign the CTL", node._replace(world=world)
+        if (resumed := self._resumed(node)) is not None:
+            yield "a person resumes", resumed
+        for blocked in self.decision(node).blocked:
+            for item in blocked.items:
+                yield f"a person approves {item}", self._approved(node, item)
+
+    def _approved(self, node: Moment, item: str) -> Moment:
+        order = Order(kind=OrderKind.APPROVE, by="a person", why="they know of it", item=item)
+        return self._recorded(node, Ordered(order=order, at=NOW))
+
+    def _waits_for_a_hand(self, node: Moment) -> bool:
+        return any(
+            isinstance(step.command, ByHand)
+            and node.run.steps[step.index].state not in (CommandState.PLANNED, CommandState.PROVED)
+            for step in self._by_hand
+        )
+
+    def _resumed(self, node: Moment) -> Moment | None:
+        """What a person makes of a held run by resuming it; None if nobody would."""
+        if not any(progress.state is CommandState.HELD for progress in node.run.steps):
+            return None
+        if not (self.limits.mishaps & _RESUMED or self._waits_for_a_hand(node)):
+            return None
+        records = resume_records(self.plan, node.run, NOW, self.tables)
+        for record in records:
+            node = self._recorded(node, record)
+        return node if records else None
 
     def _recorded(self, node: Moment, record: Record) -> Moment:
         """*node* after *record*, in canonical form: only what can matter later is kept."""
@@ -231,7 +211,7 @@ class Moves(Decided):
             CommandState.SENT in states and node.reply is ReplyKind.LOST
         )
         return node._replace(
-            run=run,
+            run=self._kept(run),
             fresh=fresh,
             restarted=restarted,
             reply=node.reply if busy else None,
@@ -246,14 +226,15 @@ class Moves(Decided):
             if (other.window, other.row.wave) == (step.window, step.row.wave)
         )
 
+    def performed(self, node: Moment, command: Command) -> Moment:
+        """*node* once *command* has been done."""
+        return self._performed(node, command, watched=True)
+
     def _performed(self, node: Moment, command: Command, *, watched: bool) -> Moment:
         world, layout, kinds = node.world, self.layout, self.kinds
         match command:
             case Regenerate(name, unit):
-                world = actions.regenerate(layout, world, unit, name)
-                new = world.current(unit, name)
-                unaware = world.unaware | {(lags, new) for lags in self.limits.databases_lag}
-                node = node._replace(world=world._replace(unaware=unaware))
+                node = node._replace(world=self._regenerated(world, unit, name))
                 if self.limits.phones_reset_on_regeneration:
                     node = self._called(node, range(len(kinds)))
             case UpdateCtl():
@@ -261,16 +242,15 @@ class Moves(Decided):
             case ResetLocalkey(_, kind):
                 node = node._replace(world=actions.reset_localkey(layout, world, kind))
             case RestartService(name, service):
-                if layout.runs(service, name):  # else it shows nothing that a phone would see
-                    world = actions.restart(layout, world, service, name, kinds)
-                restarted = node.restarted | {(name, service)} if watched else node.restarted
-                node = node._replace(world=world, restarted=restarted)
+                node = self._up(node, name, service)
+                if watched:
+                    node = node._replace(restarted=node.restarted | {(name, service)})
                 if service is Service.CALLMANAGER and self.limits.phones_fail_over:
                     node = self._failed_over(node, name)
             case StopService(name, service):
                 node = node._replace(world=actions.stop(layout, world, service, name, kinds))
             case StartService(name, service):
-                node = node._replace(world=actions.start(layout, world, service, name, kinds))
+                node = self._up(node, name, service) if not world.up(service, name) else node
             case DeleteTrust(name, store, file):
                 for trusted in stores.contents(layout, world, name):
                     if (trusted.store, file_of(trusted)) == (store, file):
@@ -278,26 +258,9 @@ class Moves(Decided):
                 node = node._replace(world=world)
             case ResetPhones(_, names):
                 node = self._called(node, [i for i, k in enumerate(kinds) if k.name in names])
-            case ByHand():
-                message = f"the explorer has no `{command}`"
-                raise NotImplementedError(message)
+            case ByHand():  # a person does it, in their own time
+                pass
         return node
-
-    def _failed_over(self, node: Moment, name: str) -> Moment:
-        """Phones that were registered with *name* are so with the other one of their group now."""
-        moved = frozenset(
-            index
-            for index, kind in enumerate(self.kinds)
-            if len(kind.group) > 1
-            and self._is_registered(node, index)
-            and kind.group[1 if index in node.away else 0] == name
-        )
-        return node._replace(away=node.away ^ moved, fresh=node.fresh | moved)
-
-    def _called(self, node: Moment, indexes: range | list[int]) -> Moment:
-        """A reset travels over the registration: it reaches only who is registered."""
-        heard = frozenset(i for i in indexes if self._is_registered(node, i))
-        return node._replace(booting=node.booting | heard, fresh=node.fresh - heard)
 
 
 def _words(record: Record) -> str:

@@ -10,9 +10,9 @@ import attrs
 from cucm_certflow.commands import Command, ReplyKind
 from cucm_certflow.core.run_state import RunState
 from cucm_certflow.lab.physics.world import World
-from cucm_certflow.names import Service
+from cucm_certflow.names import CertUnit, Service
 
-__all__ = ["Exploration", "Limits", "Moment", "Trouble", "Violation"]
+__all__ = ["Exploration", "Limits", "Mishap", "Moment", "Trouble", "Violation"]
 
 
 class Trouble(Enum):
@@ -22,12 +22,24 @@ class Trouble(Enum):
     BACKUP_RUNS = "a backup runs"
 
 
+class Mishap(Enum):
+    """What may go wrong at any step of a story, as often as its budget of faults allows."""
+
+    CRASH = "our process dies, and another one goes on from the journal"
+    LOST_REPLY = "a reply is lost; the command was done, or will be done later"
+    REFUSAL = "a node refuses a command; a person looks at it and resumes"
+    FAILED_RESTART = "a service does not come up again, until somebody starts it"
+    OUTSIDE = "somebody else regenerates a certificate that stands in trust lists"
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """How unkind the world may be in one story."""
 
-    crashes: int = 1
-    lost_replies: int = 1
+    faults: int = 2
+    """How many mishaps one story has at most, of one kind or of several."""
+
+    mishaps: frozenset[Mishap] = frozenset({Mishap.CRASH, Mishap.LOST_REPLY})
     phones_come_unasked: bool = True
     phones_move: bool = True
     phones_switch_off: bool = True
@@ -72,12 +84,18 @@ class Moment(NamedTuple):
     """A command that will still arrive, though its reply was given up."""
 
     age: int
-    crashes: int
-    lost: int
+    faults: int
+    """How many mishaps are still to come, at most."""
+
     away: frozenset[int] = frozenset()
     """Phones that are with the second member of their group, though the first one runs."""
 
     troubles: frozenset[Trouble] = frozenset()
+    failed: frozenset[tuple[str, Service]] = frozenset()
+    """Services that did not come up again after their restart."""
+
+    outside: tuple[tuple[CertUnit, str], ...] = ()
+    """What somebody else regenerated, sorted."""
 
 
 @attrs.frozen
@@ -86,6 +104,7 @@ class Violation:
 
     what: str
     story: tuple[str, ...]
+    """One move a line, from the untouched cluster on."""
 
     def __str__(self) -> str:
         lines = [f"{number:>3}. {line}" for number, line in enumerate(self.story, 1)]
@@ -94,9 +113,12 @@ class Violation:
 
 @attrs.frozen(kw_only=True)
 class Exploration:
-    """What was found."""
+    """What was found; its text is one line for each thing that was."""
 
     states: int
+    edges: int
+    """Moves from one state to another, each counted once for every way in which it can happen."""
+
     finished: int
     held: int
     violation: Violation | None
@@ -108,3 +130,27 @@ class Exploration:
 
     held_after_waiver: int
     """Held states that do not finish once the missing phones are waived."""
+
+    unexplored: int = 0
+    """States that were found and not followed: behind them nothing is known."""
+
+    seconds: float = attrs.field(default=0.0, eq=False)
+    """How long it took on this machine."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every reachable state was followed; a violation ends an exploration early."""
+        return self.unexplored == 0
+
+    def __str__(self) -> str:
+        lines = [f"{self.states:,} states, {self.edges:,} edges, {self.seconds:.1f} s"]
+        lines.append(f"{self.finished:,} finished, {self.held:,} held")
+        if self.violation is not None:
+            lines.append(str(self.violation))
+        elif not self.complete:
+            lines.append(f"not complete: {self.unexplored:,} states were found and not followed")
+        if self.stuck:
+            lines.append(f"{self.stuck:,} states reach neither the end nor a hold")
+        if self.held_for_good:
+            lines.append(f"{self.held_for_good:,} holds never end, however kind the world is")
+        return "\n".join(lines)

@@ -159,3 +159,21 @@ def test_what_the_plan_has_nothing_to_do_with_is_no_drift(tmp_path: Path, unit: 
 
     _, outcome = run_virtual(lambda: _told(tmp_path / "j", act))
     assert isinstance(outcome, Verified)
+
+
+def test_a_capf_of_others_that_was_approved_is_expected_in_the_lists_from_then_on(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "j"
+
+    async def story() -> None:
+        there, outcome = await _told(
+            journal, lambda t: t.lab.begin_regenerate("pub", CertUnit.CAPF)
+        )
+        assert isinstance(outcome, Held)
+        (item,) = outcome.blocked[0].items
+        approve(journal, item, by="ann", why="bob renewed it, ticket 7", clock=there.clock)
+        async with there.cluster.resume(journal=journal) as run:
+            assert isinstance(await run.wait(), Verified)
+
+    run_virtual(story)

@@ -11,16 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cucm_certflow.commands import (
-    Reply,
-    ReplyKind,
-)
-from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
+from cucm_certflow.commands import Reply, RestartService
+from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
 from cucm_certflow.facts import (
     CertificateOf,
-    ClusterFacts,
     Fact,
     Known,
     Query,
@@ -31,23 +27,24 @@ from cucm_certflow.facts import (
     Unknown,
     reply_known,
 )
-from cucm_certflow.lab.observe import cluster_facts, runs_in_lab
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Layout, Node, PhoneKind, Variant, World
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
-from cucm_certflow.testing.explorer import Explorer, Limits, Moment
-from tests.proof.rules import RULES, Rule
+from cucm_certflow.testing.decided import facts_of
+from cucm_certflow.testing.explorer import RULES, Explorer, Limits, Mishap, Moment, Rule
 from tests.words import NO_PARTNERS
 
 __all__ = [
     "BOTH",
     "CALM",
+    "LOST",
     "NODES",
     "R11_5",
     "R14",
+    "REFUSED",
     "RULES",
     "Unkind",
     "facts_of",
@@ -62,7 +59,9 @@ __all__ = [
 R11_5, R14 = (11, 5), (14, 0)
 NODES: Final = (Node("pub", True), Node("sub", False))
 BOTH: Final = frozenset({CertUnit.CALLMANAGER, CertUnit.TVS})
-CALM: Final = Limits(crashes=0, lost_replies=0)
+LOST: Final = frozenset({Mishap.LOST_REPLY})
+REFUSED: Final = frozenset({Mishap.REFUSAL})
+CALM: Final = Limits(faults=0)
 """No fault of ours; the phones are as unkind as ever."""
 
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -135,19 +134,6 @@ def planned(
     )
 
 
-def facts_of(layout: Layout, kinds: tuple[PhoneKind, ...], world: World) -> ClusterFacts:
-    """What discovery finds: every service that the layout activates runs."""
-    services = {
-        node.name: {
-            service: ServiceState(ServiceStatus.STARTED)
-            for service in Service
-            if runs_in_lab(layout, service, node.name)
-        }
-        for node in layout.nodes
-    }
-    return cluster_facts(layout, kinds, world, services=services)
-
-
 class _Facts(Mapping[Query, Fact]):
     """Every fact, fresh, straight from the physics; some of them cannot be read."""
 
@@ -172,15 +158,28 @@ class _Facts(Mapping[Query, Fact]):
         return 1
 
 
+def _only_activated(explorer: Explorer, node: Moment) -> str | None:
+    assert isinstance(explorer, Unkind)
+    command = explorer.decision(node).command
+    if isinstance(command, RestartService) and (
+        (command.node, command.service) in explorer.deactivated
+    ):
+        return f"`{command}` is sent to {command.node}, where it is not activated"
+    return None
+
+
+ONLY_ACTIVATED: Final = Rule(
+    "services are restarted only where they are active", "TAC 214231", _only_activated
+)
+
+
 class Unkind(Explorer):
-    """The explorer, with the rules of the field checked in every state.
+    """The explorer, in a world that is unkind in ways of these tests alone.
 
     Args:
-        refusing: A node may refuse a command (in place of a lost reply), and a person resumes.
         blind: Certificates cannot be read until as much time has passed as a row's budget.
         deactivated: Services that somebody deactivated after the plan was made.
-        tvs_stops: TVS on the last node may stop by itself (in place of a lost reply), and start.
-        rules: The rules to check beside the two of every :class:`Explorer`.
+        tvs_stops: TVS on the last node may stop by itself, as a mishap, and starts again.
     """
 
     def __init__(
@@ -192,18 +191,17 @@ class Unkind(Explorer):
         limits: Limits | None = None,
         tables: Tables = STANDARD,
         world: World | None = None,
-        refusing: bool = False,
         blind: bool = False,
         deactivated: frozenset[tuple[str, Service]] = frozenset(),
         tvs_stops: bool = False,
-        rules: tuple[Rule, ...] = RULES,
+        rules: tuple[Rule, ...] = (*RULES, ONLY_ACTIVATED),
     ) -> None:
-        super().__init__(layout, kinds, plan, limits=limits, tables=tables, world=world)
-        self.refusing = refusing
+        super().__init__(
+            layout, kinds, plan, limits=limits, tables=tables, world=world, rules=rules
+        )
         self.blind = blind
         self.deactivated = deactivated
         self.tvs_stops = tvs_stops
-        self.rules = rules
         self._found: dict[tuple[Any, ...], Decision] = {}
 
     def value(self, node: Moment, query: Query) -> object:
@@ -215,55 +213,16 @@ class Unkind(Explorer):
         if not self.blind:
             return super().decision(node)
         # Phones come and go, but what is asked of them is their registration alone.
-        key = (node._replace(pending=None, crashes=0, lost=0),)
+        key = self._key(node._replace(pending=None, faults=0))
         if key not in self._found:
             run = self._aged(node.run, node.age)
             self._found[key] = decide(self.plan, run, _Facts(self, node), _NOW, self.tables)
         return self._found[key]
 
-    def wrong_in(self, node: Moment) -> str | None:
-        wrong = super().wrong_in(node)
-        if wrong is not None:
-            return wrong
-        return next((text for rule in self.rules if (text := rule(self, node)) is not None), None)
-
     def moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
         yield from super().moves(node)
-        if self.refusing and node.pending is None:
-            resumed = self._resumed(node)
-            if resumed is not None:
-                yield "a person resumes", resumed
-        if self.tvs_stops and node.pending is None:
-            yield from self._tvs_moves(node)
-
-    def _tvs_moves(self, node: Moment) -> Iterator[tuple[str, Moment]]:
-        name = self.layout.tvs_nodes[-1]
-        if not node.world.up(Service.TVS, name):
-            world = actions.start(self.layout, node.world, Service.TVS, name)
-            yield f"TVS on {name} starts", node._replace(world=world)
-        elif node.lost:
-            world = actions.stop(self.layout, node.world, Service.TVS, name)
-            yield f"TVS on {name} stops", node._replace(world=world, lost=node.lost - 1)
-
-    def _decided(self, node: Moment, decision: Decision) -> Iterator[tuple[str, Moment]]:
-        yield from super()._decided(node, decision)
-        if self.refusing and node.lost and decision.record and decision.command:
-            refused = self._recorded(node, decision.record)
-            refused = refused._replace(reply=ReplyKind.REFUSED, lost=node.lost - 1)
-            yield f"`{decision.command}` is refused by {decision.command.node}", refused
-
-    def _resumed(self, node: Moment) -> Moment | None:
-        records = resume_records(self.plan, node.run, _NOW, self.tables)
-        after = node
-        for record in records:
-            after = self._recorded(after, record)
-        return after if records else None
-
-    def _kindly(self, node: Moment, decision: Decision) -> Moment:
-        if self.refusing and (resumed := self._resumed(node)) is not None:
-            return resumed
-        for name in self.layout.tvs_nodes:
-            if not node.world.up(Service.TVS, name):
-                world = actions.start(self.layout, node.world, Service.TVS, name)
-                return node._replace(world=world)
-        return super()._kindly(node, decision)
+        if self.tvs_stops and node.pending is None and node.faults:
+            name = self.layout.tvs_nodes[-1]
+            if node.world.up(Service.TVS, name):
+                stopped = self._down(node, name, Service.TVS)
+                yield f"TVS on {name} stops", stopped._replace(faults=node.faults - 1)

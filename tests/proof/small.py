@@ -15,12 +15,14 @@ from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, Trusted, Wo
 from cucm_certflow.names import CertUnit, Service
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Canary, Policy
-from cucm_certflow.testing.explorer import Limits, Trouble, entries_of
+from cucm_certflow.testing.explorer import Limits, Mishap, Trouble, entries_of
 from tests.proof.runs import (
     BOTH,
     CALM,
+    LOST,
     NODES,
     R11_5,
+    REFUSED,
     Unkind,
     facts_of,
     homed,
@@ -34,6 +36,7 @@ R12_5 = (12, 5)
 _ONE: Final = NODES[:1]
 _ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
 _CONTENT: Final = Limits(phones_switch_off=False, phones_come_unasked=False)
+REFUSING: Final = Limits(mishaps=frozenset({Mishap.CRASH}) | LOST | REFUSED)
 _TOMCAT: Final = frozenset({CertUnit.TOMCAT})
 _TVS: Final = frozenset({CertUnit.TVS})
 _CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
@@ -42,7 +45,7 @@ _CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
 def _secure_phone(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
     plan = planned(layout, kinds, units=BOTH)
-    limits = Limits(crashes=0, phones_move=False)
+    limits = Limits(faults=1, mishaps=LOST, phones_move=False)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
@@ -69,8 +72,8 @@ def _forgotten(tables: Tables) -> Unkind:
 def _lanes(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TOMCAT | _TVS)
-    limits = attrs.evolve(_CONTENT, crashes=0)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, refusing=True)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=LOST | REFUSED)
+    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
 def _windows(tables: Tables) -> Unkind:
@@ -88,14 +91,14 @@ def _blind(tables: Tables) -> Unkind:
 def _blind_mixed(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
     plan = planned(layout, kinds, units=_CALLMANAGER)
-    limits = attrs.evolve(_CONTENT, crashes=0, lost_replies=0, phones_move=False)
+    limits = attrs.evolve(_CONTENT, faults=0, phones_move=False)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
 
 
 def _crashes(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TOMCAT)
-    limits = attrs.evolve(_CONTENT, crashes=4, lost_replies=0)
+    limits = attrs.evolve(_CONTENT, faults=4, mishaps=frozenset({Mishap.CRASH}))
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
@@ -109,7 +112,7 @@ def _deactivated(tables: Tables) -> Unkind:
 def _tvs_stops(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
     plan = planned(layout, kinds, units=_TVS)
-    limits = Limits(crashes=0)
+    limits = Limits(faults=1, mishaps=LOST)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits, tvs_stops=True)
 
 
@@ -119,14 +122,14 @@ def _tvs_stops(tables: Tables) -> Unkind:
 def _replication(tables: Tables) -> Unkind:
     layout = layout_of(R11_5)
     plan = planned(layout, (), units=_TOMCAT)
-    limits = Limits(crashes=0, lost_replies=0, troubles=frozenset({Trouble.REPLICATION_BAD}))
+    limits = Limits(faults=0, troubles=frozenset({Trouble.REPLICATION_BAD}))
     return Unkind(layout, (), plan, tables=tables, limits=limits)
 
 
 def _backup(tables: Tables) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)._replace(whole=True)
     plan = planned(layout, (), units={CertUnit.IPSEC})
-    limits = Limits(crashes=0, lost_replies=0, troubles=frozenset({Trouble.BACKUP_RUNS}))
+    limits = Limits(faults=0, troubles=frozenset({Trouble.BACKUP_RUNS}))
     return Unkind(layout, (), plan, tables=tables, limits=limits)
 
 
@@ -134,14 +137,14 @@ def _lagging(tables: Tables) -> Unkind:
     layout = layout_of(R11_5)
     kinds = (PhoneKind("on sub", ("sub",), ("sub",)),)
     plan = planned(layout, kinds, units=BOTH)
-    limits = Limits(crashes=0, lost_replies=0, databases_lag=frozenset({"sub"}))
+    limits = Limits(faults=0, databases_lag=frozenset({"sub"}))
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
 def _fleeing(tables: Tables) -> Unkind:
     layout, kinds = layout_of(R11_5), (PhoneKind("on pub", ("pub", "sub"), ("pub",)),)
     plan = planned(layout, kinds, units=_CALLMANAGER)
-    limits = Limits(crashes=0, lost_replies=0, phones_fail_over=True)
+    limits = Limits(faults=0, phones_fail_over=True)
     return Unkind(layout, kinds, plan, tables=tables, limits=limits)
 
 
@@ -153,7 +156,7 @@ _ALIKE: Final = tuple(PhoneKind(f"{name} on pub", ("pub",), ("pub",)) for name i
 def _canaries(tables: Tables) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)
     plan = planned(layout, _ALIKE, units=_TVS)
-    limits = Limits(crashes=0, lost_replies=0, phones_come_unasked=False)
+    limits = Limits(faults=0, phones_come_unasked=False)
     return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
 
 
@@ -161,7 +164,7 @@ def _batches(tables: Tables) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)
     policy = Policy(canary=Canary.OFF, reset_batch=1, batch_waits=True)
     plan = planned(layout, _ALIKE, units=_TVS, policy=policy)
-    limits = Limits(crashes=0, lost_replies=0, phones_come_unasked=False)
+    limits = Limits(faults=0, phones_come_unasked=False)
     return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
 
 
@@ -185,7 +188,6 @@ def _cleaned(
     *,
     limits: Limits,
     then: World | None = None,
-    refusing: bool = False,
 ) -> Unkind:
     """A clean-up planned in *world* that deletes *cert*, run in *then*."""
     held = {node.name: entries_of(layout, world, node.name) for node in layout.nodes}
@@ -197,9 +199,7 @@ def _cleaned(
     }
     plan = plan_cleanup(facts_of(layout, (), world), held, delete=keys)
     assert not plan.is_refused
-    return Unkind(
-        layout, (), plan, tables=tables, limits=limits, world=then or world, refusing=refusing
-    )
+    return Unkind(layout, (), plan, tables=tables, limits=limits, world=then or world)
 
 
 def _old_entry(tables: Tables) -> Unkind:
@@ -211,13 +211,13 @@ def _old_entry(tables: Tables) -> Unkind:
 def _old_entry_refusing(tables: Tables) -> Unkind:
     layout = layout_of(R11_5)._replace(whole=True)
     world = _stored(layout, _OLD, "tomcat-trust")
-    return _cleaned(tables, layout, world, _OLD, limits=Limits(), refusing=True)
+    return _cleaned(tables, layout, world, _OLD, limits=REFUSING)
 
 
 def _deletion_refused(tables: Tables) -> Unkind:
     layout = layout_of(R12_5)._replace(whole=True)
     world = _stored(layout, _OLD, "Phone-SAST-trust")
-    return _cleaned(tables, layout, world, _OLD, limits=Limits(), refusing=True)
+    return _cleaned(tables, layout, world, _OLD, limits=REFUSING)
 
 
 def _put_back(tables: Tables) -> Unkind:

@@ -23,7 +23,7 @@ from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.testing.explorer import Limits
 from cucm_certflow.trust.lifeline import Health, best_lifeline, lifeline
 from cucm_certflow.trust.phone import Holding, PhoneClass
-from tests.proof.runs import NODES, R11_5, R14, Unkind, homed, layout_of, no_sweeps, planned
+from tests.proof.runs import LOST, NODES, R11_5, R14, Unkind, homed, layout_of, no_sweeps, planned
 from tests.proof.test_witness import trust_in
 
 R9_1, R10_5, R12_5 = (9, 1), (10, 5), (12, 5)
@@ -233,7 +233,9 @@ def test_tvs_with_itlrecovery_in_mixed_mode_is_saved_by_its_remedy_and_refused_b
     plan = careless(layout, kind, (TVS, ITLR))
     assert not plan.is_refused
     with no_sweeps():
-        found = Unkind(layout, (kind,), plan, limits=Limits(crashes=0), rules=()).explore()
+        found = Unkind(
+            layout, (kind,), plan, limits=Limits(faults=1, mishaps=LOST), rules=()
+        ).explore()
     assert (found.violation, found.stuck, found.held_for_good) == (None, 0, 0)
     together = planned(layout, (kind,), windows=[(TVS, ITLR)])
     assert {refusal.guard for refusal in together.refusals} == {"exclusion"}

@@ -32,10 +32,10 @@ class Counts(NamedTuple):
 
 # fmt: off
 PINNED: Final = {
-    Case(TVS_BY_ITSELF, False, "sub"): Counts(3_786, 80, 128),
-    Case(TVS_BY_ITSELF, True, "sub"): Counts(3_786, 80, 128),
-    Case(TVS_THEN_TFTP, False, "sub"): Counts(6_542, 80, 152),
-    Case(TVS_THEN_TFTP, True, "sub"): Counts(6_542, 80, 152),
+    Case(TVS_BY_ITSELF, False, "sub"): Counts(3_224, 60, 96),
+    Case(TVS_BY_ITSELF, True, "sub"): Counts(3_224, 60, 96),
+    Case(TVS_THEN_TFTP, False, "sub"): Counts(5_420, 60, 114),
+    Case(TVS_THEN_TFTP, True, "sub"): Counts(5_420, 60, 114),
 }
 # fmt: on
 

@@ -1,0 +1,227 @@
+"""What nobody knows of CUCM, as variants in which a plan is explored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import attrs
+
+from cucm_certflow.core.plan import Plan
+from cucm_certflow.lab.physics.world import Variant
+from cucm_certflow.names import CertUnit, SecurityMode
+from cucm_certflow.trust.model import ClusterTrust
+
+__all__ = ["UNCERTAIN", "Reading", "Uncertainty", "library_reading", "readings_for"]
+
+_REACHED: Final = "reaches_tvs"
+"""The one flag that is the phones', and not of :class:`Variant`."""
+
+
+@attrs.frozen
+class Uncertainty:
+    """Something that nobody knows of CUCM.
+
+    Attributes:
+        title: Of its section in docs/assumptions.md.
+        flag: Of the physics' ``Variant``, or ``reaches_tvs``.
+        unkind: The value that costs phones more.
+        yes: What is so if the flag is set.
+        no: What is so if it is not.
+    """
+
+    title: str
+    flag: str
+    unkind: bool
+    yes: str
+    no: str
+
+    def words(self, value: bool) -> str:  # noqa: FBT001 - the value of a flag
+        """What is so, in words."""
+        return self.yes if value else self.no
+
+
+UNCERTAIN: Final[tuple[Uncertainty, ...]] = (
+    Uncertainty(
+        "TVS vouches for a CTL",
+        "tvs_vouches_for_ctl",
+        unkind=False,
+        yes="TVS vouches for a CTL",
+        no="TVS vouches for no CTL",
+    ),
+    Uncertainty(
+        "TVS vouches for a new ITLRecovery",
+        "vouches_for_itlrecovery",
+        unkind=False,
+        yes="TVS vouches for a new ITLRecovery",
+        no="TVS vouches for no new ITLRecovery",
+    ),
+    Uncertainty(
+        "A CTL judges the ITL",
+        "ctl_strict",
+        unkind=True,
+        yes="a phone with a CTL counts the CTL's anchors alone",
+        no="a phone counts the anchors of both its lists",
+    ),
+    Uncertainty(
+        "What TVS presents",
+        "tvs_restarts_itself",
+        unkind=True,
+        yes="TVS presents a new certificate at once",
+        no="TVS presents a new certificate after its restart",
+    ),
+    Uncertainty(
+        "When TFTP rebuilds the ITL",
+        "itl_rebuilt_at_once",
+        unkind=True,
+        yes="TFTP rebuilds the ITL unasked, at once",
+        no="TFTP rebuilds the ITL when it is restarted",
+    ),
+    Uncertainty(
+        "Every phone with Security By Default reaches TVS",
+        _REACHED,
+        unkind=False,
+        yes="every phone reaches TVS on port 2445",
+        no="no phone reaches TVS on port 2445 (a firewall, or the TLS version)",
+    ),
+    Uncertainty(
+        "An expired certificate is believed by nobody",
+        "expired_is_refused",
+        unkind=True,
+        yes="no phone believes an expired certificate",
+        no="phones believe expired certificates",
+    ),
+    Uncertainty(
+        "TVS vouches for what CallManager presents",
+        "tvs_vouches_for_registration",
+        unkind=False,
+        yes="a secure phone asks TVS about the certificate that CallManager presents",
+        no="a secure phone goes by its lists alone when it registers",
+    ),
+    Uncertainty(
+        "The CTL names ITLRecovery",
+        "ctl_lists_itlrecovery",
+        unkind=False,
+        yes="the CTL names ITLRecovery as second anchor",
+        no="the CTL has one anchor alone",
+    ),
+    Uncertainty(
+        "An LSC is still trusted",
+        "capf_of_ctl_must_be_current",
+        unkind=True,
+        yes="a secure phone does not register while its CTL names a CAPF that is gone",
+        no="a secure phone registers whatever CAPF its CTL names",
+    ),
+)
+"""Every flag of the physics' ``Variant``, and what keeps phones from TVS."""
+
+
+class Reading(NamedTuple):
+    """What is taken to be so, in one variant."""
+
+    name: str
+    variant: Variant
+    reached: bool = True
+    title: str = ""
+    """Of the one assumption that is otherwise; empty for the library's own, and for corners."""
+
+    def value(self, each: Uncertainty) -> bool:
+        """What is so of *each*."""
+        found: bool = self.reached if each.flag == _REACHED else getattr(self.variant, each.flag)
+        return found
+
+    def where(self, name: str, each: Uncertainty, value: bool) -> Reading:  # noqa: FBT001 - of a flag
+        """The same reading under *name*, but for *each*."""
+        if each.flag == _REACHED:
+            return self._replace(name=name, reached=value)
+        return self._replace(name=name, variant=self.variant._replace(**{each.flag: value}))
+
+
+def library_reading(plan: Plan) -> Reading:
+    """What the library itself takes to be so in *plan*; what it reads, it takes as it was read."""
+    trust = plan.trust.policy
+    return Reading(
+        "as the library assumes",
+        Variant(
+            tvs_restarts_itself=trust.tvs_restarts_itself,
+            itl_rebuilt_at_once=trust.itl_rebuilt_at_once,
+            vouches_for_itlrecovery=trust.vouches_for_itlrecovery,
+            tvs_vouches_for_ctl=trust.tvs_vouches_for_ctl,
+            ctl_strict=trust.ctl_judges_itl,
+            tvs_vouches_for_registration=True,
+            ctl_lists_itlrecovery=plan.trust.ctl_has_recovery or not plan.trust.mixed,
+            expired_is_refused=not plan.policy.expired_is_trusted,
+            capf_of_ctl_must_be_current=True,
+        ),
+    )
+
+
+def _no_matter(plan: Plan, each: Uncertainty) -> str:
+    """Why *each* makes no difference to *plan*; empty if it may make one."""
+    trust: ClusterTrust = plan.trust
+    mixed = plan.facts.mode is SecurityMode.MIXED
+    units = {key.unit for key in plan.certificates}
+    secure = any(phone.is_secure for phone in plan.facts.phones)
+    asks = any(phone.security_by_default for phone in plan.facts.phones)
+    recovers = any(node.itlrecovery is not None for node in trust.nodes)
+    lists = any(plan.procedures[unit].moves_lists for unit in units)
+    needs: dict[str, tuple[tuple[bool, str], ...]] = {
+        "tvs_vouches_for_ctl": ((mixed, "there is no CTL"), (asks, "no phone asks TVS")),
+        "vouches_for_itlrecovery": (
+            (CertUnit.ITLRECOVERY in units, "ITLRecovery is not regenerated"),
+        ),
+        "ctl_strict": ((mixed, "there is no CTL"),),
+        "tvs_restarts_itself": ((CertUnit.TVS in units, "TVS is not regenerated"),),
+        "itl_rebuilt_at_once": ((lists, "nothing that is regenerated stands in a list"),),
+        _REACHED: ((asks, "no phone asks TVS"),),
+        "expired_is_refused": ((bool(trust.expired), "nothing in the lists has expired"),),
+        "tvs_vouches_for_registration": (
+            (secure, "no phone is secure"),
+            (asks, "no phone asks TVS"),
+        ),
+        "ctl_lists_itlrecovery": (
+            (mixed, "there is no CTL"),
+            (recovers, "the release has no ITLRecovery"),
+            (plan.trust.ctl_signer is not CertUnit.ITLRECOVERY, "ITLRecovery signs the CTL"),
+        ),
+        "capf_of_ctl_must_be_current": (
+            (mixed, "there is no CTL"),
+            (CertUnit.CAPF in units, "CAPF is not regenerated"),
+            (secure, "no phone is secure"),
+        ),
+    }
+    reasons = [why for holds, why in (*needs[each.flag], (lists, "no list changes")) if not holds]
+    return reasons[0] if reasons else ""
+
+
+def readings_for(plan: Plan) -> tuple[tuple[Reading, ...], tuple[tuple[Uncertainty, str], ...]]:
+    """The readings in which *plan* is explored, and what is left out of them, with the reason.
+
+    The library's own, each uncertainty the other way round, and all kind and all unkind at once.
+    """
+    base = library_reading(plan)
+    left_out = tuple((each, why) for each in UNCERTAIN if (why := _no_matter(plan, each)))
+    out = {each.flag for each, _ in left_out}
+    matter = [each for each in UNCERTAIN if each.flag not in out]
+    return tuple(_distinct(base, matter)), left_out
+
+
+def _distinct(base: Reading, matter: list[Uncertainty]) -> Iterator[Reading]:
+    seen = {(base.variant, base.reached)}
+    yield base
+    corners: list[Reading] = []
+    for name, unkind in (("all that is unkind at once", True), ("all that is kind", False)):
+        corner = base
+        for each in matter:
+            corner = corner.where(name, each, each.unkind is unkind)
+        corners.append(corner)
+    singles = [
+        base.where(each.words(not base.value(each)), each, not base.value(each))._replace(
+            title=each.title
+        )
+        for each in matter
+    ]
+    for reading in (*singles, *corners):
+        if (reading.variant, reading.reached) not in seen:
+            seen.add((reading.variant, reading.reached))
+            yield reading
