@@ -26,7 +26,7 @@ from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.transports.record import Recording, ReplayTransport, open_recording
 
-__all__ = ["Stage", "play", "replay"]
+__all__ = ["Stage", "loaded", "play", "replay"]
 
 T = TypeVar("T")
 
@@ -108,14 +108,14 @@ def play(
         ScenarioError: The scenario is wrong.
         Deadlock: Every task of the story waits for ever.
     """
-    loaded = _loaded(scenario)
+    cluster_of = loaded(scenario)
 
     async def main() -> T:
         clock = VirtualClock()
-        lab = LabCluster(loaded, clock)
+        lab = LabCluster(cluster_of, clock)
         transport = MemoryTransport(lab, lab.driver_clock, lab.driver_clock)
         way: Transport = transport
-        recorder = None if record is None else open_recording(record, _inventory(loaded), clock)
+        recorder = None if record is None else open_recording(record, _inventory(cluster_of), clock)
         way = transport if recorder is None else recorder.seam(transport)
         cluster = Cluster(way, transport.discover, clock=lab.driver_clock)
         try:
@@ -156,7 +156,12 @@ def _inventory(scenario: Scenario) -> Inventory:
     )
 
 
-def _loaded(scenario: Scenario | str | os.PathLike[str]) -> Scenario:
+def loaded(scenario: Scenario | str | os.PathLike[str]) -> Scenario:
+    """*scenario* itself, or read from the path of its file or from its text.
+
+    Raises:
+        ScenarioError: It is wrong.
+    """
     if isinstance(scenario, Scenario):
         return scenario
     if isinstance(scenario, str) and "\n" in scenario:
