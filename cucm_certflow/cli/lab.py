@@ -65,8 +65,6 @@ def lab_command(
         found, status = asyncio.run(
             _tell(scenario, command or (), folder, lab_speed, ssh_port, settle, json=json)
         )
-        if verdict is not None:
-            verdict.write_text(f"{as_json(found)}\n", encoding="utf-8")
     except CertflowError as error:
         fail(error, json=json)
     except ModuleNotFoundError as error:
@@ -79,7 +77,21 @@ def lab_command(
     except KeyboardInterrupt:  # before it was ready
         raise typer.Exit(Exit.DONE) from None
     print(as_json(found) if json else found, flush=True)
+    if verdict is not None:
+        _write(verdict, found, json=json)
     raise typer.Exit(status if found.is_clean else Exit.LEFT_BEHIND)
+
+
+def _write(path: Path, verdict: Verdict, *, json: bool) -> None:
+    try:
+        path.write_text(f"{as_json(verdict)}\n", encoding="utf-8")
+    except OSError as error:
+        report = Report(
+            headline=f"the verdict could not be written to {path}",
+            saw=error.strerror or str(error),
+            left="the story was told to its end, and the verdict is printed above",
+        )
+        fail(UsageError(report), json=json)
 
 
 async def _tell(
@@ -167,7 +179,8 @@ async def _run(
         await _first(asyncio.ensure_future(process.wait()), stop)
     finally:
         if process.returncode is None:
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                process.terminate()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _TO_END_S)
         if process.returncode is None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Rule,
         Violation,
     )
+    from cucm_certflow.testing.scripts import NotInStandIn, ScriptLab
     from cucm_certflow.testing.stage import Stage, play, replay
     from cucm_certflow.testing.subject import Subject
     from cucm_certflow.testing.transport_contract import TransportContract
@@ -46,7 +47,9 @@ __all__ = [
     "Explorer",
     "Limits",
     "Mishap",
+    "NotInStandIn",
     "Rule",
+    "ScriptLab",
     "Stage",
     "Subject",
     "TransportContract",
@@ -72,6 +75,7 @@ _HOME = {
         "assert_regenerated_once",
     ),
     "explorer": ("RULES", "Exploration", "Explorer", "Limits", "Mishap", "Rule", "Violation"),
+    "scripts": ("NotInStandIn", "ScriptLab"),
     "stage": ("Stage", "play", "replay"),
     "subject": ("Subject",),
     "transport_contract": ("TransportContract",),

@@ -97,7 +97,7 @@ class ConnectionException(NetmikoBaseException):
 
 
 class WriteException(NetmikoBaseException):
-    """Nothing can be written."""
+    """Nothing can be written; here a session that has ended is an OSError, as over SSH."""
 
 
 class ReadException(NetmikoBaseException):
@@ -195,7 +195,7 @@ class BaseConnection:
             raise NetmikoTimeoutException(f"TCP connection to device failed. {error}") from None
         if isinstance(line, str):
             raise NetmikoAuthenticationException(f"Authentication to device failed. {line}")
-        self._line: Line | None = line
+        self._line = line
         self.write_channel(self.RETURN)
         self._site.sleep(0.1)
 
@@ -218,13 +218,11 @@ class BaseConnection:
 
     def is_alive(self) -> bool:
         """Whether the session can still be written to."""
-        return self._line is not None and self._line.is_open
+        return self._line.is_open
 
     def disconnect(self) -> None:
         """Close the session; idempotent."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.close()
+        self._line.close()
 
     # ── the channel ───────────────────────────────────────────────────────────────────────
 
@@ -232,21 +230,12 @@ class BaseConnection:
         """Type *out_data*, as it is.
 
         Raises:
-            WriteException: The script has disconnected.
-            OSError: The node has.
+            OSError: The session has ended, by the script or by the node.
         """
-        if self._line is None:
-            raise WriteException("Attempt to write data, but there is no active channel.")
         self._line.write(out_data)
 
     def read_channel(self) -> str:
-        """What has come and was not read; empty if nothing, also when the node has disconnected.
-
-        Raises:
-            ReadException: The script has disconnected.
-        """
-        if self._line is None:
-            raise ReadException("Attempt to read, but there is no active channel.")
+        """What has come and was not read; empty if nothing, also when the session has ended."""
         text = self._line.read()
         if "\n" in text and text.endswith("\r"):  # half a line feed, perhaps
             self._site.sleep(0.01)

@@ -105,7 +105,7 @@ def test_netmiko_returns_on_the_wires_what_the_stand_in_returns(
     with ScriptLab(Scenario.load(SCENARIO)) as lab:
         lab.run(PROBE, HOSTS[0], PORT)
     ours = capsys.readouterr().out.splitlines()
-    assert len(ours) == 21
+    assert len(ours) == 24
     assert real == ours
 
 

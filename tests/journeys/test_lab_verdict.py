@@ -105,6 +105,17 @@ def test_a_clean_verdict_leaves_the_status_to_the_script(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+def test_a_verdict_that_cannot_be_written_is_printed_and_said(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere" / "verdict.json"
+    program = (sys.executable, "-c", "")
+    done = run(tmp_path, "--settle", "0", "--verdict", str(nowhere), "--", *program)
+    assert done.returncode == Exit.USAGE
+    assert "lost: none of 6 phones" in done.stdout
+    assert str(nowhere) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_program_that_cannot_be_started_is_a_mistake_in_the_call(tmp_path: Path) -> None:
     done = run(tmp_path, "--", str(tmp_path / "nothing-there"))
     assert done.returncode == Exit.USAGE

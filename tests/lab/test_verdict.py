@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,7 +17,7 @@ from cucm_certflow.lab.physics.judge import health
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.testing import verdict as module
 from cucm_certflow.testing.verdict import Away, Health, OldProcess, Regenerated, verdict_of
-from tests.lab.small import OFF, PHONE, SECURE, HandClock, cluster
+from tests.lab.small import OFF, PHONE, SECURE, HandClock, cluster, scenario
 
 ALL = tuple(f"SEP00112233000{number}" for number in range(1, 7))
 NODES = ("pub", "sub")
@@ -260,6 +260,61 @@ def test_every_phone_gets_what_the_judge_says_of_it_alone(release: str) -> None:
             assert verdict.remedy(kind.name) is expected, (seed, kind.name)
             seen.add(expected)
     assert len(seen) == 3
+
+
+class WatchedClock(HandClock):
+    """Looks at the lab once, at *instant*, however far it is turned."""
+
+    def __init__(self, instant: datetime) -> None:
+        super().__init__()
+        self.stop = instant
+        self.look: Callable[[], object] = lambda: None
+
+    def turn(self, seconds: float) -> None:
+        end = self.instant + timedelta(seconds=seconds)
+        if self.instant < self.stop <= end:
+            self.instant = self.stop
+            self.look()
+        self.instant = end
+
+
+def health_at(instant: datetime, seed: int) -> dict[str, Health]:
+    """What the judge says of every phone, when the story of *seed* is told again up to then."""
+    clock = WatchedClock(instant)
+    lab = LabCluster(scenario(), clock)
+    found: dict[str, Health] = {}
+
+    def look() -> None:
+        world = lab.world
+        for index, kind in enumerate(lab.kinds):
+            found[kind.name] = health(lab.layout, lab.kinds, world, index)
+
+    clock.look = look
+    drive(lab, clock, seed)
+    return found
+
+
+def test_phones_have_ordinary_means_until_the_instant_that_is_blamed_and_none_from_then_on() -> (
+    None
+):
+    told = 0
+    for seed in range(24):
+        lab, clock = cluster()
+        drive(lab, clock, seed)
+        verdict = verdict_of(lab)
+        struck_before = {name for loss in verdict.earlier for name in loss.phones}
+        for loss in verdict.losses:
+            phones = set(loss.phones) - struck_before
+            if not phones:
+                continue
+            before = health_at(loss.at - timedelta(microseconds=1), seed)
+            after = health_at(loss.at, seed)
+            assert {before[name] for name in phones} == {Health.OK}, seed
+            assert any(after[name] is not Health.OK for name in phones), seed
+            assert loss.by is not None
+            assert loss.by.at <= loss.at
+            told += 1
+    assert told > 5
 
 
 def test_the_cost_does_not_grow_with_the_number_of_phones(monkeypatch: pytest.MonkeyPatch) -> None:

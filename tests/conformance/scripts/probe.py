@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 
-from netmiko import ConnectHandler
+from netmiko import ConnectHandler, NetmikoAuthenticationException
 from netmiko.exceptions import ReadTimeout
 
 PROMPT = r"admin:"
 TVS = "Cisco Trust Verification Service"
 
-connection = ConnectHandler(
-    device_type="generic",
-    host=sys.argv[1],
-    port=int(sys.argv[2]),
-    username="administrator",
-    password="lab-platform",
-)
+NODE = {
+    "device_type": "generic",
+    "host": sys.argv[1],
+    "port": int(sys.argv[2]),
+    "username": "administrator",
+}
 
 
 def show(text: object) -> None:
     print(repr(text), flush=True)
+
+
+try:
+    ConnectHandler(**NODE, password="wrong")
+except NetmikoAuthenticationException as error:
+    show(type(error).__name__)
+connection = ConnectHandler(**NODE, password="lab-platform")
 
 
 show(connection.read_until_pattern(PROMPT, read_timeout=60))
@@ -53,3 +59,9 @@ show(connection.read_until_prompt(read_timeout=30))
 show(connection.is_alive())
 connection.disconnect()
 show(connection.is_alive())
+connection.read_channel()
+show(connection.read_channel())
+try:
+    connection.write_channel("exit\n")
+except OSError as error:
+    show(str(error))
