@@ -33,7 +33,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.names import CertUnit
 from cucm_certflow.testing.explorer import Limits
 from tests.proof.runs import BOTH, R11_5, R14, Unkind, homed, layout_of, planned, show
-from tests.proof.small import SMALL
+from tests.proof.small import SMALL, Book
 
 ViewT = TypeVar("ViewT")
 StateT = TypeVar("StateT", bound=Enum)
@@ -99,16 +99,16 @@ def watched(table: Table[View, Any], said_no: set[str]) -> Table[View, Any]:
     )
 
 
-def _two_waves(tables: Tables) -> Unkind:
+def _two_waves(book: Book) -> Unkind:
     layout, kinds = layout_of(R14, mixed=True), (homed("sub", secure=True),)
     plan = planned(layout, kinds, units={CertUnit.ITLRECOVERY})
-    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(phones_move=False))
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=Limits(phones_move=False))
 
 
-def _with_faults(tables: Tables) -> Unkind:
+def _with_faults(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5), (homed("sub"),)
     plan = planned(layout, kinds, units=BOTH)
-    return Unkind(layout, kinds, plan, tables=tables)
+    return Unkind(layout, kinds, plan, tables=book.tables)
 
 
 EXPLORATIONS: Final = {**SMALL, "two waves": _two_waves, "every fault": _with_faults}
@@ -132,7 +132,7 @@ def answers() -> Answers:
     entry: Both[View, EntryState] = Both(watched(ENTRY, said_no), seen)
     tables = Tables(command, certificate, entry)
     for make in EXPLORATIONS.values():
-        make(tables).explore()
+        make(Book(tables)).explore()
     asked = command.asked + certificate.asked + entry.asked
     show(f"{len(seen)} distinct triples, both asked {asked} times")
     return Answers(frozenset(seen), asked, frozenset(said_no))
