@@ -26,7 +26,7 @@ __all__ = ["CONFIGURATIONS", "FOR_GOOD", "REFUSED", "Seen", "concerned", "missed
 STUCK, FOR_GOOD, WITHOUT_END = "stuck", "held for good", "more states than it may have"
 NEVER_ENDS: Final = "no story comes to its end"
 REFUSED: Final = "the table refuses it"
-MOST: Final = 6_000
+MOST: Final = 4_000
 
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {**SMALL, **EVERY_TABLE}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 import attrs
@@ -10,12 +12,17 @@ import attrs
 from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.decide import STANDARD, Tables
 from cucm_certflow.core.plan import Plan, TrustKey
+from cucm_certflow.core.run_state import CertificateMoved, Ordered, Record, Scheduled
+from cucm_certflow.core.states import CertificateState
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
 from cucm_certflow.procedures.policies import Canary, Policy
-from cucm_certflow.procedures.vocabulary import Procedure
+from cucm_certflow.procedures.vocabulary import Procedure, Stage
+from cucm_certflow.testing.decided import NOW
 from cucm_certflow.testing.explorer import Limits, Mishap, Trouble, entries_of
 from tests.proof.runs import (
     BOTH,
@@ -23,6 +30,7 @@ from tests.proof.runs import (
     LOST,
     NODES,
     R11_5,
+    R14,
     REFUSED,
     Unkind,
     facts_of,
@@ -65,7 +73,8 @@ R12_5 = (12, 5)
 _ONE: Final = NODES[:1]
 _ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
 _CONTENT: Final = Limits(phones_switch_off=False, phones_come_unasked=False)
-REFUSING: Final = Limits(mishaps=frozenset({Mishap.CRASH}) | LOST | REFUSED)
+_CRASH: Final = frozenset({Mishap.CRASH})
+REFUSING: Final = Limits(mishaps=_CRASH | LOST | REFUSED)
 _TOMCAT: Final = frozenset({CertUnit.TOMCAT})
 _TVS: Final = frozenset({CertUnit.TVS})
 _CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
@@ -266,6 +275,88 @@ def _restored(book: Book) -> Unkind:
     return _cleaned(book, layout, world, old, limits=CALM, then=then)
 
 
+# ── people, hours and clocks ──────────────────────────────────────────────────────────────
+
+
+def _told(book: Book, record: Record | None, *, at: datetime = NOW) -> Unkind:
+    """TVS, whose window was opened at *at*, before anything was sent; then comes *record*."""
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    (key,) = plan.certificates
+    opened = CertificateMoved(
+        certificate=key, edge="begin", to=CertificateState.REGENERATING, at=at
+    )
+    told = (opened,) if record is None else (opened, record)
+    limits = attrs.evolve(_CONTENT, faults=0)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, told=told)
+
+
+def _paused(book: Book) -> Unkind:
+    order = Order(kind=OrderKind.PAUSE, by="a person", why="the phones are needed")
+    return _told(book, Ordered(order=order, at=NOW))
+
+
+def _hours_over(book: Book) -> Unkind:
+    hours = MaintenanceWindow(opens=NOW - timedelta(hours=8), closes=NOW - timedelta(hours=2))
+    return _told(book, Scheduled(maintenance=Maintenance(windows=(hours,)), at=NOW))
+
+
+def _clock_back(book: Book) -> Unkind:
+    return _told(book, None, at=NOW + timedelta(hours=1))
+
+
+def _approval(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS, policy=Policy(approve=frozenset({Stage.RESET})))
+    limits = attrs.evolve(_CONTENT, faults=0)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _again(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS, policy=Policy(anchors_sent_again=False))
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=LOST | REFUSED | _CRASH)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _asleep(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=frozenset())
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, withholds=True)
+
+
+# ── nodes that refuse ─────────────────────────────────────────────────────────────────────
+
+
+def _itlrecovery(book: Book, *, mixed: bool) -> Unkind:
+    layout, kinds = layout_of(R12_5, mixed=mixed), (homed("sub", secure=mixed),)
+    plan = book.plan(layout, kinds, units={CertUnit.ITLRECOVERY})
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=REFUSED | _CRASH, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _ctl_refused(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=REFUSED | _CRASH, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _old_entry_apart(book: Book) -> Unkind:
+    """Of a store for which nothing is restarted."""
+    layout = layout_of(R11_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "Phone-SAST-trust")
+    return _cleaned(book, layout, world, _OLD, limits=CALM)
+
+
+def _others(book: Book) -> Unkind:
+    layout, kinds = layout_of(R14, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=frozenset({Mishap.OUTSIDE}))
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
 SMALL: Final[Mapping[str, Configuration]] = {
     "secure phone": _secure_phone,
     "no Security By Default": _no_security_by_default,
@@ -289,5 +380,16 @@ SMALL: Final[Mapping[str, Configuration]] = {
     "a deletion that is refused": _deletion_refused,
     "an entry that is put back": _put_back,
     "an entry that comes into use": _restored,
+    "an old entry that no service uses": _old_entry_apart,
+    "a run that was paused": _paused,
+    "hours that are over": _hours_over,
+    "a clock that went back": _clock_back,
+    "phones that are reset once that is approved": _approval,
+    "what is sent again once that is approved": _again,
+    "a process that slept": _asleep,
+    "ITLRecovery and a refusing node": partial(_itlrecovery, mixed=False),
+    "ITLRecovery in mixed mode and a refusing node": partial(_itlrecovery, mixed=True),
+    "a node that refuses the CTL": _ctl_refused,
+    "others regenerate as well": _others,
 }
 """By name."""
