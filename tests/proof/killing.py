@@ -7,7 +7,7 @@ that a table refuses to be is killed by the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -16,16 +16,30 @@ import attrs
 from cucm_certflow.core.states import Blocked, Guard
 from cucm_certflow.core.view import View
 from cucm_certflow.procedures.vocabulary import Proof
+from cucm_certflow.testing.explorer import Exploration
 from tests.proof.every_table import EVERY_TABLE
 from tests.proof.mutations import MUTANTS, Kind, Model, Mutant, both, over_guards
-from tests.proof.runs import Unkind, no_sweeps
+from tests.proof.runs import no_sweeps
 from tests.proof.small import SMALL, Configuration
 
-__all__ = ["CONFIGURATIONS", "FOR_GOOD", "REFUSED", "Seen", "concerned", "missed", "seen"]
+__all__ = [
+    "CONFIGURATIONS",
+    "FOR_GOOD",
+    "HOW_IT_ENDS",
+    "WITHOUT_END",
+    "Seen",
+    "concerned",
+    "effective",
+    "missed",
+    "refusal",
+    "seen",
+]
 
 STUCK, FOR_GOOD, WITHOUT_END = "stuck", "held for good", "more states than it may have"
 NEVER_ENDS: Final = "no story comes to its end"
-REFUSED: Final = "the table refuses it"
+HOW_IT_ENDS: Final = frozenset({STUCK, FOR_GOOD, WITHOUT_END, NEVER_ENDS})
+"""What is seen of an exploration as a whole."""
+
 MOST: Final = 4_000
 
 CONFIGURATIONS: Final[Mapping[str, Configuration]] = {**SMALL, **EVERY_TABLE}
@@ -40,6 +54,8 @@ class Seen(NamedTuple):
 
     steps: tuple[tuple[str, str], ...] = ()
     """What the plan does, in its order."""
+
+    states: int = 0
 
     proofs: frozenset[Proof] = frozenset()
 
@@ -60,41 +76,54 @@ def _watched(model: Model, said_no: set[str]) -> Model:
 
 
 @cache
+def refusal(*mutants: str) -> str | None:
+    """Why a table refuses to be what *mutants* make of it; None if it does not."""
+    try:
+        both(*(MUTANTS[name] for name in mutants)).book()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@cache
 def seen(configuration: str, *mutants: str) -> Seen:
     """What *configuration* shows with all of *mutants* at once; the whole tables without any."""
-    try:
-        model = both(*(MUTANTS[name] for name in mutants))
-        said_no: set[str] = set()
-        book = _watched(model, said_no).book()
-    except ValueError:
-        return Seen(frozenset({REFUSED}))
-    with model.in_force(), no_sweeps():
-        return _explored(lambda: CONFIGURATIONS[configuration](book), said_no)
-
-
-def _explored(make: Callable[[], Unkind], said_no: set[str]) -> Seen:
-    steps: tuple[tuple[str, str], ...] = ()
-    proofs: frozenset[Proof] = frozenset()
+    model = both(*(MUTANTS[name] for name in mutants))
+    said_no: set[str] = set()
+    book = _watched(model, said_no).book()
     flaws: set[str] = set()
+    plan, states = None, 0
     try:
-        explorer = make()
-        steps = tuple((step.id, str(step.command)) for step in explorer.plan.steps)
-        proofs = frozenset(step.row.proof for step in explorer.plan.steps)
-        found = explorer.explore(most=MOST)
+        with model.in_force(), no_sweeps():
+            explorer = CONFIGURATIONS[configuration](book)
+            plan = explorer.plan
+            found = explorer.explore(most=MOST)
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
         flaws.add(type(error).__name__)
     else:
-        if found.violation is not None:
-            flaws.add(found.violation.what)
-        elif not found.complete:
-            return Seen(frozenset({WITHOUT_END}), frozenset(said_no), steps, proofs)
-        elif not found.finished:
-            flaws.add(NEVER_ENDS)
-        if found.stuck:
-            flaws.add(STUCK)
-        if found.held_for_good:
-            flaws.add(FOR_GOOD)
-    return Seen(frozenset(flaws), frozenset(said_no), steps, proofs)
+        states = found.states
+        flaws = _flaws_of(found)
+    steps = plan.steps if plan is not None else ()
+    return Seen(
+        flaws=frozenset(flaws),
+        said_no=frozenset(said_no),
+        steps=tuple((step.id, str(step.command)) for step in steps),
+        states=states,
+        proofs=frozenset(step.row.proof for step in steps),
+    )
+
+
+def _flaws_of(found: Exploration) -> set[str]:
+    if found.violation is None and not found.complete:
+        return {WITHOUT_END}
+    flaws = set() if found.violation is None else {found.violation.what}
+    if found.violation is None and not found.finished:
+        flaws.add(NEVER_ENDS)
+    if found.stuck:
+        flaws.add(STUCK)
+    if found.held_for_good:
+        flaws.add(FOR_GOOD)
+    return flaws
 
 
 def _may_matter(mutant: Mutant, configuration: str, others: tuple[str, ...]) -> bool:
@@ -106,13 +135,13 @@ def _may_matter(mutant: Mutant, configuration: str, others: tuple[str, ...]) -> 
         case Kind.PROOF:
             return Proof[mutant.name.partition(":")[0]] in without.proofs
         case Kind.ROWS | Kind.STAGES:
-            return seen_steps(configuration, *others, mutant.name) != without.steps
+            return _steps_of(configuration, *others, mutant.name) != without.steps
         case Kind.EDGE:
             return True
 
 
 @cache
-def seen_steps(configuration: str, *mutants: str) -> tuple[tuple[str, str], ...]:
+def _steps_of(configuration: str, *mutants: str) -> tuple[tuple[str, str], ...]:
     """What the plan does, in its order; empty where there is none."""
     try:
         book = both(*(MUTANTS[name] for name in mutants)).book()
@@ -122,11 +151,23 @@ def seen_steps(configuration: str, *mutants: str) -> tuple[tuple[str, str], ...]
     return tuple((step.id, str(step.command)) for step in steps)
 
 
+@cache
+def effective(configuration: str, *mutants: str) -> tuple[str, ...]:
+    """Those of *mutants* that can be noticed there: without the others all is the same."""
+    kept: tuple[str, ...] = ()
+    grown = True
+    while grown:
+        grown = False
+        for name in mutants:
+            if name not in kept and _may_matter(MUTANTS[name], configuration, kept):
+                kept, grown = (*kept, name), True
+    return kept
+
+
 def concerned(*mutants: str) -> Iterator[str]:
-    """The configurations in which the last of *mutants* can be noticed beside the others."""
-    *others, last = mutants
+    """The configurations in which each of *mutants* can be noticed beside the others."""
     for name in CONFIGURATIONS:
-        if _may_matter(MUTANTS[last], name, tuple(others)):
+        if len(effective(name, *mutants)) == len(mutants):
             yield name
 
 

@@ -23,7 +23,7 @@ from cucm_certflow.core.states import CertificateState, CommandState, EntryState
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
 from cucm_certflow.procedures import PROCEDURES
-from cucm_certflow.procedures.vocabulary import Procedure, Proof, Row, Stage
+from cucm_certflow.procedures.vocabulary import Procedure, Proof, Stage
 from tests.proof.small import Book
 
 __all__ = [
@@ -272,24 +272,28 @@ def _in_order(plan: Plan, order: Iterable[Step]) -> Plan:
     )
 
 
-def _with_rows(table: Procedure, rows: tuple[Row, ...]) -> Callable[[Model], Model]:
-    def change(model: Model) -> Model:
-        made = attrs.evolve(table, rows=rows)
-        return attrs.evolve(
-            model, procedures=tuple(made if t == table else t for t in model.procedures)
-        )
+def _rows_swapped(where: str, first: str, second: str) -> Callable[[Model], Model]:
+    def swapped(table: Procedure) -> Procedure:
+        if _name_of(table) != where:
+            return table
+        rows = {row.name: row for row in table.rows}
+        order = ({first: second, second: first}.get(row.name, row.name) for row in table.rows)
+        return attrs.evolve(table, rows=tuple(rows[name] for name in order))
 
-    return change
+    return lambda model: attrs.evolve(model, procedures=tuple(map(swapped, model.procedures)))
+
+
+def _name_of(table: Procedure) -> str:
+    return f"{table.unit} {table.releases}"
 
 
 def _row_orders() -> Iterator[Mutant]:
     for table in PROCEDURES:
-        where = f"{table.unit} {table.releases}"
-        for at, (first, second) in enumerate(pairwise(table.rows)):
-            rows = (*table.rows[:at], second, first, *table.rows[at + 2 :])
-            name = f"{where}: {second.name} before {first.name}"
-            does = f"{first.name} comes after {second.name}"
-            yield Mutant(Kind.ROWS, name, does, _with_rows(table, rows))
+        where = _name_of(table)
+        for first, second in pairwise(row.name for row in table.rows):
+            name = f"{where}: {second} before {first}"
+            does = f"{first} comes after {second}"
+            yield Mutant(Kind.ROWS, name, does, _rows_swapped(where, first, second))
 
 
 def _stage_order(first: Stage, second: Stage) -> Mutant:
