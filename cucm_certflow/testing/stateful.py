@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -265,6 +266,9 @@ class RunMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Good weather: the run must come to its end, and no phone is lost."""
+        if sys.exc_info()[0] is not None:  # something is broken already: that is what to show
+            self._leave()
+            return
         try:
             self.weather.loses_the_next = False
             for number in range(_RESUMED_AT_MOST):
