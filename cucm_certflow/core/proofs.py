@@ -36,7 +36,15 @@ from cucm_certflow.facts import (
 from cucm_certflow.names import PORTS, CertUnit, KeyAlgorithm, ListKind
 from cucm_certflow.procedures.vocabulary import Proof
 
-__all__ = ["Shown", "Verdict", "ctl_is_served", "entry_is_gone", "list_is_final", "proof_of"]
+__all__ = [
+    "PROOFS",
+    "Shown",
+    "Verdict",
+    "ctl_is_served",
+    "entry_is_gone",
+    "list_is_final",
+    "proof_of",
+]
 
 
 class Verdict(Enum):
@@ -56,7 +64,7 @@ class Shown(NamedTuple):
 
 def proof_of(view: View) -> Shown:
     """Whether the step in question is seen to be done. Pure; notes the facts that it wants."""
-    return _PROOFS[view.step.row.proof](view)
+    return PROOFS[view.step.row.proof](view)
 
 
 def _unseen(query: Query, fact: Unknown) -> Shown:
@@ -298,7 +306,7 @@ def _phones_called(view: View) -> Shown:
     return Shown(Verdict.DONE, f"the reset reached the {len(awaited)} phones")
 
 
-_PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {
+PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {
     Proof.NEW_CERTIFICATE: _new_certificate,
     Proof.CTL_SERVED: _ctl_served,
     Proof.ITL_SIGNED_ANEW: _signed_anew(ListKind.ITL),
@@ -311,3 +319,4 @@ _PROOFS: Final[Mapping[Proof, Callable[[View], Shown]]] = {
     Proof.GONE: _gone,
     Proof.PHONES_CALLED: _phones_called,
 }
+"""How each proof looks."""

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
+from cucm_certflow.commands import Command
 from cucm_certflow.core.plan import Plan
+from cucm_certflow.core.run_state import CommandMoved
+from cucm_certflow.journal import Journal, Written
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.physics.judge import Health
+from cucm_certflow.lab.physics.world import TrustList
+from cucm_certflow.names import ListKind
 from cucm_certflow.observers import Verified
 from cucm_certflow.procedures.policies import Evidence
-from cucm_certflow.testing.verdict import verdict_of
+from cucm_certflow.testing.verdict import Verdict, verdict_of
 
 __all__ = [
     "assert_never_graded_above_truth",
     "assert_no_phone_lost",
     "assert_order",
     "assert_regenerated_once",
+    "sent",
 ]
 
 Pattern: TypeAlias = "str | re.Pattern[str]"
-_SHOWN = 5
 
 
 def assert_no_phone_lost(lab: LabCluster, *, waived: Iterable[str] = ()) -> None:
     """Assert that ordinary restarts, resets and CTL updates bring every phone back.
 
-    The lab's own judge says so, which knows no rule of the library. The message is its verdict:
-    which phones are lost, by which command, and what would bring them back.
+    The lab's own judge says so, which knows no rule of the library. The message names each lost
+    phone with what it holds, what its first TFTP node serves and what would bring it back; then
+    comes the verdict, with the command that lost it.
 
     Args:
         lab: The cluster after the story.
@@ -37,7 +44,8 @@ def assert_no_phone_lost(lab: LabCluster, *, waived: Iterable[str] = ()) -> None
     verdict = verdict_of(lab)
     lost = sorted(set(verdict.lost) - set(waived))
     if lost:
-        raise AssertionError(f"{len(lost)} phones are lost: {_some(lost)}\n{verdict}")
+        groups = "\n".join(_groups(lab, verdict, lost))
+        raise AssertionError(f"{_count(lost)} lost\n{groups}\n{verdict}")
 
 
 def assert_regenerated_once(lab: LabCluster) -> None:
@@ -48,7 +56,9 @@ def assert_regenerated_once(lab: LabCluster) -> None:
         raise AssertionError(f"regenerated more than once: {words}")
 
 
-def assert_order(where: LabCluster | Plan | Sequence[str], first: Pattern, then: Pattern) -> None:
+def assert_order(
+    where: LabCluster | Plan | os.PathLike[str] | Sequence[str], first: Pattern, then: Pattern
+) -> None:
     """Assert that everything that matches *first* comes before anything that matches *then*.
 
     A line is ``node: command``, as ``sub1: utils service restart Cisco Tftp``; each pattern is a
@@ -56,9 +66,13 @@ def assert_order(where: LabCluster | Plan | Sequence[str], first: Pattern, then:
     match something: a rule about what never happens is not kept, but empty.
 
     Args:
-        where: A lab (the commands that it took, in order), a plan, or lines of one's own.
+        where: A lab (the commands that it took, in order), a plan, the path of a run's journal (the
+            commands that it sent, in order, each as often as it was sent), or lines of one's own.
         first: What comes first.
         then: What must not come before the last of these.
+
+    Raises:
+        JournalError: The journal does not read.
     """
     lines = _lines(where)
     is_first, is_then = _matcher(first), _matcher(then)
@@ -101,12 +115,68 @@ def assert_never_graded_above_truth(outcome: object, lab: LabCluster) -> None:
             raise AssertionError(f"{name} is lost ({remedy}), and not named as left behind")
 
 
-def _lines(where: LabCluster | Plan | Sequence[str]) -> list[str]:
+def _lines(where: LabCluster | Plan | os.PathLike[str] | Sequence[str]) -> list[str]:
     if isinstance(where, LabCluster):
         return [f"{each.node}: {each.text}" for each in where.log]
     if isinstance(where, Plan):
-        return [f"{step.command.node}: {step.command}" for step in where.steps]
+        return [_line(step.command) for step in where.steps]
+    if isinstance(where, os.PathLike):
+        return sent(Journal.read(where))
+    if isinstance(where, str):
+        raise TypeError("a text is no list of lines; the path of a journal is given as a Path")
     return list(where)
+
+
+def sent(written: Written) -> list[str]:
+    """The lines of the commands that left: what was withheld after it was written did not."""
+    commands = {step.id: step.command for step in written.plan.steps}
+    left: list[str] = []
+    for record in written.records:
+        if not isinstance(record, CommandMoved):
+            continue
+        if record.edge == "intend":
+            left.append(record.step)
+        elif record.edge == "withheld":
+            left.reverse()
+            left.remove(record.step)
+            left.reverse()
+    return [_line(commands[step]) for step in left]
+
+
+def _line(command: Command) -> str:
+    return f"{command.node}: {command}"
+
+
+def _groups(lab: LabCluster, verdict: Verdict, lost: Sequence[str]) -> Iterable[str]:
+    """Each phone by name; those to which the same happened stand together."""
+    first_tftp = {each.kind.name: next(iter(each.kind.tftp), None) for each in lab.phones}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in lost:
+        phone, node = lab.phone(name), first_tftp[name]
+        itl, ctl = (
+            None if node is None else lab.served(node, kind)
+            for kind in (ListKind.ITL, ListKind.CTL)
+        )
+        words: tuple[str, ...] = (
+            f"holds   {_signers(phone.itl, phone.ctl)}",
+            f"served  {_signers(itl, ctl)}, by {node}",
+            f"remedy  {verdict.remedy_text(verdict.remedy(name))}",
+        )
+        groups.setdefault(words, []).append(name)
+    for told, names in groups.items():
+        yield "  " + ", ".join(names)
+        yield from (f"    {line}" for line in told)
+
+
+def _count(phones: Sequence[str]) -> str:
+    return "1 phone is" if len(phones) == 1 else f"{len(phones)} phones are"
+
+
+def _signers(itl: TrustList | None, ctl: TrustList | None) -> str:
+    return "; ".join(
+        f"no {kind.value}" if found is None else f"{kind.value} signed by {found.signer}"
+        for kind, found in ((ListKind.ITL, itl), (ListKind.CTL, ctl))
+    )
 
 
 def _matcher(pattern: Pattern) -> Callable[[str], bool]:
@@ -117,8 +187,3 @@ def _matcher(pattern: Pattern) -> Callable[[str], bool]:
 
 def _text(pattern: Pattern) -> str:
     return pattern if isinstance(pattern, str) else pattern.pattern
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from cucm_certflow.commands import Regenerate, ReplyKind, RestartService
-from cucm_certflow.facts import CertificateOf, Known, ServedList, ServiceOn, Unknown
+from cucm_certflow.facts import CertificateOf, ServedList, ServiceOn, Unknown
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.testing.subject import Check, Subject
 
@@ -43,10 +46,13 @@ async def check_a_cancelled_question_leaves_a_transport_that_answers(subject: Su
     """Cancelling a look leaves nothing behind, at whichever moment it comes."""
     query = CertificateOf(subject.subscriber, CertUnit.TVS)
     expected = await subject.known(query)
-    for turns in range(4):
+    # The first turns of the loop, then later moments: a request may be under way in any of them.
+    for turns, after_s in ((0, 0), (1, 0), (2, 0), (3, 0), (0, 0.05), (0, 0.5), (0, 2)):
         asking = asyncio.ensure_future(subject.transport.observe(query))
         for _ in range(turns):
             await asyncio.sleep(0)
+        if after_s:
+            await subject.clock.sleep(after_s)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         assert await subject.known(query) == expected
@@ -71,15 +77,41 @@ async def check_a_cancelled_command_leaves_a_transport_that_answers(subject: Sub
     await subject.done(RestartService(subject.subscriber, Service.TVS))
 
 
+class _Texts(logging.Handler):
+    """Keeps what is logged, as it would be read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+        self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@contextmanager
+def _logged() -> Iterator[list[str]]:
+    """All that anybody logs meanwhile, however verbose; the root logger is as before afterwards."""
+    root, handler = logging.getLogger(), _Texts()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield handler.texts
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
 async def check_no_secret_is_shown(subject: Subject) -> None:
-    """Neither by the transport itself, nor in what it says when it cannot answer."""
-    texts = [repr(subject.transport), str(subject.transport)]
-    for name in (subject.publisher, _NOBODY):
-        for unit in (CertUnit.CUP, CertUnit.TVS):
-            fact = await subject.transport.observe(CertificateOf(name, unit))
-            texts.append(repr(fact) if isinstance(fact, Known) else f"{fact!r} {fact.reason}")
-    reply = await subject.transport.perform(Regenerate(_NOBODY, CertUnit.TVS))
-    texts.append(repr(reply))
+    """Neither by the transport, nor in what it says when it cannot answer, nor in any log."""
+    with _logged() as texts:
+        await subject.discover()
+        for name in (subject.publisher, _NOBODY):
+            for unit in (CertUnit.CUP, CertUnit.TVS):
+                texts.append(repr(await subject.transport.observe(CertificateOf(name, unit))))
+        texts.append(repr(await subject.transport.perform(Regenerate(_NOBODY, CertUnit.TVS))))
+        texts += (repr(subject.transport), str(subject.transport))
     for secret in subject.secrets:
         assert secret, "an empty secret is in every text"
         assert not any(secret in text for text in texts), "a secret is shown"

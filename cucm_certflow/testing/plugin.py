@@ -7,12 +7,9 @@ itself: whoever does not ask for it does not wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["certflow_lab", "certflow_virtual"]
 

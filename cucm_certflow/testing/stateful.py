@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -190,6 +191,9 @@ class RunMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Good weather: the run must come to its end, and no phone is lost."""
+        if sys.exc_info()[0] is not None:  # something is broken already: that is what to show
+            self._leave()
+            return
         try:
             self.weather.loses_the_next = False
             for _ in range(_RESUMED_AT_MOST):

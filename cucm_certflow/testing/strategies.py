@@ -330,8 +330,8 @@ _MISTAKES: Final = (
     ('release = "', 'release = "x', "release"),
     ("[[phones]]\n", "[[phones]]\ncolour = 1\n", "phones[0].colour"),
     ("count = ", "count = -", "phones[0].count"),
-    ('tftp = ["', 'tftp = ["nobody", "', "phones[0].tftp"),
-    ('group = ["', 'group = ["nobody", "', "phones[0].group"),
+    ('tftp = ["', 'tftp = ["nobody", "', "phones[0].tftp[0]"),
+    ('group = ["', 'group = ["nobody", "', "phones[0].group[0]"),
     ('name = "pub"', 'name = "p u b"', "nodes[0].name"),
     ("127.0.0.11", "192.0.2.11", "nodes[0].address"),
 )

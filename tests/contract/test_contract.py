@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any, ClassVar
 import pytest
 
 from cucm_certflow.clock import ScaledClock
-from cucm_certflow.commands import Command, ResetPhones
+from cucm_certflow.commands import Command, Regenerate, Reply, ResetPhones
 from cucm_certflow.connection import connect
-from cucm_certflow.facts import CertificateOf, Fact, Query, RegistrationCounts
+from cucm_certflow.facts import CertificateOf, Fact, Query, RegistrationCounts, Unknown, Why
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.memory import MemoryTransport
@@ -22,9 +23,10 @@ from cucm_certflow.lab.servers import LabServers
 from cucm_certflow.testing.contract import CHECKS
 from cucm_certflow.testing.subject import Subject
 from cucm_certflow.testing.transport_contract import TransportContract
-from cucm_certflow.testing.virtual import VirtualClock
+from cucm_certflow.testing.virtual import EPOCH, VirtualClock
 
 SPEED = 60.0
+NOBODY = "no-such-node"
 
 SMALL = """
 name = "contract"
@@ -148,20 +150,116 @@ def test_what_is_declared_not_to_be_offered_and_is_fails() -> None:
         _run(Wrong(), "test_a_reset_phone_registers_anew")
 
 
+# ── each way to be wrong is found out ─────────────────────────────────────────────────────
+
+
 class _Guesses(MemoryTransport):
     """Answers about a node that does not exist."""
 
     async def observe(self, query: Query) -> Fact:
-        if isinstance(query, CertificateOf) and query.node == "no-such-node":
+        if isinstance(query, CertificateOf) and query.node == NOBODY:
             query = CertificateOf("pub", query.unit)
         return await super().observe(query)
 
 
-def test_transport_that_makes_something_up_is_found_out() -> None:
-    class Guessing(TransportContract):
+class _Raises(MemoryTransport):
+    """Has an exception where it has no answer."""
+
+    async def observe(self, query: Query) -> Fact:
+        if isinstance(query, CertificateOf) and query.node == NOBODY:
+            raise LookupError(query.node)
+        return await super().observe(query)
+
+
+class _SendsElsewhere(MemoryTransport):
+    """Takes the publisher for any node that it does not know."""
+
+    async def perform(self, command: Command) -> Reply:
+        if isinstance(command, Regenerate) and command.node == NOBODY:
+            command = Regenerate("pub", command.unit)
+        return await super().perform(command)
+
+
+class _KeepsTheLine(MemoryTransport):
+    """Never gives its one line back when a look is cancelled."""
+
+    taken = False
+
+    async def observe(self, query: Query) -> Fact:
+        if self.taken:
+            return Unknown("the line is taken", EPOCH, "us", Why.BUSY)
+        self.taken = True
+        await asyncio.sleep(0)
+        fact = await super().observe(query)
+        self.taken = False
+        return fact
+
+
+class _SendsAgain(MemoryTransport):
+    """Believes that a command that was cancelled was not sent."""
+
+    async def perform(self, command: Command) -> Reply:
+        try:
+            return await super().perform(command)
+        except asyncio.CancelledError:
+            self.later = asyncio.ensure_future(self._again(command))
+            raise
+
+    async def _again(self, command: Command) -> None:
+        await asyncio.sleep(900)
+        await super().perform(command)
+
+
+class _Talks(MemoryTransport):
+    """Says in its log with what it logs in."""
+
+    async def observe(self, query: Query) -> Fact:
+        logging.getLogger("gateway").debug("as administrator, %s", "lab-platform")
+        return await super().observe(query)
+
+
+class _Boasts(MemoryTransport):
+    """Has its password in its repr."""
+
+    def __repr__(self) -> str:
+        return "Boasts(password='lab-platform')"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "error", "said"),
+    [
+        (_Guesses, "a_question_about_nobody_is_unknown_and_says_why", AssertionError, NOBODY),
+        (_Raises, "a_question_about_nobody_is_unknown_and_says_why", LookupError, NOBODY),
+        (
+            _SendsElsewhere,
+            "a_command_for_nobody_is_refused_and_changes_nothing",
+            AssertionError,
+            "ACCEPTED",
+        ),
+        (
+            _KeepsTheLine,
+            "a_cancelled_question_leaves_a_transport_that_answers",
+            AssertionError,
+            "the line is taken",
+        ),
+        (
+            _SendsAgain,
+            "a_cancelled_command_leaves_a_transport_that_answers",
+            AssertionError,
+            "a second time",
+        ),
+        (_Talks, "no_secret_is_shown", AssertionError, "a secret is shown"),
+        (_Boasts, "no_secret_is_shown", AssertionError, "a secret is shown"),
+    ],
+    ids=lambda value: value.__name__.strip("_") if isinstance(value, type) else None,
+)
+def test_transport_that_is_wrong_is_found_out(
+    kind: type[MemoryTransport], name: str, error: type[Exception], said: str
+) -> None:
+    class Wrong(TransportContract):
         @asynccontextmanager
         async def subject(self) -> AsyncIterator[Subject]:
-            yield subject_in_memory(_Guesses)
+            yield subject_in_memory(kind)
 
-    with pytest.raises(AssertionError, match="no-such-node"):
-        _run(Guessing(), "test_a_question_about_nobody_is_unknown_and_says_why")
+    with pytest.raises(error, match=said):
+        _run(Wrong(), f"test_{name}")

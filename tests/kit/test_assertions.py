@@ -8,10 +8,16 @@ from typing import Final
 
 import pytest
 
+from cucm_certflow.core.plan import Step
+from cucm_certflow.core.run_state import CommandMoved
+from cucm_certflow.core.states import CommandState
+from cucm_certflow.errors import JournalError
+from cucm_certflow.journal import Written
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.observers import LeftBehind, Verified
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.testing import (
+    EPOCH,
     Stage,
     assert_never_graded_above_truth,
     assert_no_phone_lost,
@@ -19,6 +25,7 @@ from cucm_certflow.testing import (
     assert_regenerated_once,
     play,
 )
+from cucm_certflow.testing.assertions import sent
 
 SMALL: Final = Path(__file__).parents[2] / "examples" / "scenarios" / "small.toml"
 
@@ -45,11 +52,28 @@ def test_lost_phones_are_named_with_the_command_and_what_brings_them_back() -> N
 
     with pytest.raises(AssertionError) as caught:
         play(SMALL, story)
-    text = str(caught.value)
-    assert text.startswith("12 phones are lost: SEP")
-    assert "and 7 more" in text
-    assert "lost by: " in text
-    assert "back by: " in text
+    lines = str(caught.value).splitlines()
+    names = [f"SEP00112233000{digit:X}" for digit in range(1, 13)]
+    assert lines[:5] == [
+        "12 phones are lost",
+        "  " + ", ".join(names),
+        "    holds   ITL signed by sub/CallManager/g1; CTL signed by pub/CallManager/g1",
+        "    served  ITL signed by sub/CallManager/g2; CTL signed by pub/CallManager/g1, by sub",
+        "    remedy  `utils itl|ctl reset localkey` on the publisher, then reset the phones",
+    ]
+    command = "utils service restart Cisco Trust Verification Service on sub"
+    assert any(line.strip().startswith(f"lost by: {command}") for line in lines)
+
+
+def test_only_phones_that_are_not_waived_are_named() -> None:
+    async def story(stage: Stage) -> None:
+        await _both_at_once(stage)
+        first, *others = (phone.kind.name for phone in stage.lab.phones)
+        with pytest.raises(AssertionError) as caught:
+            assert_no_phone_lost(stage.lab, waived=others)
+        assert str(caught.value).splitlines()[:2] == ["1 phone is lost", f"  {first}"]
+
+    play(SMALL, story)
 
 
 def test_second_regeneration_is_named() -> None:
@@ -77,6 +101,55 @@ def test_order_holds_over_a_plan_and_over_what_was_done() -> None:
         assert_order(stage.lab, "sub: set cert regen TVS", "Cisco Tftp")
 
     play(SMALL, story)
+
+
+def test_order_of_a_journal_is_that_in_which_commands_were_sent(tmp_path: Path) -> None:
+    journal = tmp_path / "night.journal"
+
+    async def story(stage: Stage) -> list[str]:
+        plan = await stage.plan(CertUnit.CALLMANAGER)
+        async with stage.cluster.run(plan, journal=journal) as run:
+            await run.wait()
+        return [f"{each.node}: {each.text}" for each in stage.lab.log]
+
+    done = play(SMALL, story)
+    assert _both_named(done, "Cisco Tftp", "set cert regen") == _both_named(
+        journal, "Cisco Tftp", "set cert regen"
+    )
+    assert_order(journal, "set cert regen CallManager", "ctl update")
+    with pytest.raises(JournalError):
+        assert_order(tmp_path / "none.journal", "a", "b")
+
+
+def _both_named(where: Path | list[str], first: str, then: str) -> list[str]:
+    with pytest.raises(AssertionError, match="out of order") as caught:
+        assert_order(where, first, then)
+    return [line.partition(". ")[2] for line in str(caught.value).splitlines() if ". " in line]
+
+
+def test_command_that_was_withheld_was_not_sent_and_one_sent_again_was_sent_twice() -> None:
+    plan = play(SMALL, lambda stage: stage.plan(CertUnit.TVS))
+    one, two = plan.steps[:2]
+
+    def moved(step: Step, edge: str, to: CommandState) -> CommandMoved:
+        return CommandMoved(step=step.id, edge=edge, to=to, at=EPOCH)
+
+    records = (
+        moved(one, "intend", CommandState.INTENDED),
+        moved(one, "lost", CommandState.IN_DOUBT),
+        moved(two, "intend", CommandState.INTENDED),
+        moved(one, "send_again", CommandState.PLANNED),
+        moved(one, "intend", CommandState.INTENDED),
+        moved(one, "withheld", CommandState.PLANNED),
+        moved(one, "intend", CommandState.INTENDED),
+    )
+    written = Written(plan=plan, records=records, notes=(), begun=EPOCH, run="r")
+    assert sent(written) == [f"{s.command.node}: {s.command}" for s in (one, two, one)]
+
+
+def test_text_is_no_list_of_lines() -> None:
+    with pytest.raises(TypeError, match="given as a Path"):
+        assert_order("night.journal", "a", "b")
 
 
 def test_broken_order_names_both_lines() -> None:

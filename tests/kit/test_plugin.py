@@ -58,6 +58,14 @@ def test_project_of_others_uses_the_fixtures_without_any_other_setting(tmp_path:
     assert "2 passed" in found.stdout
 
 
+def test_plugin_that_is_asked_for_twice_is_there_once(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_theirs.py").write_text(TESTS)
+    found = _pytest(tmp_path, "-p", "cucm_certflow.testing.plugin")
+    assert found.returncode == 0, found.stdout
+    assert "2 passed" in found.stdout
+
+
 def test_project_that_does_not_ask_for_the_plugin_has_none_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text("def test_nothing(): pass\n")
     found = _pytest(tmp_path, "--fixtures")

@@ -111,6 +111,7 @@ def test_every_public_name_is_there_and_documented() -> None:
         ("from cucm_certflow.testing import *", "hypothesis"),
         ("import cucm_certflow.testing.check.plans", "pytest hypothesis"),
         ("import cucm_certflow.testing.plugin", "hypothesis"),
+        ("import cucm_certflow.testing.strategies, cucm_certflow.testing.stateful", ""),
     ],
 )
 def test_kit_needs_neither_servers_nor_command_line_nor_what_is_not_used(

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cucm_certflow.commands import Reply, RestartService
+from cucm_certflow.commands import Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.run_state import Record, folded
 from cucm_certflow.facts import (
     CertificateOf,
     Fact,
@@ -35,6 +36,7 @@ from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
 from cucm_certflow.testing.decided import facts_of
 from cucm_certflow.testing.explorer import RULES, Explorer, Limits, Mishap, Moment, Rule
+from tests.proof.rules import OURS
 from tests.words import NO_PARTNERS
 
 __all__ = [
@@ -158,21 +160,6 @@ class _Facts(Mapping[Query, Fact]):
         return 1
 
 
-def _only_activated(explorer: Explorer, node: Moment) -> str | None:
-    assert isinstance(explorer, Unkind)
-    command = explorer.decision(node).command
-    if isinstance(command, RestartService) and (
-        (command.node, command.service) in explorer.deactivated
-    ):
-        return f"`{command}` is sent to {command.node}, where it is not activated"
-    return None
-
-
-ONLY_ACTIVATED: Final = Rule(
-    "services are restarted only where they are active", "TAC 214231", _only_activated
-)
-
-
 class Unkind(Explorer):
     """The explorer, in a world that is unkind in ways of these tests alone.
 
@@ -180,6 +167,8 @@ class Unkind(Explorer):
         blind: Certificates cannot be read until as much time has passed as a row's budget.
         deactivated: Services that somebody deactivated after the plan was made.
         tvs_stops: TVS on the last node may stop by itself, as a mishap, and starts again.
+        withholds: A command may be found to have been decided on too long ago, as a mishap.
+        told: What people said, as it stands in the journal before anything else.
     """
 
     def __init__(
@@ -194,7 +183,9 @@ class Unkind(Explorer):
         blind: bool = False,
         deactivated: frozenset[tuple[str, Service]] = frozenset(),
         tvs_stops: bool = False,
-        rules: tuple[Rule, ...] = (*RULES, ONLY_ACTIVATED),
+        withholds: bool = False,
+        told: tuple[Record, ...] = (),
+        rules: tuple[Rule, ...] = (*RULES, *OURS),
     ) -> None:
         super().__init__(
             layout, kinds, plan, limits=limits, tables=tables, world=world, rules=rules
@@ -202,7 +193,13 @@ class Unkind(Explorer):
         self.blind = blind
         self.deactivated = deactivated
         self.tvs_stops = tvs_stops
+        self.withholds = withholds
+        self.told = told
         self._found: dict[tuple[Any, ...], Decision] = {}
+
+    def start(self) -> Moment:
+        run = folded(self.plan, self.told)
+        return super().start()._replace(run=run)
 
     def value(self, node: Moment, query: Query) -> object:
         if isinstance(query, ServiceOn) and (query.node, query.service) in self.deactivated:
@@ -226,3 +223,8 @@ class Unkind(Explorer):
             if node.world.up(Service.TVS, name):
                 stopped = self._down(node, name, Service.TVS)
                 yield f"TVS on {name} stops", stopped._replace(faults=node.faults - 1)
+        decision = self.decision(node)
+        if self.withholds and node.faults and decision.command and decision.record:
+            after = self._recorded(node, decision.record)
+            late = after._replace(reply=ReplyKind.WITHHELD, faults=node.faults - 1)
+            yield f"`{decision.command}` was decided on too long ago, and does not leave us", late

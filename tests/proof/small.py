@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple
 
 import attrs
 
 from cucm_certflow.core.cleanup import plan_cleanup
-from cucm_certflow.core.decide import Tables
-from cucm_certflow.core.plan import TrustKey
+from cucm_certflow.core.decide import STANDARD, Tables
+from cucm_certflow.core.plan import Plan, TrustKey
+from cucm_certflow.core.run_state import CertificateMoved, Ordered, Record, Scheduled
+from cucm_certflow.core.states import CertificateState
 from cucm_certflow.lab.physics import actions
 from cucm_certflow.lab.physics.world import Cert, Layout, PhoneKind, Trusted, World
 from cucm_certflow.names import CertUnit, Service
+from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures import PROCEDURES
+from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
 from cucm_certflow.procedures.policies import Canary, Policy
+from cucm_certflow.procedures.vocabulary import Procedure, Stage
+from cucm_certflow.testing.decided import NOW
 from cucm_certflow.testing.explorer import Limits, Mishap, Trouble, entries_of
 from tests.proof.runs import (
     BOTH,
@@ -22,6 +30,7 @@ from tests.proof.runs import (
     LOST,
     NODES,
     R11_5,
+    R14,
     REFUSED,
     Unkind,
     facts_of,
@@ -30,122 +39,151 @@ from tests.proof.runs import (
     planned,
 )
 
-__all__ = ["SMALL"]
+__all__ = ["SMALL", "Book", "Configuration"]
+
+
+class Book(NamedTuple):
+    """What a run goes by: the production tables, or what a mutant makes of them."""
+
+    tables: Tables = STANDARD
+    procedures: tuple[Procedure, ...] = PROCEDURES
+    laid_out: Callable[[Plan], Plan] = lambda plan: plan
+    """What becomes of the order of a plan's steps."""
+
+    def plan(
+        self,
+        layout: Layout,
+        kinds: tuple[PhoneKind, ...],
+        *,
+        units: Iterable[CertUnit] | None = None,
+        windows: Sequence[Iterable[CertUnit]] | None = None,
+        policy: Policy | None = None,
+    ) -> Plan:
+        """A plan for the untouched cluster."""
+        made = planned(
+            layout, kinds, units=units, windows=windows, policy=policy, procedures=self.procedures
+        )
+        return self.laid_out(made)
+
+
+Configuration = Callable[[Book], Unkind]
+"""Makes an explorer that goes by a book."""
 
 R12_5 = (12, 5)
 _ONE: Final = NODES[:1]
 _ALONE: Final = PhoneKind("on pub", ("pub",), ("pub",))
 _CONTENT: Final = Limits(phones_switch_off=False, phones_come_unasked=False)
-REFUSING: Final = Limits(mishaps=frozenset({Mishap.CRASH}) | LOST | REFUSED)
+_CRASH: Final = frozenset({Mishap.CRASH})
+REFUSING: Final = Limits(mishaps=_CRASH | LOST | REFUSED)
 _TOMCAT: Final = frozenset({CertUnit.TOMCAT})
 _TVS: Final = frozenset({CertUnit.TVS})
 _CALLMANAGER: Final = frozenset({CertUnit.CALLMANAGER})
 
 
-def _secure_phone(tables: Tables) -> Unkind:
+def _secure_phone(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
-    plan = planned(layout, kinds, units=BOTH)
+    plan = book.plan(layout, kinds, units=BOTH)
     limits = Limits(faults=1, mishaps=LOST, phones_move=False)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
 
 
-def _no_security_by_default(tables: Tables) -> Unkind:
+def _no_security_by_default(book: Book) -> Unkind:
     layout = layout_of(R11_5, mixed=True)
     kinds = (homed("sub", secure=True, asks_tvs=False),)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=CALM)
 
 
-def _forced(tables: Tables) -> Unkind:
+def _forced(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5), (homed("sub"),)
-    plan = planned(layout, kinds, windows=[BOTH])
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+    plan = book.plan(layout, kinds, windows=[BOTH])
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=CALM)
 
 
-def _forgotten(tables: Tables) -> Unkind:
+def _forgotten(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5), (homed("sub"),)
-    careless = tuple(attrs.evolve(table, never_with=frozenset()) for table in PROCEDURES)
-    plan = planned(layout, kinds, windows=[BOTH], procedures=careless)
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, rules=())
+    careless = tuple(attrs.evolve(table, never_with=frozenset()) for table in book.procedures)
+    plan = Book(book.tables, careless, book.laid_out).plan(layout, kinds, windows=[BOTH])
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=CALM, rules=())
 
 
-def _lanes(tables: Tables) -> Unkind:
+def _lanes(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT | _TVS)
+    plan = book.plan(layout, kinds, units=_TOMCAT | _TVS)
     limits = attrs.evolve(_CONTENT, faults=1, mishaps=LOST | REFUSED)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
 
 
-def _windows(tables: Tables) -> Unkind:
+def _windows(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, windows=[_TVS, _TOMCAT])
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM)
+    plan = book.plan(layout, kinds, windows=[_TVS, _TOMCAT])
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=CALM)
 
 
-def _blind(tables: Tables) -> Unkind:
+def _blind(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT)
-    return Unkind(layout, kinds, plan, tables=tables, limits=_CONTENT, blind=True)
+    plan = book.plan(layout, kinds, units=_TOMCAT)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=_CONTENT, blind=True)
 
 
-def _blind_mixed(tables: Tables) -> Unkind:
+def _blind_mixed(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
     limits = attrs.evolve(_CONTENT, faults=0, phones_move=False)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, blind=True)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, blind=True)
 
 
-def _crashes(tables: Tables) -> Unkind:
+def _crashes(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TOMCAT)
+    plan = book.plan(layout, kinds, units=_TOMCAT)
     limits = attrs.evolve(_CONTENT, faults=4, mishaps=frozenset({Mishap.CRASH}))
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
 
 
-def _deactivated(tables: Tables) -> Unkind:
+def _deactivated(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
     gone = frozenset({("pub", Service.CTIMANAGER)})
-    return Unkind(layout, kinds, plan, tables=tables, limits=CALM, deactivated=gone)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=CALM, deactivated=gone)
 
 
-def _tvs_stops(tables: Tables) -> Unkind:
+def _tvs_stops(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
-    plan = planned(layout, kinds, units=_TVS)
+    plan = book.plan(layout, kinds, units=_TVS)
     limits = Limits(faults=1, mishaps=LOST)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits, tvs_stops=True)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, tvs_stops=True)
 
 
 # ── troubles around the cluster ───────────────────────────────────────────────────────────
 
 
-def _replication(tables: Tables) -> Unkind:
+def _replication(book: Book) -> Unkind:
     layout = layout_of(R11_5)
-    plan = planned(layout, (), units=_TOMCAT)
+    plan = book.plan(layout, (), units=_TOMCAT)
     limits = Limits(faults=0, troubles=frozenset({Trouble.REPLICATION_BAD}))
-    return Unkind(layout, (), plan, tables=tables, limits=limits)
+    return Unkind(layout, (), plan, tables=book.tables, limits=limits)
 
 
-def _backup(tables: Tables) -> Unkind:
+def _backup(book: Book) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)._replace(whole=True)
-    plan = planned(layout, (), units={CertUnit.IPSEC})
+    plan = book.plan(layout, (), units={CertUnit.IPSEC})
     limits = Limits(faults=0, troubles=frozenset({Trouble.BACKUP_RUNS}))
-    return Unkind(layout, (), plan, tables=tables, limits=limits)
+    return Unkind(layout, (), plan, tables=book.tables, limits=limits)
 
 
-def _lagging(tables: Tables) -> Unkind:
+def _lagging(book: Book) -> Unkind:
     layout = layout_of(R11_5)
     kinds = (PhoneKind("on sub", ("sub",), ("sub",)),)
-    plan = planned(layout, kinds, units=BOTH)
+    plan = book.plan(layout, kinds, units=BOTH)
     limits = Limits(faults=0, databases_lag=frozenset({"sub"}))
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
 
 
-def _fleeing(tables: Tables) -> Unkind:
+def _fleeing(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5), (PhoneKind("on pub", ("pub", "sub"), ("pub",)),)
-    plan = planned(layout, kinds, units=_CALLMANAGER)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
     limits = Limits(faults=0, phones_fail_over=True)
-    return Unkind(layout, kinds, plan, tables=tables, limits=limits)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
 
 
 # ── batches of phones ─────────────────────────────────────────────────────────────────────
@@ -153,19 +191,19 @@ def _fleeing(tables: Tables) -> Unkind:
 _ALIKE: Final = tuple(PhoneKind(f"{name} on pub", ("pub",), ("pub",)) for name in ("one", "two"))
 
 
-def _canaries(tables: Tables) -> Unkind:
+def _canaries(book: Book) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)
-    plan = planned(layout, _ALIKE, units=_TVS)
+    plan = book.plan(layout, _ALIKE, units=_TVS)
     limits = Limits(faults=0, phones_come_unasked=False)
-    return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
+    return Unkind(layout, _ALIKE, plan, tables=book.tables, limits=limits)
 
 
-def _batches(tables: Tables) -> Unkind:
+def _batches(book: Book) -> Unkind:
     layout = layout_of(R11_5, nodes=_ONE)
     policy = Policy(canary=Canary.OFF, reset_batch=1, batch_waits=True)
-    plan = planned(layout, _ALIKE, units=_TVS, policy=policy)
+    plan = book.plan(layout, _ALIKE, units=_TVS, policy=policy)
     limits = Limits(faults=0, phones_come_unasked=False)
-    return Unkind(layout, _ALIKE, plan, tables=tables, limits=limits)
+    return Unkind(layout, _ALIKE, plan, tables=book.tables, limits=limits)
 
 
 # ── clean-up of trust stores ──────────────────────────────────────────────────────────────
@@ -181,7 +219,7 @@ def _stored(layout: Layout, cert: Cert, store: str, *, comes_back: bool = False)
 
 
 def _cleaned(
-    tables: Tables,
+    book: Book,
     layout: Layout,
     world: World,
     cert: Cert,
@@ -199,44 +237,127 @@ def _cleaned(
     }
     plan = plan_cleanup(facts_of(layout, (), world), held, delete=keys)
     assert not plan.is_refused
-    return Unkind(layout, (), plan, tables=tables, limits=limits, world=then or world)
+    plan = book.laid_out(plan)
+    return Unkind(layout, (), plan, tables=book.tables, limits=limits, world=then or world)
 
 
-def _old_entry(tables: Tables) -> Unkind:
+def _old_entry(book: Book) -> Unkind:
     layout = layout_of(R11_5)._replace(whole=True)
     world = _stored(layout, _OLD, "tomcat-trust", comes_back=True)
-    return _cleaned(tables, layout, world, _OLD, limits=Limits())
+    return _cleaned(book, layout, world, _OLD, limits=Limits())
 
 
-def _old_entry_refusing(tables: Tables) -> Unkind:
+def _old_entry_refusing(book: Book) -> Unkind:
     layout = layout_of(R11_5)._replace(whole=True)
     world = _stored(layout, _OLD, "tomcat-trust")
-    return _cleaned(tables, layout, world, _OLD, limits=REFUSING)
+    return _cleaned(book, layout, world, _OLD, limits=REFUSING)
 
 
-def _deletion_refused(tables: Tables) -> Unkind:
+def _deletion_refused(book: Book) -> Unkind:
     layout = layout_of(R12_5)._replace(whole=True)
     world = _stored(layout, _OLD, "Phone-SAST-trust")
-    return _cleaned(tables, layout, world, _OLD, limits=REFUSING)
+    return _cleaned(book, layout, world, _OLD, limits=REFUSING)
 
 
-def _put_back(tables: Tables) -> Unkind:
+def _put_back(book: Book) -> Unkind:
     layout = layout_of(R12_5)._replace(whole=True)
     world = _stored(layout, _OLD, "Phone-SAST-trust", comes_back=True)
-    return _cleaned(tables, layout, world, _OLD, limits=CALM)
+    return _cleaned(book, layout, world, _OLD, limits=CALM)
 
 
-def _restored(tables: Tables) -> Unkind:
+def _restored(book: Book) -> Unkind:
     """Between plan and run the node came back to the certificate that is to be deleted."""
     layout = layout_of(R12_5)._replace(whole=True)
     old = Cert(CertUnit.CALLMANAGER, "sub", 1)
     then = _stored(layout, old, "Phone-SAST-trust")
     world = actions.regenerate(layout, then, CertUnit.CALLMANAGER, "sub")
     world = actions.restart(layout, world, Service.TFTP, "sub")
-    return _cleaned(tables, layout, world, old, limits=CALM, then=then)
+    return _cleaned(book, layout, world, old, limits=CALM, then=then)
 
 
-SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
+# ── people, hours and clocks ──────────────────────────────────────────────────────────────
+
+
+def _told(book: Book, record: Record | None, *, at: datetime = NOW) -> Unkind:
+    """TVS, whose window was opened at *at*, before anything was sent; then comes *record*."""
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    (key,) = plan.certificates
+    opened = CertificateMoved(
+        certificate=key, edge="begin", to=CertificateState.REGENERATING, at=at
+    )
+    told = (opened,) if record is None else (opened, record)
+    limits = attrs.evolve(_CONTENT, faults=0)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, told=told)
+
+
+def _paused(book: Book) -> Unkind:
+    order = Order(kind=OrderKind.PAUSE, by="a person", why="the phones are needed")
+    return _told(book, Ordered(order=order, at=NOW))
+
+
+def _hours_over(book: Book) -> Unkind:
+    hours = MaintenanceWindow(opens=NOW - timedelta(hours=8), closes=NOW - timedelta(hours=2))
+    return _told(book, Scheduled(maintenance=Maintenance(windows=(hours,)), at=NOW))
+
+
+def _clock_back(book: Book) -> Unkind:
+    return _told(book, None, at=NOW + timedelta(hours=1))
+
+
+def _approval(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS, policy=Policy(approve=frozenset({Stage.RESET})))
+    limits = attrs.evolve(_CONTENT, faults=0)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _again(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS, policy=Policy(anchors_sent_again=False))
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=LOST | REFUSED | _CRASH)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _asleep(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=frozenset())
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits, withholds=True)
+
+
+# ── nodes that refuse ─────────────────────────────────────────────────────────────────────
+
+
+def _itlrecovery(book: Book, *, mixed: bool) -> Unkind:
+    layout, kinds = layout_of(R12_5, mixed=mixed), (homed("sub", secure=mixed),)
+    plan = book.plan(layout, kinds, units={CertUnit.ITLRECOVERY})
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=REFUSED | _CRASH, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _ctl_refused(book: Book) -> Unkind:
+    layout, kinds = layout_of(R11_5, mixed=True), (homed("sub", secure=True),)
+    plan = book.plan(layout, kinds, units=_CALLMANAGER)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=REFUSED | _CRASH, phones_move=False)
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+def _old_entry_apart(book: Book) -> Unkind:
+    """Of a store for which nothing is restarted."""
+    layout = layout_of(R11_5)._replace(whole=True)
+    world = _stored(layout, _OLD, "Phone-SAST-trust")
+    return _cleaned(book, layout, world, _OLD, limits=CALM)
+
+
+def _others(book: Book) -> Unkind:
+    layout, kinds = layout_of(R14, nodes=_ONE), (_ALONE,)
+    plan = book.plan(layout, kinds, units=_TVS)
+    limits = attrs.evolve(_CONTENT, faults=1, mishaps=frozenset({Mishap.OUTSIDE}))
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=limits)
+
+
+SMALL: Final[Mapping[str, Configuration]] = {
     "secure phone": _secure_phone,
     "no Security By Default": _no_security_by_default,
     "CallManager with TVS": _forced,
@@ -259,5 +380,16 @@ SMALL: Final[Mapping[str, Callable[[Tables], Unkind]]] = {
     "a deletion that is refused": _deletion_refused,
     "an entry that is put back": _put_back,
     "an entry that comes into use": _restored,
+    "an old entry that no service uses": _old_entry_apart,
+    "a run that was paused": _paused,
+    "hours that are over": _hours_over,
+    "a clock that went back": _clock_back,
+    "phones that are reset once that is approved": _approval,
+    "what is sent again once that is approved": _again,
+    "a process that slept": _asleep,
+    "ITLRecovery and a refusing node": partial(_itlrecovery, mixed=False),
+    "ITLRecovery in mixed mode and a refusing node": partial(_itlrecovery, mixed=True),
+    "a node that refuses the CTL": _ctl_refused,
+    "others regenerate as well": _others,
 }
-"""Each makes an explorer that decides by the given tables."""
+"""By name."""

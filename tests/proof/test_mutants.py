@@ -24,7 +24,7 @@ from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.core.view import View
 from cucm_certflow.testing.explorer import RULES, Exploration, Explorer
 from tests.proof.runs import BOTH, R11_5, homed, layout_of, planned, show
-from tests.proof.small import SMALL
+from tests.proof.small import SMALL, Book
 
 StateT = TypeVar("StateT", CommandState, CertificateState, EntryState)
 
@@ -210,7 +210,7 @@ def without(*names: str) -> Tables:
 def flaws(configuration: str, *out: str) -> frozenset[str]:
     """What goes wrong in *configuration* without the guards *out*."""
     try:
-        found = SMALL[configuration](without(*out)).explore(most=MOST)
+        found = SMALL[configuration](Book(without(*out))).explore(most=MOST)
     except (AssertionError, RuntimeError, ValueError) as error:
         return frozenset({type(error).__name__})
     if found.violation is None and not found.complete:

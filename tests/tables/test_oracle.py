@@ -1,7 +1,8 @@
 """Two evaluators, one answer: ``transitions`` and the seven lines that anybody can read.
 
 The explorations decide by an evaluator that asks both, on every reachable state, trigger and view,
-and whose guards watch what they return.
+and whose guards watch what they return. Beyond what is reachable, guards are made to answer
+anything: both evaluators go the same way for every combination of answers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.names import CertUnit
 from cucm_certflow.testing.explorer import Limits
 from tests.proof.runs import BOTH, R11_5, R14, Unkind, homed, layout_of, planned, show
-from tests.proof.small import SMALL
+from tests.proof.small import SMALL, Book
 
 ViewT = TypeVar("ViewT")
 StateT = TypeVar("StateT", bound=Enum)
@@ -99,16 +100,16 @@ def watched(table: Table[View, Any], said_no: set[str]) -> Table[View, Any]:
     )
 
 
-def _two_waves(tables: Tables) -> Unkind:
+def _two_waves(book: Book) -> Unkind:
     layout, kinds = layout_of(R14, mixed=True), (homed("sub", secure=True),)
     plan = planned(layout, kinds, units={CertUnit.ITLRECOVERY})
-    return Unkind(layout, kinds, plan, tables=tables, limits=Limits(phones_move=False))
+    return Unkind(layout, kinds, plan, tables=book.tables, limits=Limits(phones_move=False))
 
 
-def _with_faults(tables: Tables) -> Unkind:
+def _with_faults(book: Book) -> Unkind:
     layout, kinds = layout_of(R11_5), (homed("sub"),)
     plan = planned(layout, kinds, units=BOTH)
-    return Unkind(layout, kinds, plan, tables=tables)
+    return Unkind(layout, kinds, plan, tables=book.tables)
 
 
 EXPLORATIONS: Final = {**SMALL, "two waves": _two_waves, "every fault": _with_faults}
@@ -132,7 +133,7 @@ def answers() -> Answers:
     entry: Both[View, EntryState] = Both(watched(ENTRY, said_no), seen)
     tables = Tables(command, certificate, entry)
     for make in EXPLORATIONS.values():
-        make(tables).explore()
+        make(Book(tables)).explore()
     asked = command.asked + certificate.asked + entry.asked
     show(f"{len(seen)} distinct triples, both asked {asked} times")
     return Answers(frozenset(seen), asked, frozenset(said_no))
@@ -172,3 +173,91 @@ NEVER_SAYS_NO: Final = frozenset(
 def test_every_guard_says_no_in_some_story() -> None:
     every = {*COMMAND_GUARDS, *CERTIFICATE_GUARDS, *ENTRY_GUARDS}
     assert every - answers().said_no == NEVER_SAYS_NO
+
+
+# ── every answer that guards can give, reachable or not ───────────────────────────────────
+
+Fire = Callable[[Table[Any, Any], Enum, str], tuple[Edge[Any, Any] | None, tuple[Blocked, ...]]]
+
+
+class _UnansweredError(Exception):
+    """A guard is asked of which nobody has said yet what it answers."""
+
+
+class Leaf(NamedTuple):
+    """What comes of answers, as far as they are asked for: no other answer is looked at."""
+
+    answers: tuple[tuple[str, bool], ...]
+    """The guards in the order in which they are asked first, and whether they say yes."""
+
+    edge: str
+    blocked: tuple[str, ...]
+
+
+def _by_machine(
+    table: Table[Any, Any], state: Enum, trigger: str
+) -> tuple[Edge[Any, Any] | None, tuple[Blocked, ...]]:
+    return Evaluator(table).fire(state, trigger, None)
+
+
+def _by_hand(
+    table: Table[Any, Any], state: Enum, trigger: str
+) -> tuple[Edge[Any, Any] | None, tuple[Blocked, ...]]:
+    return interpret(table, state, trigger, None)
+
+
+def _answering(guard: Guard[View], answers: dict[str, bool], asked: dict[str, bool]) -> Guard[Any]:
+    """*guard*, which says what *answers* has for it, and notes in *asked* that it was asked."""
+
+    def check(_: object) -> Blocked | None:
+        if guard.name not in answers:
+            raise _UnansweredError(guard.name)
+        asked[guard.name] = answers[guard.name]
+        return None if answers[guard.name] else Blocked(guard=guard.name, detail="no")
+
+    return attrs.evolve(guard, check=check)
+
+
+def leaves(fire: Fire, table: Table[View, Any], state: Enum, trigger: str) -> set[Leaf]:
+    """Every way in which *fire* can go, by nothing but what guards answer."""
+    found: set[Leaf] = set()
+    todo: list[dict[str, bool]] = [{}]
+    while todo:
+        answers = todo.pop()
+        asked: dict[str, bool] = {}
+        edges = (
+            attrs.evolve(edge, guards=tuple(_answering(g, answers, asked) for g in edge.guards))
+            for edge in table.edges
+        )
+        try:
+            edge, blocked = fire(attrs.evolve(table, edges=tuple(edges)), state, trigger)
+        except _UnansweredError as unanswered:
+            todo += [{**answers, str(unanswered): says_yes} for says_yes in (True, False)]
+            continue
+        names = tuple(reason.guard for reason in blocked)
+        found.add(Leaf(tuple(asked.items()), edge.name if edge else "", names))
+    return found
+
+
+@pytest.mark.parametrize("table", [COMMAND, CERTIFICATE, ENTRY], ids=lambda table: table.name)
+def test_machine_and_oracle_agree_on_every_answer_that_guards_can_give(
+    table: Table[View, Any],
+) -> None:
+    ways = combinations = 0
+    for state in table.states:
+        for trigger in (*table.triggers, "no trigger of any table"):
+            machine = leaves(_by_machine, table, state, trigger)
+            assert machine == leaves(_by_hand, table, state, trigger), (state, trigger)
+            guards = {g.name for edge in table.from_(state, trigger) for g in edge.guards}
+            # Each combination of answers goes one of these ways, and none goes two.
+            gone = sum(2 ** (len(guards) - len(leaf.answers)) for leaf in machine)
+            assert gone == 2 ** len(guards), (state, trigger)
+            ways, combinations = ways + len(machine), combinations + gone
+    show(f"{table.name}: {combinations:,} combinations of answers, in {ways} ways")
+    taken = {
+        leaf.edge
+        for state in table.states
+        for trigger in table.triggers
+        for leaf in leaves(_by_hand, table, state, trigger)
+    }
+    assert taken - {""} == {edge.name for edge in table.edges}
