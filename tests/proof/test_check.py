@@ -81,7 +81,7 @@ def test_plan_that_needs_tvs_says_so_with_the_shortest_story() -> None:
     (vouches,) = (e for e in found.hangs_on if e.reading.title == "TVS vouches for a CTL")
     assert vouches.worst is not None
     assert vouches.worst.verdict is Verdict.BROKEN
-    assert vouches.worst.story[0] == "`set cert regen CallManager` on pub"
+    assert vouches.worst.story[0] == "we send `set cert regen CallManager` to pub and sub"
     assert vouches.worst.what.endswith("(one of 3) is not in step")
     assert "TVS vouches for no CTL" in str(found)
 
@@ -91,7 +91,8 @@ def test_phone_that_is_lost_without_us_is_no_story_of_the_plan() -> None:
     (alone,) = (e for e in found.hangs_on if e.reading.title.endswith("reaches TVS"))
     (part,) = alone.parts
     assert part.stays
-    assert part.story[0] == "`set cert regen CallManager` on pub"
+    assert part.story == ("we send `set cert regen CallManager` to pub",)
+    assert part.what.endswith("(one of 3) has no way back but `reset localkey`")
     assert "whatever is regenerated" in str(found)
 
 
@@ -99,8 +100,20 @@ def test_refused_plan_is_explored_all_the_same_and_no_phone_is_lost_by_it() -> N
     found = checked("11.5", "non-secure", TOGETHER)
     assert found.answer is Answer.REFUSED
     assert {refusal.guard for refusal in found.plan.refusals} >= {"exclusion", "lifeline"}
-    (base,) = found.readings
-    assert base.verdict in (Verdict.WAITS, Verdict.ENDLESS)  # the guards keep it from happening
+    base, _ = found.readings
+    assert base.worst is not None
+    assert base.worst.story == ("we send `set cert regen CallManager` to pub and sub",)
+    assert "the phones have not met it yet" in base.worst.what  # guards keep it from happening
+
+
+def test_refused_plan_is_explored_without_what_refuses_it_to_show_what_that_is_for() -> None:
+    found = checked("11.5", "non-secure", TOGETHER)
+    _, without = found.readings
+    assert without.reading.name.startswith("without what refuses it (exclusion, lifeline")
+    assert without.worst is not None
+    assert without.worst.verdict is Verdict.BROKEN
+    assert "we send `set cert regen TVS` to pub and sub" in without.worst.story
+    assert "has no way back" in without.worst.what
 
 
 def test_guard_that_protects_an_anchor_is_missed_with_the_shortest_story() -> None:
@@ -110,8 +123,8 @@ def test_guard_that_protects_an_anchor_is_missed_with_the_shortest_story() -> No
     assert worst is not None
     assert worst.verdict is Verdict.BROKEN
     story = "\n".join(worst.story)
-    assert "`set cert regen CallManager` on pub" in story
-    assert "`set cert regen TVS` on pub" in story
+    assert "we send `set cert regen CallManager` to pub and sub" in story
+    assert "we send `set cert regen TVS` to pub and sub" in story
     assert " is sent" not in story
     assert " is proved" not in story
     assert "explored without exclusion, lifeline: nothing is ever run so" in str(found)

@@ -15,7 +15,7 @@ from cucm_certflow.lab.scenario import LabPhone, Scenario
 from cucm_certflow.lab.scenario_tables import PhoneState
 from cucm_certflow.testing.decided import facts_of
 
-__all__ = ["Group", "Miniature", "miniature_of"]
+__all__ = ["Group", "Miniature", "facts_of_all", "miniature_of"]
 
 
 class Group(NamedTuple):
@@ -51,6 +51,17 @@ class Miniature(NamedTuple):
         """What discovery finds in it."""
         devices = [self.groups[kind.name].device for kind in self.kinds]
         return facts_of(self.layout, self.kinds, self.world, phones=devices)
+
+
+def facts_of_all(scenario: Scenario, variant: Variant | None = None) -> ClusterFacts:
+    """What discovery finds in the cluster of *scenario*, with all its phones."""
+    layout, phones = scenario.layout(), tuple(scenario.each_phone())
+    if variant is not None:
+        layout = layout._replace(variant=variant)
+    kinds = tuple(phone.kind for phone in phones)
+    world = actions.initial(layout, kinds, scenario.same(layout))
+    world = furnished(scenario, layout, world, kinds)
+    return facts_of(layout, kinds, world, phones=[phone.device for phone in phones])
 
 
 def miniature_of(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
 from typing import Final, NamedTuple
 
 import attrs
@@ -12,7 +13,14 @@ from cucm_certflow.lab.physics.world import Variant
 from cucm_certflow.names import CertUnit, SecurityMode
 from cucm_certflow.trust.model import ClusterTrust
 
-__all__ = ["UNCERTAIN", "Reading", "Uncertainty", "library_reading", "readings_for"]
+__all__ = [
+    "UNCERTAIN",
+    "Reading",
+    "Uncertainty",
+    "combinations_of",
+    "library_reading",
+    "readings_for",
+]
 
 _REACHED: Final = "reaches_tvs"
 """The one flag that is the phones', and not of :class:`Variant`."""
@@ -204,6 +212,36 @@ def readings_for(plan: Plan) -> tuple[tuple[Reading, ...], tuple[tuple[Uncertain
     out = {each.flag for each, _ in left_out}
     matter = [each for each in UNCERTAIN if each.flag not in out]
     return tuple(_distinct(base, matter)), left_out
+
+
+def combinations_of(
+    base: Reading, sturdy: Sequence[Uncertainty], known: Collection[Reading]
+) -> Iterator[tuple[frozenset[str], Reading]]:
+    """Two and more of *sturdy* otherwise than in *base* at once, the fewest first.
+
+    Args:
+        base: The library's own reading.
+        sturdy: The uncertainties of which each alone does no harm.
+        known: Readings that need not be given again.
+
+    Yields:
+        The flags that are otherwise, and the reading.
+    """
+    seen = {(each.variant, each.reached) for each in known}
+    for size in range(2, len(sturdy) + 1):
+        for some in combinations(sturdy, size):
+            reading = base
+            for each in some:
+                reading = reading.where("", each, not base.value(each))
+            if (reading.variant, reading.reached) in seen:
+                continue
+            yield (
+                frozenset(each.flag for each in some),
+                reading._replace(
+                    name=", and ".join(each.words(not base.value(each)) for each in some),
+                    title=", together with: ".join(each.title for each in some),
+                ),
+            )
 
 
 def _distinct(base: Reading, matter: list[Uncertainty]) -> Iterator[Reading]:
