@@ -208,8 +208,10 @@ class CheckedPlan:
         if self.without:
             yield f"  explored without {', '.join(self.without)}: nothing is ever run so"
         for each in self.hangs_on:
-            yield f"  hangs on: {each.reading.title or each.reading.name}"
-        if self.answer is Answer.NOTHING:
+            assumed = f" (assumed: {each.reading.assumed})" if each.reading.assumed else ""
+            yield f"  hangs on: {each.reading.title or 'not ' + each.reading.name}{assumed}"
+        if not self.plan.steps:
+            yield "nothing was explored: the plan has no step"
             return
         every = (*self.readings, *self.combined)
         states = sum(part.states for each in every for part in each.parts)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import attrs
 
-from cucm_certflow.core.decide import Tables
+from cucm_certflow.core.decide import STANDARD, Tables
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import RunState
 from cucm_certflow.core.states import CommandState
@@ -58,7 +58,21 @@ class _Watched(Explorer):
 
     def wrong_in(self, node: Moment) -> str | None:
         self.proved = max(self.proved, self._count(node.run))
+        if self.tables is not STANDARD:
+            # What comes after a guard may rely on it. With all guards an error is one of ours.
+            try:
+                self.decision(node)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what would happen
+                return f"the run breaks off with an error: {error}"
         return super().wrong_in(node)
+
+    def _finishes(self, node: Moment) -> bool:
+        try:
+            return super()._finishes(node)
+        except Exception:
+            if self.tables is STANDARD:
+                raise
+            return False
 
     def _count(self, run: RunState) -> int:
         counts = self.__dict__.setdefault("_counts", {})
@@ -82,11 +96,19 @@ class _Standing(_Watched):
             return wrong
         if self._finishes(node) or (self.for_good and self._finishes_after_waiver(node)):
             return None
-        # What stands at the end of the chain of reasons; to people the runner says the same.
-        why = for_a_person(decision.blocked)
-        because = f": {why[-1].detail}" if why else ""
-        seen = f" ({why[-1].evidence[0]})" if why and why[-1].evidence else ""
-        return f"the run holds, and does not go on by itself{because}{seen}"
+        return f"the run holds, and however kind the world is, it does not end: {self._why(node)}"
+
+    def _why(self, node: Moment) -> str:
+        """What stands in the way once phones have come, as the runner would say it to people."""
+        seen: set[object] = set()
+        while (key := self._key(node)) not in seen:
+            seen.add(key)
+            node = self._kindly(node, self.decision(node))
+        why = for_a_person(self.decision(node).blocked)
+        if not why:
+            return "nothing is left to be done"
+        evidence = f" ({why[-1].evidence[0]})" if why[-1].evidence else ""
+        return f"{why[-1].detail}{evidence}"
 
 
 class _Setting(NamedTuple):

@@ -41,6 +41,7 @@ def check_plan(
     faults: int = 1,
     most: int = 1_000_000,
     within_s: float = 120.0,
+    together: bool = True,
 ) -> CheckedPlan:
     """Explore what *wish* makes of the cluster of *scenario*, before anybody runs it.
 
@@ -55,6 +56,8 @@ def check_plan(
         faults: Mishaps in one story at most; two take some three times as long as one.
         most: States in all, shared by the variants.
         within_s: Seconds of this machine in all, shared likewise.
+        together: Whether several assumptions are taken otherwise at once as well, with what is left
+            of the budget.
 
     Raises:
         UsageError: The wish asks for what the cluster does not have, or for nothing.
@@ -75,7 +78,7 @@ def check_plan(
         combined: tuple[CheckedReading, ...] = ()
         uncombined = 0
         if len(checked) == len(readings) > 1:
-            combined, uncombined = check.combined(checked)
+            combined, uncombined = check.combined(checked, explore=together)
     return CheckedPlan(
         plan=plan,
         readings=tuple(checked),
@@ -139,7 +142,9 @@ class _Check:
             without = (*self.wish.without, *guards)
             yield self.one(reading._replace(name=name), without=without, refused=True)
 
-    def combined(self, checked: Sequence[CheckedReading]) -> tuple[tuple[CheckedReading, ...], int]:
+    def combined(
+        self, checked: Sequence[CheckedReading], *, explore: bool
+    ) -> tuple[tuple[CheckedReading, ...], int]:
         """Several assumptions otherwise at once, of those that do no harm alone; and what is left.
 
         What holds a combination that harms is not looked at again.
@@ -149,13 +154,11 @@ class _Check:
         sturdy = [each for each in UNCERTAIN if each.title in titles]
         todo = list(combinations_of(base.reading, sturdy, [each.reading for each in checked]))
         found: list[CheckedReading] = []
-        harmful: list[frozenset[str]] = []
-        while todo and not self.budget.is_over:
+        while explore and todo and not self.budget.is_over:
             self.budget.share(len(todo))
             flags, reading = todo.pop(0)
             found.append(self.one(reading))
             if found[-1].verdict is not base.verdict:
-                harmful.append(flags)
                 todo = [each for each in todo if not flags <= each[0]]
         return tuple(found), len(todo)
 

@@ -43,6 +43,8 @@ class _Line:
     """Of which unit processes present another certificate after it, and where."""
 
     mishap: str = ""
+    phone: str = ""
+    """The phone that comes for its lists, or registers after that, in its words."""
 
     def joins(self, after: _Line) -> bool:
         """Takes the line *after* it in, if that says the same of another node."""
@@ -85,11 +87,11 @@ def told(explorer: Explorer, violation: Violation, names: Mapping[str, str]) -> 
         for line in _lines(explorer, before, move, after, names):
             if lines and (lines[-1].joins(line) or line.says == lines[-1].says == _TIME):
                 continue
-            if lines and line.says.startswith("and "):
-                lines[-1].says += f", {line.says}"
+            if lines and line.phone and lines[-1].phone == line.phone:
+                lines[-1].says += line.says.removeprefix(line.phone).replace(" ", ", and ", 1)
                 continue
             lines.append(line)
-    return tuple(str(line).removeprefix("and ") for line in lines)
+    return tuple(map(str, lines))
 
 
 def and_then(what: str, names: Mapping[str, str]) -> str:
@@ -135,11 +137,11 @@ def _lines(
         if comes is not None:
             unasked = ", unasked" if comes["verb"] == "comes unasked" else ""
             came = _came(explorer, before, after, index, comes["home"])
-            yield _Line(f"{who} comes to {comes['home']}{unasked}: {came}")
+            yield _Line(f"{who} comes to {comes['home']}{unasked}: {came}", phone=who)
             return
         if rest == "registers" and rest != move:
             ok = after.world.phones[index].registered
-            yield _Line("and registers" if ok else "and cannot register")
+            yield _Line(f"{who} {'registers' if ok else 'cannot register'}", phone=who)
             return
     line = _Line(_named(move, names))
     _add_effects(line, before, after)

@@ -133,6 +133,9 @@ class Reading(NamedTuple):
     title: str = ""
     """Of the one assumption that is otherwise; empty for the library's own, and for corners."""
 
+    assumed: str = ""
+    """What the library takes to be so instead, in words."""
+
     def value(self, each: Uncertainty) -> bool:
         """What is so of *each*."""
         found: bool = self.reached if each.flag == _REACHED else getattr(self.variant, each.flag)
@@ -239,7 +242,8 @@ def combinations_of(
                 frozenset(each.flag for each in some),
                 reading._replace(
                     name=", and ".join(each.words(not base.value(each)) for each in some),
-                    title=", together with: ".join(each.title for each in some),
+                    title="one of these at least: " + "; ".join(each.title for each in some),
+                    assumed="; ".join(each.words(base.value(each)) for each in some),
                 ),
             )
 
@@ -255,7 +259,7 @@ def _distinct(base: Reading, matter: list[Uncertainty]) -> Iterator[Reading]:
         corners.append(corner)
     singles = [
         base.where(each.words(not base.value(each)), each, not base.value(each))._replace(
-            title=each.title
+            title=each.title, assumed=each.words(base.value(each))
         )
         for each in matter
     ]
