@@ -171,9 +171,25 @@ def test_forty_thousand_phones_are_explored_as_the_few_that_differ() -> None:
 def test_phone_of_which_something_is_said_by_name_is_explored_by_itself() -> None:
     scenario = cluster("14", "non-secure")
     first = next(scenario.each_phone()).device.name
-    assert len(miniature_of(scenario, apart=[first]).kinds) == 2
-    found = check_plan(scenario, Wish.loads(f'units = ["TVS"]\nwaive = ["{first}"]'), faults=0)
+    wish = Wish.loads(f'units = ["TVS"]\nwaive = ["{first}"]')
+    assert len(miniature_of(scenario, said=wish.said_of).kinds) == 2
+    found = check_plan(scenario, wish, faults=0, together=False)
     assert found.plan.waived == {first}
+    waived, others = found.readings[0].parts
+    assert waived.phones.startswith(f"Cisco 8861 {first} of")
+    assert others.phones.startswith("2 Cisco 8861 of")
+
+
+def test_waived_phone_does_not_hide_what_the_same_plan_does_to_the_others() -> None:
+    scenario = cluster("11.5", "mixed")
+    first = next(scenario.each_phone()).device.name
+    wish = Wish.loads(BOTH + f'waive = ["{first}"]\n')
+    found = check_plan(scenario, wish, faults=0, together=False)
+    assert found.answer is Answer.HANGS
+    for each in found.hangs_on:
+        waived, others = each.parts
+        assert waived.verdict is Verdict.HOLDS, found
+        assert others.verdict is Verdict.BROKEN, found
 
 
 def test_what_the_cluster_does_not_have_is_refused_and_never_a_pass() -> None:

@@ -62,10 +62,9 @@ def check_plan(
     Raises:
         UsageError: The wish asks for what the cluster does not have, or for nothing.
     """
-    apart = {*wish.waive, *wish.policy.not_awaited}
     plan = _planned(facts_of_all(scenario), wish)
     readings, left_out = readings_for(plan)
-    check = _Check(scenario, wish, apart, faults, Budget(most, within_s))
+    check = _Check(scenario, wish, faults, Budget(most, within_s))
     checked: list[CheckedReading] = []
     with no_sweeps():
         if plan.is_refused or wish.without:
@@ -87,7 +86,7 @@ def check_plan(
         left_out=tuple((each.title, why) for each, why in left_out),
         not_begun=tuple(each.name for each in readings[len(checked) :]) if plan.steps else (),
         contradictions=tuple(contradictions_in(wish, plan.facts)),
-        without=wish.without,
+        without=tuple(dict.fromkeys(wish.without)),
         notes=tuple(_notes(scenario, plan, checked)),
         faults=faults,
     )
@@ -113,7 +112,6 @@ class _Check:
 
     scenario: Scenario
     wish: Wish
-    apart: Collection[str]
     faults: int
     budget: Budget
 
@@ -150,6 +148,8 @@ class _Check:
         What holds a combination that harms is not looked at again.
         """
         base = checked[0]
+        if base.verdict is Verdict.BROKEN:
+            return (), 0
         titles = {each.reading.title for each in checked[1:] if each.verdict is base.verdict}
         sturdy = [each for each in UNCERTAIN if each.title in titles]
         todo = list(combinations_of(base.reading, sturdy, [each.reading for each in checked]))
@@ -167,14 +167,14 @@ class _Check:
     ) -> CheckedReading:
         """One reading explored; a plan that is refused in it is so only if *refused*."""
         here = miniature_of(
-            self.scenario, reading.variant, reached=reading.reached, apart=self.apart
+            self.scenario, reading.variant, reached=reading.reached, said=self.wish.said_of
         )
         whole = _planned(here.facts(), self.wish, part=True)
         if whole.is_refused and not refused:
             of_all = _planned(facts_of_all(self.scenario, reading.variant), self.wish)
             refusals = tuple(f"{each.guard}: {each.detail}" for each in of_all.refusals)
             return CheckedReading(reading=reading, parts=(), refusals=refusals)
-        parts = parts_of(here.layout, here.kinds, here.world)
+        parts = self._parts(here)
         plans = [_planned(_facts_of(here, part), self.wish, part=True) for part in parts]
         if any(_units(plan) != _units(whole) for plan in plans):
             # Who is together in a window is decided by the whole cluster: it is explored whole.
@@ -196,6 +196,18 @@ class _Check:
                 for number, (part, plan) in enumerate(zip(parts, plans, strict=True))
             ),
         )
+
+    def _parts(self, here: Miniature) -> tuple[Part, ...]:
+        """The parts of *here*; no phone stands for one of which something else is said by name."""
+        same: dict[object, list[int]] = {}
+        for index, kind in enumerate(here.kinds):
+            same.setdefault(self.wish.said_of(kind.name), []).append(index)
+        found: list[Part] = []
+        for indexes in same.values() or [[]]:
+            kinds = tuple(here.kinds[index] for index in indexes)
+            phones = tuple(here.world.phones[index] for index in indexes)
+            found.extend(parts_of(here.layout, kinds, here.world._replace(phones=phones)))
+        return tuple(found)
 
 
 def _planned(facts: ClusterFacts, wish: Wish, *, part: bool = False) -> Plan:
