@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # exploring needs the lab, which `certflow --help` does not w
     from cucm_certflow.testing.check.checked import CheckedPlan, CheckedReading
     from cucm_certflow.testing.check.wish import Wish
 
-__all__ = ["check_command", "check_document"]
+__all__ = ["EXITS", "check_command", "check_document"]
 
-_EXITS: Final[Mapping[str, Exit]] = {
+EXITS: Final[Mapping[str, Exit]] = {
     "HOLDS": Exit.DONE,
     "WAITS": Exit.HELD,
     "HANGS": Exit.HANGS,
@@ -79,7 +79,7 @@ def check_command(
     except CertflowError as error:
         fail(error, json=json)
     print(as_json(check_document(checked)) if json else checked)
-    raise typer.Exit(_EXITS[checked.answer.name])
+    raise typer.Exit(EXITS[checked.answer.name])
 
 
 def check_document(checked: CheckedPlan) -> dict[str, object]:
