@@ -41,6 +41,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.names import CertUnit, ListKind, Release, SecurityMode, Service
 from cucm_certflow.testing.contract_book import BOOK_CHECKS
+from cucm_certflow.testing.contract_errors import ERROR_CHECKS
 from cucm_certflow.testing.subject import Check, Subject
 
 __all__ = ["CHECKS", "Check", "Subject"]
@@ -256,5 +257,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node,
     check_a_reset_phone_registers_anew,
     *BOOK_CHECKS,
+    *ERROR_CHECKS,
     check_closing_twice_is_harmless,
 )

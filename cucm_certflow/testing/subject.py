@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -13,9 +13,13 @@ from cucm_certflow.commands import Command, ReplyKind
 from cucm_certflow.facts import ClusterFacts, Known, Query
 from cucm_certflow.transports.base import Transport
 
-__all__ = ["Check", "Subject"]
+__all__ = ["Check", "NotOffered", "Subject"]
 
 _SHARED: Final = timedelta(seconds=60)
+
+
+class NotOffered(Exception):
+    """A check needs what the transport was declared not to offer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +32,8 @@ class Subject:
         clock: The cluster's.
         publisher: The publisher's name; it runs Cisco CallManager, Tftp and TVS.
         subscriber: The subscriber's name; it runs them too.
+        secrets: Texts that nothing may show: passwords, tokens.
+        not_offered: What the transport does not offer, by class, with the reason.
     """
 
     transport: Transport
@@ -35,9 +41,25 @@ class Subject:
     clock: Clock
     publisher: str
     subscriber: str
+    secrets: tuple[str, ...] = ()
+    not_offered: Mapping[type, str] = attrs.field(factory=dict[type, str])
+
+    def needs(self, what: Query | Command) -> None:
+        """Say that the check needs *what*.
+
+        Raises:
+            NotOffered: The transport was declared not to offer it, and does not.
+        """
+        reason = self.not_offered.get(type(what))
+        if reason is None:
+            assert self.transport.supports(what), f"{what} is not supported"
+            return
+        assert not self.transport.supports(what), f"{what} is supported, and declared not to be"
+        raise NotOffered(f"{type(what).__name__} is not offered: {reason}")
 
     async def known(self, query: Query) -> Any:  # noqa: ANN401 - one type per class of query
         """The value of *query*, which must be known."""
+        self.needs(query)
         before = self.clock.now()
         fact = await self.transport.observe(query)
         assert isinstance(fact, Known), f"{query}: {fact}"
@@ -48,6 +70,7 @@ class Subject:
 
     async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - as known
         """Look again until *holds*; for what takes its time."""
+        self.needs(query)
         for _ in range(200):
             fact = await self.transport.observe(query)
             if isinstance(fact, Known) and holds(fact.value):
@@ -58,10 +81,16 @@ class Subject:
 
     async def done(self, command: Command) -> str:
         """Send *command*, which must be accepted; the node's words."""
-        assert self.transport.supports(command), f"{command} is not supported"
+        self.needs(command)
         reply = await self.transport.perform(command)
         assert reply.kind is ReplyKind.ACCEPTED, f"{command}: {reply}"
         return reply.text
 
 
-Check = Callable[[Subject], Awaitable[None]]
+class Check(Protocol):
+    """One claim about a transport; raises AssertionError with what is broken."""
+
+    __name__: str
+
+    async def __call__(self, subject: Subject, /) -> None:
+        """Check *subject*."""
