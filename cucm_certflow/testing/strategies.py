@@ -15,9 +15,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cucm_certflow.facts import PhoneSecurity
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.scenario_book import MULTI_SERVER, CertificateSpec
 from cucm_certflow.lab.scenario_events import EventKind, EventSpec
 from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec, interface_of
-from cucm_certflow.lab.scenario_tables import NodeSpec, PhoneSpec, PhoneState
+from cucm_certflow.lab.scenario_tables import HeldLists, NodeSpec, PhoneSpec, PhoneState
 from cucm_certflow.lab.scenario_text import scenario_text
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
 from cucm_certflow.procedures.policies import BatchesBy, CapfWindow, Policy, UnitOrder
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "broken_scenario_files",
+    "certificates",
     "clusters",
     "events",
     "faults",
@@ -84,7 +86,8 @@ def modes(release: Release) -> SearchStrategy[SecurityMode]:
     Below 10.0 a USB token signs the CTL of a mixed mode, which waits for a person: not drawn.
     """
     if release.short < _MIXED_FROM:
-        return st.just(SecurityMode.NON_SECURE)
+        # As many draws as of other releases: an example of fewer would count as simpler.
+        return st.booleans().map(lambda _: SecurityMode.NON_SECURE)
     return st.sampled_from([SecurityMode.NON_SECURE, SecurityMode.MIXED])
 
 
@@ -110,7 +113,12 @@ def nodes(draw: DrawFn, *, most: int = 3) -> tuple[NodeSpec, ...]:
 
 @st.composite
 def phones(
-    draw: DrawFn, cluster: Sequence[NodeSpec], mode: SecurityMode, *, off: bool = True
+    draw: DrawFn,
+    cluster: Sequence[NodeSpec],
+    mode: SecurityMode,
+    *,
+    off: bool = True,
+    strange: bool = False,
 ) -> PhoneSpec:
     """One to three phones that are alike, of a cluster of these nodes.
 
@@ -119,16 +127,19 @@ def phones(
         cluster: The nodes.
         mode: In mixed mode they may be secure.
         off: Whether they may be switched off, or in a call that ends within an hour.
+        strange: Whether they may lack Security By Default, be kept from TVS, or hold no lists or
+            those of another cluster. A run cannot wait for all of these.
 
     Shrinks to one phone that is on, not secure, and knows Security By Default.
     """
     serving = [node.name for node in cluster if Service.CALLMANAGER in node.activated]
     files = [node.name for node in cluster if Service.TFTP in node.activated]
+    count = draw(st.integers(1, 3))  # first: fewer phones are simpler than phones that are on
     secure = mode is SecurityMode.MIXED and draw(st.booleans())
     states = list(PhoneState) if off else [PhoneState.ON]
     state = draw(st.sampled_from(states))
     return PhoneSpec(
-        count=draw(st.integers(1, 3)),
+        count=count,
         model=draw(st.sampled_from(MODELS)),
         group=tuple(draw(_orders(serving))),
         tftp=tuple(draw(_orders(files))),
@@ -137,6 +148,9 @@ def phones(
         call_s=draw(st.sampled_from([60.0, 900.0, 3600.0]))
         if state is PhoneState.IN_A_CALL
         else None,
+        security_by_default=not strange or draw(st.sampled_from([True, False])),
+        reaches_tvs=not strange or draw(st.sampled_from([True, False])),
+        lists=draw(st.sampled_from(HeldLists)) if strange else HeldLists.SERVED,
     )
 
 
@@ -189,6 +203,31 @@ def events(draw: DrawFn, cluster: Sequence[NodeSpec]) -> EventSpec:
     )
 
 
+@st.composite
+def certificates(draw: DrawFn, scenario: Scenario) -> CertificateSpec:
+    """What is special about a certificate of *scenario* when the story begins.
+
+    It ends in a year, soon, or has ended; a CA may have signed it; where a kind can be of several
+    nodes it may be; RSA keys have 1024 to 4096 bits. Shrinks to a TVS certificate of all nodes
+    that is self-signed, of each node its own, of 2048 bits, and good for another year.
+    """
+    unit = draw(units(scenario))
+    layout = scenario.layout()
+    owners = [node.name for node in scenario.nodes if layout.has(unit, node.name)]
+    # The node is drawn even if it is not used: an example of fewer draws would count as simpler.
+    node = draw(st.sampled_from([None, *owners]))
+    shared = draw(st.booleans()) and unit in MULTI_SERVER
+    rsa = not unit.value.endswith("-ECDSA")
+    return CertificateSpec(
+        unit=unit,
+        node=None if shared else node,
+        expires_in_days=draw(st.sampled_from([365.0, 30.0, -1.0])),
+        ca_signed=draw(st.booleans()),
+        multi_server=shared,
+        key_bits=draw(st.sampled_from([2048, 1024, 3072, 4096])) if rsa else None,
+    )
+
+
 @attrs.frozen
 class _Schedule:
     """What goes wrong, and when."""
@@ -214,6 +253,7 @@ def clusters(
     most_groups: int = 3,
     wrong: bool = True,
     off: bool = True,
+    strange: bool = False,
     release: SearchStrategy[Release] | None = None,
     mode: SearchStrategy[SecurityMode] | None = None,
 ) -> Scenario:
@@ -225,6 +265,8 @@ def clusters(
         most_groups: Groups of phones, 1 or more.
         wrong: Whether anything goes wrong by itself: a schedule of faults and events.
         off: Whether phones may be off or in a call.
+        strange: Whether phones may be strange, as :func:`phones` has it, and certificates special,
+            as :func:`certificates` has it: up to two of them.
         release: Another choice of releases.
         mode: Another choice of modes.
 
@@ -233,9 +275,11 @@ def clusters(
     chosen = draw(releases() if release is None else release)
     given = draw(modes(chosen) if mode is None else mode)
     there = draw(nodes(most=most_nodes))
-    groups = draw(st.lists(phones(there, given, off=off), min_size=1, max_size=most_groups))
+    some = phones(there, given, off=off, strange=strange)
+    # By their number and not as a list: of a list that must not be empty the first one stays.
+    groups = [draw(some) for _ in range(draw(st.integers(1, most_groups)))]
     schedule = draw(schedules(there)) if wrong else _Schedule()
-    return _Shown(
+    drawn = _Shown(
         release=chosen,
         mode=given,
         name="drawn",
@@ -244,6 +288,12 @@ def clusters(
         faults=schedule.faults,
         events=schedule.events,
     )
+    if not strange:
+        return drawn
+    special = draw(
+        st.lists(certificates(drawn), max_size=2, unique_by=lambda each: (each.unit, each.node))
+    )
+    return attrs.evolve(drawn, certificates=tuple(special))
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
