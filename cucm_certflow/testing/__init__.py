@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from cucm_certflow.testing.scripts import NotInStandIn, ScriptLab
     from cucm_certflow.testing.stage import Stage, play, replay
-    from cucm_certflow.testing.subject import Subject
+    from cucm_certflow.testing.subject import SCENARIO, Subject
     from cucm_certflow.testing.transport_contract import TransportContract
     from cucm_certflow.testing.verdict import Verdict, verdict_of
     from cucm_certflow.testing.virtual import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "RULES",
+    "SCENARIO",
     "Deadlock",
     "Exploration",
     "Explorer",
@@ -77,7 +78,7 @@ _HOME = {
     "explorer": ("RULES", "Exploration", "Explorer", "Limits", "Mishap", "Rule", "Violation"),
     "scripts": ("NotInStandIn", "ScriptLab"),
     "stage": ("Stage", "play", "replay"),
-    "subject": ("Subject",),
+    "subject": ("SCENARIO", "Subject"),
     "transport_contract": ("TransportContract",),
     "verdict": ("Verdict", "verdict_of"),
     "virtual": ("EPOCH", "Deadlock", "VirtualClock", "VirtualLoop", "run_virtual"),

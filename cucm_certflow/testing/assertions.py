@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
 
 from cucm_certflow.commands import Command
 from cucm_certflow.core.plan import Plan
@@ -63,7 +64,8 @@ def assert_order(
 
     A line is ``node: command``, as ``sub1: utils service restart Cisco Tftp``; each pattern is a
     text that it contains, or a compiled regular expression that is searched in it. Both have to
-    match something: a rule about what never happens is not kept, but empty.
+    match something: a rule about what never happens is not kept, but empty. A failure names the two
+    that are out of order, with their instants where there are any.
 
     Args:
         where: A lab (the commands that it took, in order), a plan, the path of a run's journal (the
@@ -74,19 +76,20 @@ def assert_order(
     Raises:
         JournalError: The journal does not read.
     """
-    lines = _lines(where)
+    entries = _entries(where)
+    lines = [entry.line for entry in entries]
     is_first, is_then = _matcher(first), _matcher(then)
     firsts = [number for number, line in enumerate(lines) if is_first(line)]
     thens = [number for number, line in enumerate(lines) if is_then(line)]
     for words, found, pattern in (("first", firsts, first), ("then", thens, then)):
         if not found:
-            seen = "\n".join(f"  {line}" for line in lines) or "  nothing"
+            seen = "\n".join(f"  {entry}" for entry in entries) or "  nothing"
             raise AssertionError(f"nothing matches {words}={_text(pattern)!r}; there is\n{seen}")
     early, late = thens[0], firsts[-1]
     if early < late:
         raise AssertionError(
             f"out of order: {_text(first)!r} must come before {_text(then)!r}, and\n"
-            f"  {early + 1}. {lines[early]}\ncomes before\n  {late + 1}. {lines[late]}"
+            f"  {early + 1}. {entries[early]}\ncomes before\n  {late + 1}. {entries[late]}"
         )
 
 
@@ -115,32 +118,44 @@ def assert_never_graded_above_truth(outcome: object, lab: LabCluster) -> None:
             raise AssertionError(f"{name} is lost ({remedy}), and not named as left behind")
 
 
-def _lines(where: LabCluster | Plan | os.PathLike[str] | Sequence[str]) -> list[str]:
+class _Entry(NamedTuple):
+    """A line, and when that was; None in a plan, and in lines of somebody's own."""
+
+    line: str
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        return self.line if self.at is None else f"{self.line}, at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+def _entries(where: LabCluster | Plan | os.PathLike[str] | Sequence[str]) -> list[_Entry]:
     if isinstance(where, LabCluster):
-        return [f"{each.node}: {each.text}" for each in where.log]
+        return [_Entry(f"{each.node}: {each.text}", each.at) for each in where.log]
     if isinstance(where, Plan):
-        return [_line(step.command) for step in where.steps]
+        return [_Entry(_line(step.command)) for step in where.steps]
     if isinstance(where, os.PathLike):
-        return sent(Journal.read(where))
+        return _sent(Journal.read(where))
     if isinstance(where, str):
         raise TypeError("a text is no list of lines; the path of a journal is given as a Path")
-    return list(where)
+    return [_Entry(line) for line in where]
 
 
 def sent(written: Written) -> list[str]:
     """The lines of the commands that left: what was withheld after it was written did not."""
+    return [entry.line for entry in _sent(written)]
+
+
+def _sent(written: Written) -> list[_Entry]:
     commands = {step.id: step.command for step in written.plan.steps}
-    left: list[str] = []
+    left: list[CommandMoved] = []
     for record in written.records:
         if not isinstance(record, CommandMoved):
             continue
         if record.edge == "intend":
-            left.append(record.step)
+            left.append(record)
         elif record.edge == "withheld":
-            left.reverse()
-            left.remove(record.step)
-            left.reverse()
-    return [_line(commands[step]) for step in left]
+            del left[max(n for n, each in enumerate(left) if each.step == record.step)]
+    return [_Entry(_line(commands[each.step]), each.at) for each in left]
 
 
 def _line(command: Command) -> str:

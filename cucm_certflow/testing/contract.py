@@ -39,8 +39,9 @@ from cucm_certflow.facts import (
     Unknown,
     VersionOf,
 )
-from cucm_certflow.names import CertUnit, ListKind, Release, SecurityMode, Service
+from cucm_certflow.names import MODE_PARAMETER, CertUnit, ListKind, Release, SecurityMode, Service
 from cucm_certflow.testing.contract_book import BOOK_CHECKS
+from cucm_certflow.testing.contract_breaks import BREAK_CHECKS
 from cucm_certflow.testing.contract_errors import ERROR_CHECKS
 from cucm_certflow.testing.subject import Check, Subject
 
@@ -77,7 +78,7 @@ async def check_the_cluster_is_the_same_by_every_question(subject: Subject) -> N
     members = await subject.known(Members())
     assert {member.name for member in members} == {subject.publisher, subject.subscriber}
     assert [m.name for m in members if m.is_publisher] == [subject.publisher]
-    assert await subject.known(Parameter("ClusterSecurityMode")) == SecurityMode.MIXED.value
+    assert await subject.known(Parameter(MODE_PARAMETER)) == SecurityMode.MIXED.value
     fact = await subject.transport.observe(Parameter("NoSuchParameter"))
     assert isinstance(fact, Unknown)
     phones = await subject.known(Phones())
@@ -123,6 +124,19 @@ async def check_every_node_counts_the_phones_that_are_registered_with_it(subject
 
 async def check_discovery_agrees_with_single_looks(subject: Subject) -> None:
     """What discovery says is what each query says, and nothing is unknown."""
+    name = subject.publisher
+    for query in (
+        Members(),
+        VersionOf(name),
+        UnitsOn(name),
+        CertificateOf(name, CertUnit.TVS),
+        ServicesOn(name),
+        ServedList(name, ListKind.ITL),
+        Parameter(MODE_PARAMETER),
+        Phones(),
+        Registrations(),
+    ):
+        subject.needs(query)
     facts = await subject.discover()
     assert facts.unknown == ()
     assert facts.mode is SecurityMode.MIXED
@@ -263,5 +277,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_a_reset_phone_registers_anew,
     *BOOK_CHECKS,
     *ERROR_CHECKS,
+    *BREAK_CHECKS,
     check_closing_twice_is_harmless,
 )

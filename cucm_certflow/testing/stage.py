@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +15,7 @@ import attrs
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.discovery import discover
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.lab.cluster import LabCluster
@@ -93,7 +96,8 @@ def play(
 ) -> T:
     """Bring *scenario* to life on a loop of its own, and tell *story* with it, in virtual time.
 
-    The lab and the loop end with the story: a lab of one loop would wait for ever in another.
+    The loop ends with the story. The lab can still be looked at then; what is awaited of it on
+    another loop is a RuntimeError, and does not wait for ever.
 
     Args:
         scenario: A scenario, the path of its file, or its text (which has line breaks).
@@ -111,13 +115,15 @@ def play(
     cluster_of = loaded(scenario)
 
     async def main() -> T:
-        clock = VirtualClock()
+        clock = VirtualClock(asyncio.get_running_loop())  # so that the lab can be read afterwards
         lab = LabCluster(cluster_of, clock)
         transport = MemoryTransport(lab, lab.driver_clock, lab.driver_clock)
         way: Transport = transport
         recorder = None if record is None else open_recording(record, _inventory(cluster_of), clock)
         way = transport if recorder is None else recorder.seam(transport)
-        cluster = Cluster(way, transport.discover, clock=lab.driver_clock)
+        names = [node.name for node in cluster_of.nodes]
+        find = partial(discover, way, names, lab.driver_clock)  # so that it is recorded, too
+        cluster = Cluster(way, find, clock=lab.driver_clock)
         try:
             return await story(Stage(lab=lab, transport=way, cluster=cluster, clock=clock))
         finally:

@@ -9,11 +9,82 @@ from typing import Any, Final, Protocol
 import attrs
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.commands import Command, ReplyKind
-from cucm_certflow.facts import ClusterFacts, Known, Query
+from cucm_certflow.commands import (
+    Command,
+    DeleteTrust,
+    Regenerate,
+    ReplyKind,
+    ResetLocalkey,
+    ResetPhones,
+    RestartService,
+    StartService,
+    StopService,
+    UpdateCtl,
+)
+from cucm_certflow.facts import (
+    BackupHistory,
+    BackupStatus,
+    CallManagerGroups,
+    CertificateFile,
+    CertificateOf,
+    ClusterFacts,
+    ConfigurationSigner,
+    CoreFiles,
+    DatabaseCertificates,
+    DevicePools,
+    Devices,
+    DiskUse,
+    Interfaces,
+    Known,
+    ListFile,
+    Members,
+    Parameter,
+    Phones,
+    PhoneTrustList,
+    PresentedCertificate,
+    Query,
+    RegistrationCounts,
+    Registrations,
+    Replication,
+    ServedList,
+    ServiceOn,
+    ServicesOn,
+    TftpCounters,
+    TimeSync,
+    TrustStores,
+    UnitsOn,
+    VersionOf,
+)
+from cucm_certflow.names import MODE_PARAMETER, CertUnit, DeviceClass, ListKind, Service
 from cucm_certflow.transports.base import Transport
 
-__all__ = ["Check", "NotOffered", "Subject"]
+__all__ = ["SCENARIO", "Check", "NotOffered", "Subject"]
+
+SCENARIO: Final = """
+name = "contract"
+release = "11.5.1.12900-21"
+mode = "mixed"
+seed = 5
+
+[[nodes]]
+name = "pub"
+address = "127.0.0.21"
+publisher = true
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[nodes]]
+name = "sub1"
+address = "127.0.0.22"
+services = ["callmanager", "cti", "tftp", "tvs"]
+
+[[phones]]
+count = 5
+first = "SEP001122330001"
+model = "Cisco 7841"
+group = ["pub", "sub1"]
+tftp = ["sub1", "pub"]
+"""
+"""A cluster on which every check of the contract can be made, as a scenario of the lab."""
 
 _SHARED: Final = timedelta(seconds=60)
 
@@ -34,6 +105,8 @@ class Subject:
         subscriber: The subscriber's name; it runs them too.
         secrets: Texts that nothing may show: passwords, tokens.
         not_offered: What the transport does not offer, by class, with the reason.
+        lose_next: Given a node's name, makes the connection to it break during whatever is sent
+            there next, once. Without it nothing is known of broken connections, and that is said.
     """
 
     transport: Transport
@@ -43,6 +116,17 @@ class Subject:
     subscriber: str
     secrets: tuple[str, ...] = ()
     not_offered: Mapping[type, str] = attrs.field(factory=dict[type, str])
+    lose_next: Callable[[str], object] | None = None
+
+    def loses_next(self, node: str) -> None:
+        """Let the connection to *node* break next.
+
+        Raises:
+            NotOffered: The subject has no way to do that.
+        """
+        if self.lose_next is None:
+            raise NotOffered("the subject has no `lose_next`: broken connections were not tried")
+        self.lose_next(node)
 
     def needs(self, what: Query | Command) -> None:
         """Say that the check needs *what*.
@@ -67,6 +151,51 @@ class Subject:
         earliest = before - _SHARED
         assert earliest <= fact.at <= self.clock.now(), f"{query}: its instant is not of the look"
         return fact.value
+
+    async def one_of_each(self) -> tuple[Query | Command, ...]:
+        """One question and one command of each class that can be sent somewhere."""
+        name, unit, service = self.subscriber, CertUnit.TVS, Service.TVS
+        phones = await self.transport.observe(Phones())
+        phone = phones.value[0].name if isinstance(phones, Known) else "SEP000000000000"
+        return (
+            CertificateOf(name, unit),
+            ServedList(name, ListKind.ITL),
+            ServiceOn(name, service),
+            ServicesOn(name),
+            UnitsOn(name),
+            CertificateFile(name, unit),
+            ListFile(name, ListKind.ITL),
+            ConfigurationSigner(name, phone),
+            TrustStores(name),
+            DatabaseCertificates(name),
+            Replication(),
+            TimeSync(name),
+            DiskUse(name),
+            CoreFiles(name),
+            BackupHistory(),
+            BackupStatus(),
+            Devices(DeviceClass.PHONE),
+            PresentedCertificate(name),
+            Registrations(),
+            PhoneTrustList(phone),
+            RegistrationCounts(name),
+            TftpCounters(name),
+            Members(),
+            VersionOf(name),
+            Parameter(MODE_PARAMETER),
+            Phones(),
+            CallManagerGroups(),
+            DevicePools(),
+            Interfaces(),
+            Regenerate(name, unit),
+            UpdateCtl(self.publisher),
+            ResetLocalkey(self.publisher, ListKind.ITL),
+            RestartService(name, service),
+            StopService(name, service),
+            StartService(name, service),
+            DeleteTrust(name, "tomcat-trust", "no-such-file.pem"),
+            ResetPhones(self.publisher, (phone,)),
+        )
 
     async def until(self, query: Query, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - as known
         """Look again until *holds*; for what takes its time."""

@@ -13,6 +13,7 @@ from cucm_certflow.core.run_state import CommandMoved
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.errors import JournalError
 from cucm_certflow.journal import Written
+from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.observers import LeftBehind, Verified
 from cucm_certflow.procedures.policies import Evidence
@@ -124,7 +125,27 @@ def test_order_of_a_journal_is_that_in_which_commands_were_sent(tmp_path: Path) 
 def _both_named(where: Path | list[str], first: str, then: str) -> list[str]:
     with pytest.raises(AssertionError, match="out of order") as caught:
         assert_order(where, first, then)
-    return [line.partition(". ")[2] for line in str(caught.value).splitlines() if ". " in line]
+    lines = [line for line in str(caught.value).splitlines() if ". " in line]
+    return [line.partition(". ")[2].partition(", at ")[0] for line in lines]
+
+
+def test_what_is_out_of_order_in_a_lab_or_a_journal_is_named_with_its_instants(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "night.journal"
+
+    async def story(stage: Stage) -> LabCluster:
+        plan = await stage.plan(CertUnit.TVS)
+        async with stage.cluster.run(plan, journal=journal) as run:
+            await run.wait()
+        return stage.lab
+
+    for where in (play(SMALL, story), journal):
+        with pytest.raises(AssertionError) as caught:
+            assert_order(where, "Cisco Trust Verification Service", "set cert regen TVS")
+        _, early, _, late = str(caught.value).splitlines()
+        assert re.search(r"1\. pub: set cert regen TVS, at 2026-01-01 00:\d\d:\d\d$", early)
+        assert re.search(r"Verification Service, at 2026-01-01 \d\d:\d\d:\d\d$", late)
 
 
 def test_command_that_was_withheld_was_not_sent_and_one_sent_again_was_sent_twice() -> None:

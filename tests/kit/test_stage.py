@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,11 +13,11 @@ import pytest
 
 import cucm_certflow.testing as kit
 from cucm_certflow.errors import ScenarioError
-from cucm_certflow.facts import CertificateOf, Known, Unknown
+from cucm_certflow.facts import CertificateOf, Known, Unknown, VersionOf
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Verified
-from cucm_certflow.testing import EPOCH, Deadlock, Stage, play, replay
+from cucm_certflow.testing import EPOCH, Deadlock, Stage, play, replay, run_virtual
 from cucm_certflow.transports.record import ReplayTransport
 
 SMALL: Final = Path(__file__).parents[2] / "examples" / "scenarios" / "small.toml"
@@ -58,8 +59,6 @@ def test_scenario_that_is_wrong_is_named_and_nothing_is_told() -> None:
 
 def test_story_that_waits_for_nothing_ends_and_does_not_hang() -> None:
     async def story(stage: Stage) -> None:
-        import asyncio
-
         await asyncio.Event().wait()
 
     with pytest.raises(Deadlock):
@@ -88,6 +87,36 @@ def test_what_was_recorded_is_answered_again_without_the_lab(tmp_path: Path) -> 
     text = recording.read_text(encoding="utf-8")
     assert "lab-platform" not in text
     assert "lab-application" not in text
+
+
+def test_discovery_is_recorded_and_the_lab_is_read_when_the_story_is_over(tmp_path: Path) -> None:
+    recording = tmp_path / "talk.jsonl"
+
+    async def told(stage: Stage) -> Stage:
+        await stage.cluster.discover()
+        return stage
+
+    async def again(transport: ReplayTransport) -> object:
+        return await transport.observe(VersionOf("pub"))
+
+    stage = play(SMALL, told, record=recording)
+    assert stage.lab.log == ()
+    assert stage.lab.now == stage.now > EPOCH
+    assert isinstance(replay(recording, again), Known)
+
+
+def test_a_lab_in_another_loop_is_an_error_and_does_not_hang() -> None:
+    async def told(stage: Stage) -> Stage:
+        return stage
+
+    stage = play(SMALL, told)
+
+    async def elsewhere() -> None:
+        await stage.transport.observe(QUERY)
+
+    for run in (run_virtual, asyncio.run):
+        with pytest.raises(RuntimeError, match="belongs to another loop"):
+            run(elsewhere())
 
 
 # ── what the kit needs ────────────────────────────────────────────────────────────────────

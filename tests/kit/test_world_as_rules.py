@@ -12,6 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Held, Verified
+from cucm_certflow.procedures.policies import Policy
+from cucm_certflow.procedures.vocabulary import Stage as PlanStage
 from cucm_certflow.testing.stage import Stage
 from cucm_certflow.testing.stateful import RunMachine
 
@@ -33,6 +35,10 @@ class Nights(RunMachine):
 
 class Meddled(Nights):
     outsiders = True
+
+
+class Asked(Nights):
+    policy = Policy(approve=frozenset({PlanStage.REGENERATE}), approval_within_s=600.0)
 
 
 def held_for_a_phone() -> Nights:
@@ -60,6 +66,20 @@ def test_phone_that_is_on_is_never_waived() -> None:
     machine = held_for_a_phone()
     machine.phone_is_switched_on(0)
     assert machine._absent() == []
+    machine.teardown()
+
+
+def test_run_that_waits_for_an_approval_sends_nothing_before_it_and_ends_after_it() -> None:
+    machine = Asked()
+    machine.time_passes(1800)
+    machine.time_passes(1800)
+    assert isinstance(machine.outcome, Held)
+    assert machine.lab.log == ()
+    assert len(machine._waiting()) == 1
+    machine.person_approves(0)
+    for _ in range(20):
+        machine.time_passes(1800)
+    assert isinstance(machine.outcome, Verified)
     machine.teardown()
 
 
