@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -83,8 +84,6 @@ def _plain(value: object) -> str:
             raise TypeError(f"{type(value).__name__} has no form in a scenario")
 
 
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-
-
 def _quoted(text: str) -> str:
-    return '"' + "".join(_ESCAPES.get(sign, sign) for sign in text) + '"'
+    """A basic string of TOML: what JSON escapes, and DEL, which only TOML forbids."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
