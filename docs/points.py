@@ -392,7 +392,7 @@ DISAGREEMENTS: Final[tuple[Point, ...]] = (
     _point("D11", "From 14, DRF is restarted after tomcat and after ipsec", (Row("tomcat", "restart-drf-master"), Row("tomcat-ECDSA", "restart-drf-local"), Row("ipsec", "restart-drf-master"), Check("ipsec-trust-serial"), Check("ipsec-trust-serial-14")),
            _GOLDEN, _SEEN_AFTER),
     _point("D12", "ITLRecovery in two waves, from 12.0 on", (Row("ITLRecovery", "itl-localkey"), Row("ITLRecovery", "ctl-localkey"), Row("ITLRecovery", "reset-phones-again"), Guard("has_next_wave")),
-           _GOLDEN, _t("proof/test_whole_book.py", "second_wave_of_itlrecovery_follows_the_first_barrier")),
+           _GOLDEN, _t("proof/test_special_releases.py", "second_wave_of_itlrecovery_follows_the_first_barrier")),
     _point("D13", "ITLRecovery has a window of its own, and is last", (Code("procedures.policies", "Policy.unit_order"), Guard("exclusion")),
            _t(_PLANS, "order_is_that_of_the_starting_document_and_itlrecovery_is_last_and_alone"),
            remark="it is done where it is asked for; `expiring` leaves it out while it is valid"),

@@ -73,7 +73,7 @@ def lab(folder: Path) -> Iterator[Path]:
         finally:
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10)
+                process.communicate(timeout=10)  # the verdict may be longer than the pipe
             process.kill()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +27,6 @@ from cucm_certflow.cli.common import (
     UnitOption,
     WaiveOption,
     WindowOption,
-    fail,
     planned,
     policy_of,
     with_cluster,
@@ -47,14 +44,13 @@ from cucm_certflow.cli.controlling import (
 )
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
-from cucm_certflow.clock import ScaledClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.routing import WITHOUT
-from cucm_certflow.errors import CertflowError
 from cucm_certflow.facts import ClusterFacts
 
 __all__ = ["app"]
@@ -75,6 +71,7 @@ app.command("status")(status_command)
 app.command("pause")(pause_command)
 app.command("approve")(approve_command)
 app.command("abort")(abort_command)
+app.command("lab")(lab_command)
 
 
 @app.command("discover")
@@ -281,38 +278,3 @@ def verify_command(
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
-
-
-@app.command("lab")
-def lab_command(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file.")],
-    folder: Annotated[Path, typer.Option("--folder", help="Gets inventory.toml.")] = Path("lab"),
-    lab_speed: SpeedOption = 1.0,
-    json: JsonOption = False,
-) -> None:
-    """Bring a scenario to life as real servers on loopback, until interrupted."""
-    from cucm_certflow.lab.scenario import Scenario
-
-    async def main() -> None:
-        loaded = Scenario.load(scenario)
-        from cucm_certflow.lab.servers import LabServers
-
-        folder.mkdir(parents=True, exist_ok=True)
-        async with LabServers(loaded, clock=ScaledClock(lab_speed), folder=folder):
-            ready = {"ready": str(folder / "inventory.toml"), "lab_speed": lab_speed}
-            print(as_json(ready) if json else f"ready: {ready['ready']}", flush=True)
-            await asyncio.Event().wait()
-
-    try:
-        asyncio.run(main())
-    except CertflowError as error:
-        fail(error, json=json)
-    except ModuleNotFoundError as error:
-        print(f"the lab needs {error.name}: pip install 'cucm-certflow[lab]'", file=sys.stderr)
-        raise typer.Exit(Exit.USAGE) from None
-    except OSError as error:
-        text = f"the lab could not start: {error.strerror or error}"
-        print(text, file=sys.stderr)
-        raise typer.Exit(Exit.NODE) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(Exit.DONE) from None

@@ -41,7 +41,10 @@ class Exit(IntEnum):
     """A person must decide; the journal resumes the run."""
 
     LEFT_BEHIND = 5
-    """Done and verified, but waived phones, or phones that nothing waits for, are not back."""
+    """Done and verified, but waived phones, or phones that nothing waits for, are not back.
+
+    Of ``lab``: phones are lost, or phones that were registered are not back.
+    """
 
     NODE = 6
     """A node, or the way to it, failed."""

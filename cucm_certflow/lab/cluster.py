@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.facts import PhoneSecurity, Registration, ServiceState, ServiceStatus
 from cucm_certflow.lab.book import Book, furnished
+from cucm_certflow.lab.chronicle import Chronicle, Executed
 from cucm_certflow.lab.counters import TftpCounters
 from cucm_certflow.lab.driver_clock import DriverClock
 from cucm_certflow.lab.faults import Exchange, Faults
@@ -39,14 +40,6 @@ _RESETS_PHONES: Final = (
     CertUnit.ITLRECOVERY,
 )
 _FIRST_CTL_COMMAND: Final = (10, 0)
-
-
-class Executed(NamedTuple):
-    """A changing command that the cluster took: when, on which node, and its text."""
-
-    at: datetime
-    node: str
-    text: str
 
 
 class LabCluster:
@@ -104,6 +97,7 @@ class LabCluster:
             now=lambda: self.now,
             happen=self._happenings.later,
         )
+        self._stage.chronicle.begin(self._stage.world)
         for event in scenario.events:
             if event.at_s is not None:
                 self._happenings.later(event, event.at_s)
@@ -129,6 +123,12 @@ class LabCluster:
         """Every changing command that was taken until now, in order."""
         self._stage.agenda.catch_up()
         return tuple(self._log)
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Each change until now on which a phone's way back may depend, and what it came of."""
+        self._stage.agenda.catch_up()
+        return self._stage.chronicle
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -484,7 +484,8 @@ class LabCluster:
     def _take(self, node: str, text: str, seconds: float) -> timedelta:
         """Log a command that begins now; returns how long it takes."""
         self._stage.agenda.catch_up()
-        self._log.append(Executed(self._stage.now, node, text))
+        executed = self._stage.agenda.cause = Executed(self._stage.now, node, text)
+        self._log.append(executed)
         if not seconds:
             return timedelta(0)
         self._times[node, text] += 1

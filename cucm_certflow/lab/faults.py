@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cucm_certflow.lab.scenario_events import EventSpec
-from cucm_certflow.lab.scenario_faults import FaultSpec, door_of
+from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec, door_of
 
 __all__ = ["Exchange", "Faults"]
 
@@ -46,11 +46,16 @@ class Faults:
         self._happen = happen
         self._lasting: dict[tuple[str, int], tuple[FaultSpec, datetime]] = {}
         self._exchanges: list[Exchange] = []
+        self._breaks: set[str] = set()
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """Everything that was asked until now, in order, looks as well as commands."""
         return tuple(self._exchanges)
+
+    def break_next(self, node: str) -> None:
+        """Whatever is sent to *node* next loses its connection half-way, once."""
+        self._breaks.add(node)
 
     def strike(self, node: str, text: str, *others: str) -> FaultSpec | None:
         """The fault that strikes *text*, sent to *node* now; the first, if several do.
@@ -74,6 +79,9 @@ class Faults:
             self._counts[index] += 1
             if 0 <= self._counts[index] - spec.nth < spec.times and struck is None:
                 struck = spec
+        if struck is None and node in self._breaks:
+            self._breaks.discard(node)
+            struck = FaultSpec(kind=FaultKind.RESET_DURING, command=text, node=node)
         if struck is not None and struck.kind.is_about_connection:
             until = now + timedelta(seconds=struck.for_s)
             self._lasting[node, door_of(text)] = (struck, until)

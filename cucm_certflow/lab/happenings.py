@@ -103,7 +103,8 @@ class Happenings:
         return self._stage.now < until
 
     def _happen(self, event: EventSpec) -> None:
-        self._happened.append(Happened(self._stage.now, event))
+        happened = self._stage.agenda.cause = Happened(self._stage.now, event)
+        self._happened.append(happened)
         self._acts[event.kind](event)
 
     def _until(self, event: EventSpec) -> datetime | None:

@@ -167,7 +167,8 @@ class MemoryTransport:
         if isinstance(command, ByHand):
             return Reply(ReplyKind.REFUSED, "a person does this by hand", sent=False)
         if not self.supports(command):
-            return Reply(ReplyKind.REFUSED, f"{command.node} is no node of this cluster")
+            text = f"not sent: nobody can do that here, or {command.node} is no node"
+            return Reply(ReplyKind.REFUSED, text, sent=False)
         if isinstance(command, ResetPhones):
             return await self._reset(command)
         node, text = command.node, str(command)

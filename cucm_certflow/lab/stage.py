@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from cucm_certflow.clock import Clock
+from cucm_certflow.lab.chronicle import Cause, Chronicle
 from cucm_certflow.lab.counters import TftpCounters
 from cucm_certflow.lab.physics.world import Layout, Phone, PhoneKind, World
 from cucm_certflow.lab.timing import Timing
@@ -18,21 +19,24 @@ __all__ = ["Agenda", "Stage"]
 class Agenda:
     """A heap of events; equal instants run in the order in which they were put down.
 
-    Nothing runs by itself: :meth:`catch_up` runs what is due, each event at its own instant.
+    Nothing runs by itself: :meth:`catch_up` runs what is due, each event at its own instant. What
+    an event puts down has the same cause as the event itself.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heap: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._heap: list[tuple[datetime, int, Callable[[], object], Cause | None]] = []
         self._count = 0
         self._is_running = False
         self.now = clock.now()
         """The instant of the event that runs, else that of the last :meth:`catch_up`."""
+        self.cause: Cause | None = None
+        """What is going on comes of this; whoever takes a command says so until the next look."""
 
     def at(self, instant: datetime, action: Callable[[], object]) -> None:
         """Put down that *action* happens at *instant*."""
         self._count += 1
-        heapq.heappush(self._heap, (instant, self._count, action))
+        heapq.heappush(self._heap, (instant, self._count, action, self.cause))
 
     def catch_up(self) -> None:
         """Run everything that is due by now."""
@@ -42,12 +46,12 @@ class Agenda:
         try:
             now = self._clock.now()
             while self._heap and self._heap[0][0] <= now:
-                instant, _, action = heapq.heappop(self._heap)
+                instant, _, action, self.cause = heapq.heappop(self._heap)
                 self.now = max(self.now, instant)
                 action()
             self.now = max(self.now, now)
         finally:
-            self._is_running = False
+            self._is_running, self.cause = False, None
 
 
 class Stage:
@@ -72,9 +76,10 @@ class Stage:
     ) -> None:
         self.layout = layout
         self.kinds = kinds
-        self.scenery = world._replace(phones=())
-        """The world without its phones."""
         self.agenda = agenda
+        self.chronicle = Chronicle(world)
+        """What has changed, and what it came of."""
+        self._scenery = world._replace(phones=())
         self.timing = timing
         self.tftp = {node: TftpCounters() for node in layout.tftp_nodes}
         """What each TFTP node has counted since Cisco Tftp started there."""
@@ -86,6 +91,17 @@ class Stage:
     def now(self) -> datetime:
         """The instant of what is happening."""
         return self.agenda.now
+
+    @property
+    def scenery(self) -> World:
+        """The world without its phones."""
+        return self._scenery
+
+    @scenery.setter
+    def scenery(self, scenery: World) -> None:
+        if scenery != self._scenery:
+            self._scenery = scenery
+            self.chronicle.scenery(self.now, self.agenda.cause, scenery)
 
     @property
     def world(self) -> World:
@@ -100,9 +116,13 @@ class Stage:
 
     def put(self, index: int, phone: Phone) -> None:
         """From now on the phone at that place is so."""
-        if self._phones[index] != phone:
+        before = self._phones[index]
+        if before != phone:
             self._phones[index] = phone
             self._frozen = None
+            if (before.itl, before.ctl) != (phone.itl, phone.ctl):
+                cause = self.agenda.cause
+                self.chronicle.lists(self.now, cause, index, phone.itl, phone.ctl)
 
     def draw(self, name: str, span: tuple[float, float]) -> timedelta:
         """A duration within *span* seconds, decided by the seed and *name*."""

@@ -39,8 +39,10 @@ from cucm_certflow.facts import (
     Unknown,
     VersionOf,
 )
-from cucm_certflow.names import CertUnit, ListKind, Release, SecurityMode, Service
+from cucm_certflow.names import MODE_PARAMETER, CertUnit, ListKind, Release, SecurityMode, Service
 from cucm_certflow.testing.contract_book import BOOK_CHECKS
+from cucm_certflow.testing.contract_breaks import BREAK_CHECKS
+from cucm_certflow.testing.contract_errors import ERROR_CHECKS
 from cucm_certflow.testing.subject import Check, Subject
 
 __all__ = ["CHECKS", "Check", "Subject"]
@@ -69,8 +71,6 @@ async def check_every_query_has_an_answer_of_its_type(subject: Subject) -> None:
         units = await subject.known(UnitsOn(name))
         assert {CertUnit.TOMCAT.value, CertUnit.TVS.value} <= set(units)
         assert Release.parse(await subject.known(VersionOf(name)))
-        counts = await subject.known(RegistrationCounts(name))
-        assert counts["RegisteredHardwarePhones"] >= 0
 
 
 async def check_the_cluster_is_the_same_by_every_question(subject: Subject) -> None:
@@ -78,7 +78,7 @@ async def check_the_cluster_is_the_same_by_every_question(subject: Subject) -> N
     members = await subject.known(Members())
     assert {member.name for member in members} == {subject.publisher, subject.subscriber}
     assert [m.name for m in members if m.is_publisher] == [subject.publisher]
-    assert await subject.known(Parameter("ClusterSecurityMode")) == SecurityMode.MIXED.value
+    assert await subject.known(Parameter(MODE_PARAMETER)) == SecurityMode.MIXED.value
     fact = await subject.transport.observe(Parameter("NoSuchParameter"))
     assert isinstance(fact, Unknown)
     phones = await subject.known(Phones())
@@ -111,13 +111,32 @@ async def check_registrations_by_name_are_those_of_the_whole(subject: Subject) -
     names = tuple(sorted(table))[:2]
     found = await subject.known(Registrations(names))
     assert found == {name: table[name] for name in names}
-    counted = await subject.known(RegistrationCounts(subject.publisher))
-    here = sum(each.node == subject.publisher for each in table.values())
-    assert counted["RegisteredHardwarePhones"] == here
+
+
+async def check_every_node_counts_the_phones_that_are_registered_with_it(subject: Subject) -> None:
+    """The counters of a node agree with the registrations by name."""
+    table = await subject.known(Registrations())
+    for name in (subject.publisher, subject.subscriber):
+        counted = await subject.known(RegistrationCounts(name))
+        here = sum(each.registered and each.node == name for each in table.values())
+        assert counted["RegisteredHardwarePhones"] == here, name
 
 
 async def check_discovery_agrees_with_single_looks(subject: Subject) -> None:
     """What discovery says is what each query says, and nothing is unknown."""
+    name = subject.publisher
+    for query in (
+        Members(),
+        VersionOf(name),
+        UnitsOn(name),
+        CertificateOf(name, CertUnit.TVS),
+        ServicesOn(name),
+        ServedList(name, ListKind.ITL),
+        Parameter(MODE_PARAMETER),
+        Phones(),
+        Registrations(),
+    ):
+        subject.needs(query)
     facts = await subject.discover()
     assert facts.unknown == ()
     assert facts.mode is SecurityMode.MIXED
@@ -247,6 +266,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_the_cluster_is_the_same_by_every_question,
     check_a_port_presents_what_its_process_was_started_with,
     check_registrations_by_name_are_those_of_the_whole,
+    check_every_node_counts_the_phones_that_are_registered_with_it,
     check_discovery_agrees_with_single_looks,
     check_what_does_not_exist_is_unknown_or_not_activated,
     check_regenerating_changes_one_certificate_and_nothing_else,
@@ -256,5 +276,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_the_ctl_is_updated_on_the_publisher_and_reaches_every_tftp_node,
     check_a_reset_phone_registers_anew,
     *BOOK_CHECKS,
+    *ERROR_CHECKS,
+    *BREAK_CHECKS,
     check_closing_twice_is_harmless,
 )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cucm_certflow.commands import DeleteTrust, Regenerate, ReplyKind, StartService, StopService
+from cucm_certflow.commands import (
+    DeleteTrust,
+    Regenerate,
+    ReplyKind,
+    ResetLocalkey,
+    RestartService,
+    StartService,
+    StopService,
+)
 from cucm_certflow.facts import (
     Backup,
     BackupActivity,
@@ -13,18 +21,23 @@ from cucm_certflow.facts import (
     BackupStatus,
     CertificateFile,
     CertificateOf,
+    ConfigurationSigner,
     CoreFiles,
     DatabaseCertificates,
     Devices,
     DiskUse,
     ListFile,
     NtpStatus,
+    PhoneLists,
+    Phones,
+    PhoneTrustList,
     Registration,
     Registrations,
     Replication,
     ServedList,
     ServiceOn,
     ServiceStatus,
+    TftpCounters,
     TimeSync,
     TrustEntry,
     TrustStores,
@@ -138,10 +151,60 @@ async def check_a_stopped_service_stays_so_until_it_is_started(subject: Subject)
     await subject.until(state, lambda seen: seen.status is ServiceStatus.STARTED)
 
 
+async def check_files_for_phones_are_signed_and_counted(subject: Subject) -> None:
+    """By the key of CallManager as TFTP started with it; what TFTP serves is counted by name."""
+    name = subject.subscriber
+    phones = await subject.known(Phones())
+    signer = ConfigurationSigner(name, phones[0].name)
+    old = await subject.known(CertificateOf(name, CertUnit.CALLMANAGER))
+    assert await subject.known(signer) == old.serial.upper()
+    counting = TftpCounters(name)
+    subject.needs(counting)
+    counters = await subject.transport.observe(counting)
+    if isinstance(counters, Unknown):  # a lab may serve files that nobody loads
+        assert counters.reason
+    else:
+        assert all(count >= 0 for count in counters.value.values())
+    await subject.done(Regenerate(name, CertUnit.CALLMANAGER))
+    new = await subject.known(CertificateOf(name, CertUnit.CALLMANAGER))
+    await subject.done(RestartService(name, Service.TFTP))
+    await subject.until(signer, lambda seen: seen == new.serial.upper())
+
+
+async def check_a_phone_that_shows_its_lists_holds_what_is_served(subject: Subject) -> None:
+    """Where a phone's web page cannot be had the answer is unknown, never an empty one."""
+    phones = await subject.known(Phones())
+    view = await subject.known(ServedList(subject.subscriber, ListKind.ITL))
+    for phone in phones:
+        query = PhoneTrustList(phone.name)
+        subject.needs(query)
+        fact = await subject.transport.observe(query)
+        if isinstance(fact, Unknown):
+            assert fact.reason
+            continue
+        assert isinstance(fact.value, PhoneLists)
+        assert fact.value.itl in ("", view.digest)
+
+
+async def check_reset_localkey_signs_the_list_by_the_other_anchor(subject: Subject) -> None:
+    """On the publisher; ITLRecovery signs the ITL then."""
+    anchor = await subject.known(CertificateOf(subject.publisher, CertUnit.ITLRECOVERY))
+    refused = await subject.transport.perform(ResetLocalkey(subject.subscriber, ListKind.ITL))
+    assert refused.kind is not ReplyKind.ACCEPTED
+    await subject.done(ResetLocalkey(subject.publisher, ListKind.ITL))
+    await subject.until(
+        ServedList(subject.publisher, ListKind.ITL),
+        lambda view: view is not None and view.signer == anchor.fingerprint,
+    )
+
+
 BOOK_CHECKS: Final[tuple[Check, ...]] = (
     check_every_node_says_how_it_is,
     check_files_are_of_what_the_questions_say,
     check_what_is_trusted_is_named_and_can_be_deleted,
     check_each_database_comes_to_know_a_new_certificate,
     check_a_stopped_service_stays_so_until_it_is_started,
+    check_files_for_phones_are_signed_and_counted,
+    check_a_phone_that_shows_its_lists_holds_what_is_served,
+    check_reset_localkey_signs_the_list_by_the_other_anchor,
 )

@@ -115,7 +115,15 @@ class VirtualClock:
         return (self._loop or asyncio.get_running_loop()).time()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after *seconds* of virtual time; cancelling it leaves nothing."""
+        """Return after *seconds* of virtual time; cancelling it leaves nothing.
+
+        Raises:
+            RuntimeError: Another loop runs than the one whose time it tells: its time would stand
+                still for ever.
+        """
+        if self._loop not in (None, asyncio.get_running_loop()):
+            message = "this clock belongs to another loop: what uses it must be awaited there"
+            raise RuntimeError(message)
         await asyncio.sleep(max(0.0, seconds))
 
 

@@ -18,6 +18,7 @@ Each client came from a package registry and was not changed.
 It spoke to the lab's servers over real sockets, at the paths and the port of a real node; the lab's releases had AXL {releases}.
 Besides, Cisco's own AXL schemas, as two of the clients bring them, judge each request of our AXL client, each answer of the lab, and the lab's WSDL file; nothing of them is in this repository.
 The schemas of the other four services are the lab's own, written from the published names and types.
+Scripts over Netmiko and Ansible are run against the lab's command line beside them, see [replaying scripts](replaying-scripts.md).
 
 ## What they taught us
 

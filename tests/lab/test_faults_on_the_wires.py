@@ -158,7 +158,7 @@ async def test_an_expired_password_is_told_and_does_not_lock_the_account(
                 username=given.user,
                 password=given.password,
             )
-        assert not door.is_locked
+        assert not door.account.is_locked
     finally:
         await door.close()
         desk.database.close()

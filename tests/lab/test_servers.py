@@ -294,7 +294,7 @@ async def test_three_wrong_passwords_lock_the_account(lab: LabServers) -> None:
     for _ in range(3):
         with pytest.raises(asyncssh.PermissionDenied):
             await connected(lab, "imp", password="wrong")
-    assert lab.ssh["imp"].is_locked
+    assert lab.ssh["imp"].account.is_locked
     with pytest.raises(asyncssh.PermissionDenied):
         await connected(lab, "imp")
 

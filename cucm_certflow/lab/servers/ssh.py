@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 import asyncssh
 
-from cucm_certflow.lab.scenario import AccountSpec
 from cucm_certflow.lab.scenario_faults import FaultKind
 from cucm_certflow.lab.servers.resets import reset
+from cucm_certflow.lab.servers.ssh_account import SshAccount
 from cucm_certflow.lab.servers.terminal import Reset, Terminal
 from cucm_certflow.lab.servers.vos_cli import SSH_PORT, Desk, VosCli
 from cucm_certflow.lab.servers.vos_commands import COMMANDS
 
 __all__ = ["SshDoor", "make_host_key"]
 
-ATTEMPTS: Final = 3
-UNLOCK_AFTER: Final = timedelta(seconds=300)
 _EXPIRED: Final = "You are required to change your password immediately (password aged)"
 _NEW_PASSWORD: Final = ("(current) UNIX password: ", "New password: ", "Retype new password: ")
 """Linux's words; what a node says whose password has expired nobody has published."""
@@ -42,8 +38,7 @@ class SshDoor:
     """The platform command line of one node, over SSH.
 
     Releases from 15 on take ``keyboard-interactive`` only, as one lab reported; older ones take
-    ``password`` as well. Three wrong passwords lock the account for 300 s, counted over all
-    connections; what a locked account is told is the lab's invention: the same as any other.
+    ``password`` as well. Whom they let in, its ``account`` says.
 
     A fault or an event of the scenario shuts it, lets nobody in, or has it show *other_key*:
     :meth:`follow` makes it so; call it often.
@@ -69,9 +64,7 @@ class SshDoor:
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self._following = asyncio.Lock()
         self._boots = 0
-        self._account = desk.cluster.scenario.accounts.platform
-        self._failures = 0
-        self._locked_until: datetime | None = None
+        self.account: Final = SshAccount(desk)
         self._tasks: set[asyncio.Task[None]] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self.address = desk.cluster.scenario.node(node).address
@@ -190,27 +183,6 @@ class SshDoor:
         """Whether plain ``password`` is offered beside ``keyboard-interactive``."""
         return self._desk.cluster.layout.release < _FIRST_KEYBOARD_RELEASE
 
-    @property
-    def is_locked(self) -> bool:
-        """Whether the account is locked now."""
-        now = self._desk.clock.now()
-        if self._locked_until is not None and now >= self._locked_until:
-            self._locked_until, self._failures = None, 0
-        return self._locked_until is not None
-
-    def lets_in(self, user: str, password: str) -> bool:
-        """Whether it is the account and its password, and it is not locked; failures count."""
-        if self.is_locked:
-            return False
-        if _is(self._account, user, password):
-            self._failures = 0
-            return True
-        if user == self._account.user:
-            self._failures += 1
-            if self._failures >= ATTEMPTS:
-                self._locked_until = self._desk.clock.now() + UNLOCK_AFTER
-        return False
-
     def serve(self, channel: asyncssh.SSHServerChannel[str], terminal: Terminal) -> None:
         """Run a session until it ends, then close its channel."""
         task = asyncio.get_running_loop().create_task(self._serve(channel, terminal))
@@ -237,11 +209,6 @@ def _reset(connection: asyncssh.SSHServerConnection) -> None:
     connection.abort()
 
 
-def _is(account: AccountSpec, user: str, password: str) -> bool:
-    right = hmac.compare_digest(password.encode(), account.password.encode())
-    return user == account.user and right
-
-
 class _Server(asyncssh.SSHServer):
     """One connection."""
 
@@ -265,7 +232,7 @@ class _Server(asyncssh.SSHServer):
         return self._door.takes_password
 
     def validate_password(self, username: str, password: str) -> bool:
-        if not self._door.lets_in(username, password):
+        if not self._door.account.lets_in(username, password):
             return False
         if self._door.is_expired:
             raise asyncssh.PasswordChangeRequired(_EXPIRED)
@@ -282,7 +249,7 @@ class _Server(asyncssh.SSHServer):
     def validate_kbdint_response(
         self, username: str, responses: Sequence[str]
     ) -> bool | tuple[str, str, str, Sequence[tuple[str, bool]]]:
-        if len(responses) != 1 or not self._door.lets_in(username, responses[0]):
+        if len(responses) != 1 or not self._door.account.lets_in(username, responses[0]):
             return False
         if self._door.is_expired:
             return "", _EXPIRED, "", [(prompt, False) for prompt in _NEW_PASSWORD]
