@@ -269,7 +269,7 @@ DOCUMENT: Final[tuple[Point, ...]] = (
            _t(_PLANS, "order_is_that_of_the_starting_document_and_itlrecovery_is_last_and_alone", "only_what_is_over_in_time_is_asked_for")),
     _point("P6", "On each node wait for success before the next",
            (Guard("step_before_proved"), Guard("one_change_at_a_time"), Guard("regenerate_proved")),
-           _t(_DOCS, "p6_nothing_is_sent_before_the_last_was_proved"), _t(_MUTANTS, "guard_that_is_taken_out_is_missed")),
+           _t(_DOCS, "p6_nothing_is_sent_before_the_last_was_proved"), _t(_MUTANTS, "mutant_is_missed")),
     _point("A1", "CallManager: secure phones, TFTP trust, phone services, trunks, media resources, AXL",
            (Consumer("CallManager", "A1"), Guard("secure_phones_can_register"), Task("gateway-trust"), Task("media-trust"), Task("web-applications"), Check("devices-back")),
            _TOLD, _PARTNERS, _t(_PHONES, "a_secure_phone_is_lost_when_callmanager_restarts_before_it_has_the_new_ctl"), _SEEN_AFTER,

@@ -21,12 +21,12 @@ from cucm_certflow.cli.output import Exit, as_json
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
 if TYPE_CHECKING:  # exploring needs the lab, which `certflow --help` does not wait for
-    from cucm_certflow.testing.check.checked import CheckedPlan
+    from cucm_certflow.testing.check.checked import CheckedPlan, CheckedReading
     from cucm_certflow.testing.check.wish import Wish
 
-__all__ = ["check_command", "check_document"]
+__all__ = ["EXITS", "check_command", "check_document"]
 
-_EXITS: Final[Mapping[str, Exit]] = {
+EXITS: Final[Mapping[str, Exit]] = {
     "HOLDS": Exit.DONE,
     "WAITS": Exit.HELD,
     "HANGS": Exit.HANGS,
@@ -57,6 +57,9 @@ def check_command(
     within: Annotated[
         float, typer.Option("--within", min=0.0, help="Seconds of this machine, in all.")
     ] = 120.0,
+    each_alone: Annotated[
+        bool, typer.Option("--each-alone", help="Assumptions one at a time only: faster.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Explore a plan before it is run: every story, under every variant of what is uncertain."""
@@ -66,12 +69,17 @@ def check_command(
     try:
         wish = _wish(unit, window, policy, waive)
         checked = check_plan(
-            Scenario.load(scenario), wish, faults=faults, most=most, within_s=within
+            Scenario.load(scenario),
+            wish,
+            faults=faults,
+            most=most,
+            within_s=within,
+            together=not each_alone,
         )
     except CertflowError as error:
         fail(error, json=json)
     print(as_json(check_document(checked)) if json else checked)
-    raise typer.Exit(_EXITS[checked.answer.name])
+    raise typer.Exit(EXITS[checked.answer.name])
 
 
 def check_document(checked: CheckedPlan) -> dict[str, object]:
@@ -84,24 +92,32 @@ def check_document(checked: CheckedPlan) -> dict[str, object]:
         "steps": len(checked.plan.steps),
         "faults": checked.faults,
         "hangs_on": [
-            {"assumption": each.reading.title, "if": each.reading.name} for each in checked.hangs_on
-        ],
-        "variants": [
             {
-                "name": each.reading.name,
                 "assumption": each.reading.title,
-                "verdict": each.verdict.name.lower(),
-                "refusals": each.refusals,
-                "parts": [
-                    {**attrs.asdict(part), "verdict": part.verdict.name.lower()}
-                    for part in each.parts
-                ],
+                "assumed": each.reading.assumed,
+                "if": each.reading.name,
             }
-            for each in checked.readings
+            for each in checked.hangs_on
         ],
+        "covered": checked.is_covered,
+        "variants": [_variant(each) for each in checked.readings],
+        "combinations": [_variant(each) for each in checked.combined],
+        "combinations_not_begun": checked.uncombined,
         "not_begun": checked.not_begun,
         "no_matter": [{"assumption": title, "why": why} for title, why in checked.left_out],
         "not_covered": checked.notes,
+    }
+
+
+def _variant(checked: CheckedReading) -> dict[str, object]:
+    return {
+        "name": checked.reading.name,
+        "assumption": checked.reading.title,
+        "verdict": checked.verdict.name.lower(),
+        "refusals": checked.refusals,
+        "parts": [
+            {**attrs.asdict(part), "verdict": part.verdict.name.lower()} for part in checked.parts
+        ],
     }
 
 

@@ -7,7 +7,7 @@ that is on, no fault. A drawn scenario shows itself as the text of its file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from hypothesis import strategies as st
@@ -22,6 +22,9 @@ from cucm_certflow.lab.scenario_text import scenario_text
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
 from cucm_certflow.procedures.policies import BatchesBy, CapfWindow, Policy, UnitOrder
 from cucm_certflow.procedures.releases import EXISTS
+
+if TYPE_CHECKING:
+    from hypothesis.vendor.pretty import RepresentationPrinter
 
 __all__ = [
     "broken_scenario_files",
@@ -249,6 +252,13 @@ class _Shown(Scenario):
 
     def __repr__(self) -> str:
         return f'Scenario.loads("""\n{scenario_text(self)}""")'
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, _cycle: bool) -> None:  # noqa: FBT001 - the protocol's
+        """Hypothesis would print every field of an attrs class, and not ask for its repr."""
+        for number, line in enumerate(repr(self).splitlines()):
+            if number:
+                printer.break_()
+            printer.text(line)
 
     def __eq__(self, other: object) -> bool:
         """A scenario that was read is the same as one that was drawn."""

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from cucm_certflow.cli.app import app
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("check.md", "property-testing.md", "writing-a-transport.md")
+PAGES: Final = ("check.md", "property-testing.md", "proof.md", "writing-a-transport.md")
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Shown(NamedTuple):
-    """A command of a page, and what the page says that it prints first."""
+    """A command of a page, and what the page says that it prints: first, and after each "..."."""
 
     command: str
     lines: tuple[str, ...]
@@ -57,4 +57,19 @@ def test_command_of_the_page_prints_what_it_says(
     program, *words = shlex.split(shown.command)
     assert program == "certflow"
     result = CliRunner().invoke(app, words)
-    assert result.output.splitlines()[: len(shown.lines)] == list(shown.lines)
+    printed = result.output.splitlines()
+    for number, lines in enumerate(_between_dots(shown.lines)):
+        starts = range(len(printed)) if number else range(1)
+        found = [at for at in starts if printed[at : at + len(lines)] == lines]
+        assert found, "\n".join(["not printed after what is before it:", *lines])
+        printed = printed[found[0] + len(lines) :]
+
+
+def _between_dots(lines: tuple[str, ...]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for line in lines:
+        if line == "...":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    return parts

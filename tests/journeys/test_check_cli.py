@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ SCENARIOS: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 SMALL: Final = str(SCENARIOS / "small.toml")
 
 
+@cache
 def check(*words: str) -> Result:
-    return CliRunner().invoke(app, ["check", SMALL, "--faults", "0", *words])
+    return CliRunner().invoke(app, ["check", SMALL, "--faults", "0", "--each-alone", *words])
 
 
 def document(*words: str) -> dict[str, Any]:
@@ -28,13 +30,29 @@ def document(*words: str) -> dict[str, Any]:
 def test_a_plan_that_hangs_on_an_assumption_has_an_exit_status_of_its_own() -> None:
     result = check("-u", "CallManager", "-u", "TVS")
     assert result.exit_code == Exit.HANGS
-    assert "hangs on: TVS vouches for a CTL" in result.stdout
+    assert "hangs on: TVS vouches for a CTL (assumed: TVS vouches for a CTL)" in result.stdout
+
+
+def test_combinations_of_assumptions_are_tried_unless_they_are_not_wanted() -> None:
+    words = ["check", SMALL, "--faults", "0", "-u", "CallManager"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == Exit.HANGS
+    assert "hangs on: one of these at least: TVS vouches for a CTL; A CTL judges" in result.stdout
+    assert "one of these at least" not in check("-u", "CallManager").stdout
+    assert "combinations of several assumptions" in check("-u", "CallManager").stdout
+
+
+def test_a_plan_without_a_step_is_no_pass() -> None:
+    result = check("-u", "cup")
+    assert result.exit_code == Exit.REFUSED
+    assert "nothing was explored: the plan has no step" in result.stdout
 
 
 def test_json_names_the_variants_the_stories_and_what_was_left_out() -> None:
     found = document("-u", "CallManager", "-u", "TVS")
     assert found["answer"] == "hangs"
     assert {"TVS vouches for a CTL"} <= {each["assumption"] for each in found["hangs_on"]}
+    assert found["covered"] is True
     first = found["variants"][0]
     assert (first["name"], first["verdict"]) == ("as the library assumes", "holds")
     assert first["parts"][0]["states"] > 1_000
@@ -46,7 +64,7 @@ def test_a_refused_plan_and_one_without_guards_are_refused() -> None:
     assert check("-w", "CallManager,TVS").exit_code == Exit.REFUSED
     result = check("--policy", str(SCENARIOS / "careless.toml"))
     assert result.exit_code == Exit.REFUSED
-    assert "has no way back but: HAND-DELETE" in result.stdout or "needs-localkey" in result.stdout
+    assert result.stdout.endswith("(one of 12) has no way back but `reset localkey`\n")
 
 
 def test_a_budget_that_is_over_is_no_pass() -> None:

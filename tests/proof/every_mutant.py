@@ -119,7 +119,11 @@ def main() -> int:
         alone = dict(zip(MUTANTS, pool.map(_where, MUTANTS), strict=True))
         survivors = [name for name, killed in alone.items() if killed is None]
         pairs = list(combinations(survivors, 2))
-        together = [k for k in pool.map(_together, pairs, chunksize=20) if k is not None]
+        together = [
+            k
+            for k in pool.map(_together, pairs, chunksize=len(pairs) // (8 * given.jobs) + 1)
+            if k is not None
+        ]
     killed = [found for found in alone.values() if found is not None]
     found = [*killed, *together]
     refused = sum(not each.where for each in killed)

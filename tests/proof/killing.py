@@ -18,7 +18,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.procedures.vocabulary import Proof
 from cucm_certflow.testing.explorer import Exploration
 from tests.proof.every_table import EVERY_TABLE
-from tests.proof.mutations import MUTANTS, Kind, Model, Mutant, both, over_guards
+from tests.proof.mutations import MUTANTS, Kind, Model, Mutant, both, name_of, over_guards
 from tests.proof.runs import no_sweeps
 from tests.proof.small import SMALL, Configuration
 
@@ -58,6 +58,8 @@ class Seen(NamedTuple):
     states: int = 0
 
     proofs: frozenset[Proof] = frozenset()
+    tables: frozenset[str] = frozenset()
+    """The procedures of the plan, as the mutants of their rows name them."""
 
 
 def _watched(model: Model, said_no: set[str]) -> Model:
@@ -104,12 +106,14 @@ def seen(configuration: str, *mutants: str) -> Seen:
         states = found.states
         flaws = _flaws_of(found)
     steps = plan.steps if plan is not None else ()
+    tables = plan.procedures.values() if plan is not None else ()
     return Seen(
         flaws=frozenset(flaws),
         said_no=frozenset(said_no),
         steps=tuple((step.id, str(step.command)) for step in steps),
         states=states,
         proofs=frozenset(step.row.proof for step in steps),
+        tables=frozenset(map(name_of, tables)),
     )
 
 
@@ -134,8 +138,11 @@ def _may_matter(mutant: Mutant, configuration: str, others: tuple[str, ...]) -> 
             return mutant.name in without.said_no
         case Kind.PROOF:
             return Proof[mutant.name.partition(":")[0]] in without.proofs
+        case Kind.ROWS if mutant.name.partition(":")[0] not in without.tables:
+            return False
         case Kind.ROWS | Kind.STAGES:
-            return _steps_of(configuration, *others, mutant.name) != without.steps
+            orders = [o for o in others if MUTANTS[o].kind in (Kind.ROWS, Kind.STAGES)]
+            return _steps_of(configuration, *orders, mutant.name) != without.steps
         case Kind.EDGE:
             return True
 

@@ -36,6 +36,7 @@ __all__ = [
     "Model",
     "Mutant",
     "both",
+    "name_of",
     "over_guards",
 ]
 
@@ -274,7 +275,7 @@ def _in_order(plan: Plan, order: Iterable[Step]) -> Plan:
 
 def _rows_swapped(where: str, first: str, second: str) -> Callable[[Model], Model]:
     def swapped(table: Procedure) -> Procedure:
-        if _name_of(table) != where:
+        if name_of(table) != where:
             return table
         rows = {row.name: row for row in table.rows}
         order = ({first: second, second: first}.get(row.name, row.name) for row in table.rows)
@@ -283,13 +284,14 @@ def _rows_swapped(where: str, first: str, second: str) -> Callable[[Model], Mode
     return lambda model: attrs.evolve(model, procedures=tuple(map(swapped, model.procedures)))
 
 
-def _name_of(table: Procedure) -> str:
+def name_of(table: Procedure) -> str:
+    """Which table it is, as the names of its rows' mutants begin."""
     return f"{table.unit} {table.releases}"
 
 
 def _row_orders() -> Iterator[Mutant]:
     for table in PROCEDURES:
-        where = _name_of(table)
+        where = name_of(table)
         for first, second in pairwise(row.name for row in table.rows):
             name = f"{where}: {second} before {first}"
             does = f"{first} comes after {second}"

@@ -197,7 +197,8 @@ class Leaf(NamedTuple):
 def _by_machine(
     table: Table[Any, Any], state: Enum, trigger: str
 ) -> tuple[Edge[Any, Any] | None, tuple[Blocked, ...]]:
-    return Evaluator(table).fire(state, trigger, None)
+    machine: Evaluator[Any, Any] = Evaluator(table)
+    return machine.fire(state, trigger, None)
 
 
 def _by_hand(

@@ -20,7 +20,7 @@ class Verdict(Enum):
     BROKEN = "a rule is broken"
     ENDLESS = "some story never ends"
     WAITS = "some phones have to be waived before it ends"
-    REFUSED = "the library reads this, and refuses the plan"
+    REFUSED = "the library reads this, and refuses the plan: nothing is run"
     NOT_COVERED = "the budget was over before every story was told"
     HOLDS = "holds"
 
@@ -30,7 +30,7 @@ class Answer(Enum):
 
     HOLDS = "the plan holds under every variant of what is uncertain"
     WAITS = "the plan holds under every variant; some phones have to be waived before it ends"
-    HANGS = "the plan holds as the library assumes, and hangs on an assumption"
+    HANGS = "the plan hangs on an assumption; as the library assumes, nothing wrong was found"
     FAILS = "the plan fails as the library itself assumes CUCM to be"
     REFUSED = "the plan is refused; what would come of it is below"
     CONTRADICTS = "the wish contradicts itself"
@@ -44,26 +44,52 @@ class CheckedPart:
 
     Attributes:
         phones: Whom it is about, in words.
+        nodes: The nodes that are explored with them.
         stays: They keep to their own TFTP node: in this variant one that goes to another is lost,
             whatever is regenerated.
         states: Found.
         edges: Found.
         seconds: Of this machine.
         unexplored: States that were found and not followed.
+        proved: Steps that were proved in the furthest state that was followed.
+        steps: Steps that there are.
         verdict: What came of it.
         what: What is wrong, in words; empty for nothing.
         story: The shortest way to it, a line a move, without the bookkeeping of the run.
     """
 
     phones: str
+    nodes: tuple[str, ...]
     states: int
     edges: int
     seconds: float
     unexplored: int
+    proved: int
+    steps: int
     verdict: Verdict
     what: str = ""
     story: tuple[str, ...] = ()
     stays: bool = False
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether nothing is left to be looked at: all was followed, or something wrong found."""
+        return self.verdict in _FAILED or not self.unexplored
+
+    def __str__(self) -> str:
+        reached = ""
+        if not self.is_covered:
+            reached = (
+                f"; {self.unexplored:,} found and not followed, "
+                f"step {self.proved} of {self.steps} reached"
+            )
+        return (
+            f"{self.phones}: {self.verdict.value} ({self.states:,} states, {self.edges:,} edges, "
+            f"{self.seconds:.1f} s{reached})"
+        )
+
+
+_FAILED: Final = (Verdict.BROKEN, Verdict.ENDLESS)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,13 +103,15 @@ class CheckedReading:
     @property
     def verdict(self) -> Verdict:
         """The worst of its parts."""
-        order = list(Verdict)
-        found = [part.verdict for part in self.parts]
-        if self.refusals:
-            found.append(Verdict.REFUSED)
-        if not found:
-            return Verdict.NOT_COVERED
-        return min(found, key=order.index)
+        if not self.parts:
+            return Verdict.REFUSED if self.refusals else Verdict.NOT_COVERED
+        return min((part.verdict for part in self.parts), key=list(Verdict).index)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether nothing is left to be looked at."""
+        refused = self.verdict is Verdict.REFUSED
+        return refused or (bool(self.parts) and all(part.is_covered for part in self.parts))
 
     @property
     def worst(self) -> CheckedPart | None:
@@ -91,26 +119,27 @@ class CheckedReading:
         return next((part for part in self.parts if part.verdict is self.verdict), None)
 
 
-_FAILED: Final = (Verdict.BROKEN, Verdict.ENDLESS)
-
-
 @attrs.frozen(kw_only=True)
 class CheckedPlan:
     """A plan that was explored before it is run.
 
     Attributes:
-        plan: What was explored.
+        plan: What is to be run.
         readings: The variants, the library's own reading first.
+        combined: Several assumptions otherwise at once, of those on which it does not hang alone.
+        uncombined: How many more such combinations there are, that were not looked at.
         left_out: What makes no difference to this plan, and why.
         not_begun: The variants that the budget was over for.
         contradictions: What in the wish cannot be had together, and what comes of it.
-        without: The guards that were left out; the library runs nothing without them.
+        without: The guards that the wish leaves out; the library runs nothing without them.
         notes: What else is not covered, in words.
         faults: How many mishaps a story had at most.
     """
 
     plan: Plan
     readings: tuple[CheckedReading, ...]
+    combined: tuple[CheckedReading, ...] = ()
+    uncombined: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
     not_begun: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
@@ -132,27 +161,41 @@ class CheckedPlan:
             return Answer.FAILS
         if self.hangs_on:
             return Answer.HANGS
-        if Verdict.NOT_COVERED in verdicts or self.not_begun or not verdicts:
+        if not self.is_covered:
             return Answer.NOT_COVERED
         return Answer.WAITS if Verdict.WAITS in verdicts else Answer.HOLDS
 
     @property
+    def is_covered(self) -> bool:
+        """Whether every variant was explored to its end, or to something wrong in it.
+
+        Combinations of several are more than that, and do not count.
+        """
+        return (
+            bool(self.readings)
+            and not self.not_begun
+            and all(reading.is_covered for reading in self.readings)
+        )
+
+    @property
     def hangs_on(self) -> tuple[CheckedReading, ...]:
         """The variants in which phones fare worse than as the library assumes."""
-        if not self.readings:
+        if not self.readings or self.plan.is_refused or self.without:
             return ()
-        order = list(Verdict)
-        base = {part.phones: order.index(part.verdict) for part in self.readings[0].parts}
-        worst = order.index(self.readings[0].verdict)
-        return tuple(
+        base = self.readings[0]
+        before = {part.phones: part.verdict for part in base.parts}
+        found = [
             reading
-            for reading in self.readings[1:]
+            for reading in (*self.readings[1:], *self.combined)
             if any(
                 part.verdict in (*_FAILED, Verdict.WAITS)
-                and order.index(part.verdict) < base.get(part.phones, worst)
+                and _is_worse(part.verdict, before.get(part.phones, base.verdict))
                 for part in reading.parts
             )
-        )
+        ]
+        # What is so of one assumption is so of all at once: a corner says more only if alone.
+        named = tuple(reading for reading in found if reading.reading.title)
+        return named or tuple(found)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -165,36 +208,71 @@ class CheckedPlan:
         if self.without:
             yield f"  explored without {', '.join(self.without)}: nothing is ever run so"
         for each in self.hangs_on:
-            if each.reading.title:
-                yield f"  hangs on: {each.reading.title}"
-        states = sum(part.states for each in self.readings for part in each.parts)
-        seconds = sum(part.seconds for each in self.readings for part in each.parts)
+            assumed = f" (assumed: {each.reading.assumed})" if each.reading.assumed else ""
+            yield f"  hangs on: {each.reading.title or 'not ' + each.reading.name}{assumed}"
+        if not self.plan.steps:
+            yield "nothing was explored: the plan has no step"
+            return
+        every = (*self.readings, *self.combined)
+        states = sum(part.states for each in every for part in each.parts)
+        seconds = sum(part.seconds for each in every for part in each.parts)
         yield (
             f"{len(self.plan.steps)} steps, up to {self.faults} mishaps in a story; "
             f"{states:,} states in {seconds:.1f} s"
         )
-        yield ""
+        if not self.is_covered:
+            yield "not everything was looked at: what was not covered is named below"
         for each in self.readings:
+            yield ""
             yield f"{each.reading.name}: {each.verdict.value}"
             for part in each.parts:
-                left = f", {part.unexplored:,} not followed" if part.unexplored else ""
-                counts = f"{part.states:,} states, {part.edges:,} edges{left}"
-                yield f"  {part.phones}: {part.verdict.value} ({counts})"
+                yield f"  {part}"
                 if part.stays:
                     yield (
                         "    at their own TFTP node; one that goes to another is lost in this "
                         "variant, whatever is regenerated"
                     )
-            if not self.plan.is_refused:
-                yield from (f"  refused: {reason}" for reason in each.refusals)
+            yield from (f"  refused: {reason}" for reason in each.refusals)
+        yield from self._coverage()
+        for each in self._with_stories():
+            yield from _story(each)
+
+    def _coverage(self) -> Iterator[str]:
+        yield ""
+        if self.combined:
+            wrong = sum(each in self.hangs_on for each in self.combined)
+            yield (
+                f"several assumptions otherwise at once: {len(self.combined)} combinations "
+                f"explored, {wrong} of them worse"
+            )
         yield from (f"not begun, the budget was over: {name}" for name in self.not_begun)
+        if self.uncombined:
+            yield f"not begun: {self.uncombined} combinations of several assumptions"
+        yield from (
+            f"not covered: {each.reading.name}, of several assumptions otherwise at once"
+            for each in self.combined
+            if not each.is_covered
+        )
         yield from (f"no matter here: {title}, because {why}" for title, why in self.left_out)
         yield from (f"not covered: {note}" for note in self.notes)
-        for each in (*self.readings[:1], *self.hangs_on):
-            worst = each.worst
-            if worst is None or not worst.what:
-                continue
-            yield ""
-            yield f"if {each.reading.name}:"
-            yield from (f"{number:>4}. {line}" for number, line in enumerate(worst.story, 1))
-            yield f"      and then: {worst.what}"
+
+    def _with_stories(self) -> tuple[CheckedReading, ...]:
+        """The readings of which a story is told, each once."""
+        if self.plan.is_refused or self.without:
+            return self.readings
+        return (*self.readings[:1], *self.hangs_on)
+
+
+def _is_worse(verdict: Verdict, than: Verdict) -> bool:
+    order = list(Verdict)
+    return order.index(verdict) < order.index(than)
+
+
+def _story(checked: CheckedReading) -> Iterator[str]:
+    worst = checked.worst
+    if worst is None or not worst.what:
+        return
+    yield ""
+    yield f"{checked.reading.name}, {worst.phones}:"
+    yield from (f"{number:>4}. {line}" for number, line in enumerate(worst.story, 1))
+    yield f"      and then: {worst.what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cucm_certflow.facts import ClusterFacts
@@ -15,7 +15,7 @@ from cucm_certflow.lab.scenario import LabPhone, Scenario
 from cucm_certflow.lab.scenario_tables import PhoneState
 from cucm_certflow.testing.decided import facts_of
 
-__all__ = ["Group", "Miniature", "miniature_of"]
+__all__ = ["Group", "Miniature", "facts_of_all", "miniature_of"]
 
 
 class Group(NamedTuple):
@@ -53,12 +53,23 @@ class Miniature(NamedTuple):
         return facts_of(self.layout, self.kinds, self.world, phones=devices)
 
 
+def facts_of_all(scenario: Scenario, variant: Variant | None = None) -> ClusterFacts:
+    """What discovery finds in the cluster of *scenario*, with all its phones."""
+    layout, phones = scenario.layout(), tuple(scenario.each_phone())
+    if variant is not None:
+        layout = layout._replace(variant=variant)
+    kinds = tuple(phone.kind for phone in phones)
+    world = actions.initial(layout, kinds, scenario.same(layout))
+    world = furnished(scenario, layout, world, kinds)
+    return facts_of(layout, kinds, world, phones=[phone.device for phone in phones])
+
+
 def miniature_of(
     scenario: Scenario,
     variant: Variant | None = None,
     *,
     reached: bool = True,
-    apart: Collection[str] = (),
+    said: Callable[[str], object] = lambda _: None,
     kept: Callable[[LabPhone], bool] = lambda _: True,
 ) -> Miniature:
     """The cluster of *scenario* when its story begins; its faults and events are left out.
@@ -67,7 +78,7 @@ def miniature_of(
         scenario: The cluster.
         variant: What CUCM does where nobody knows; the scenario's own if not given.
         reached: Whether phones reach TVS on port 2445, as far as the scenario says that they do.
-        apart: Phones that are like no others, because something is said of them by name.
+        said: What is said of a phone by its name; those of which the same is said may be alike.
         kept: Which phones are explored at all.
     """
     layout = scenario.layout()
@@ -77,13 +88,12 @@ def miniature_of(
     for phone in scenario.each_phone():
         if not kept(phone):
             continue
-        name = phone.device.name
         key = (
             phone.kind._replace(name=""),
             phone.device.model,
             phone.state,
             phone.lists,
-            name if name in apart else "",
+            said(phone.device.name),
         )
         alike.setdefault(key, []).append(phone)
     chosen = [members[0] for members in alike.values()]

@@ -25,7 +25,7 @@ from cucm_certflow.lab.document import (
     suggestion,
 )
 from cucm_certflow.names import CertUnit
-from cucm_certflow.procedures.policies import Canary, Policy
+from cucm_certflow.procedures.policies import Canary, Evidence, NotAwaited, Policy, UnitOrder
 
 __all__ = ["GUARDS", "Wish", "contradictions_in"]
 
@@ -58,6 +58,8 @@ class Wish:
             wrongs.append(Wrong("windows", "units are given as well: one of the two"))
         seen: dict[CertUnit, int] = {}
         for number, window in enumerate(self.windows):
+            if not window:
+                wrongs.append(Wrong(f"windows[{number}]", "nothing changes in it"))
             for unit in window:
                 if unit in seen:
                     reason = f"{unit} is in windows[{seen[unit]}] already: it would be made twice"
@@ -69,6 +71,10 @@ class Wish:
                 wrongs.append(Wrong(f"without[{number}]", reason))
         if wrongs:
             raise WrongValue(*wrongs)
+
+    def said_of(self, name: str) -> tuple[bool, NotAwaited | None]:
+        """What is said by name of the phone *name*: waived, and as what it is not waited for."""
+        return name in self.waive, self.policy.not_awaited.get(name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -106,6 +112,7 @@ class Wish:
 def _rules() -> cattrs.Converter:
     rules = strict_converter()
     rules.register_structure_hook(Enum, _member)
+    rules.register_structure_hook(Evidence, _member)  # it is a number as well
     rules.register_structure_hook(CertUnit, _unit)
     return rules
 
@@ -142,6 +149,26 @@ def contradictions_in(wish: Wish, facts: ClusterFacts) -> Iterator[str]:
             "every phone is waived: no barrier waits for anybody, no lifeline is kept, and the run "
             "ends as done with all phones left behind"
         )
+    elif names and names <= {*wish.waive, *policy.not_awaited}:
+        yield (
+            "every phone is waived or not waited for: no barrier waits for anybody, and each "
+            "window is closed while phones may still hold the lists of before"
+        )
+    if policy.order is UnitOrder.TVS_FIRST and _callmanager_first(wish):
+        yield (
+            "the policy says TVS first, and the windows say CallManager first: the windows are "
+            "taken, and what the order is for is not had"
+        )
+    if policy.barrier >= Evidence.LIST_MATCH and not policy.phone_pages:
+        yield (
+            "the barrier asks for the list that each phone holds, and phone_pages, which alone "
+            "reads it, is off: the run holds at its first barrier"
+        )
+    if policy.plateau_s < policy.load_to_register_s:
+        yield (
+            f"a barrier holds when nobody has come for {policy.plateau_s:g} s, and a boot takes up "
+            f"to {policy.load_to_register_s:g} s: the run may hold while phones boot"
+        )
     if policy.run_within_s is not None and policy.run_within_s <= policy.barrier_within_s:
         yield (
             f"the whole run has {policy.run_within_s:g} s, and its first barrier "
@@ -171,6 +198,13 @@ def contradictions_in(wish: Wish, facts: ClusterFacts) -> Iterator[str]:
             f"phones have {policy.barrier_within_s:g} s to be back, and a boot takes up to "
             f"{policy.load_to_register_s:g} s: the run holds at its first barrier"
         )
+
+
+def _callmanager_first(wish: Wish) -> bool:
+    """Whether the windows of *wish* have CallManager in one before that of TVS."""
+    at = {unit: number for number, window in enumerate(wish.windows) for unit in window}
+    both = CertUnit.CALLMANAGER in at and CertUnit.TVS in at
+    return both and at[CertUnit.CALLMANAGER] < at[CertUnit.TVS]
 
 
 def _some(names: Iterable[str]) -> str:
