@@ -53,6 +53,7 @@ sweep: $(DEV)
 
 prove: $(DEV)
 	$(PY) -m tests.proof.prove $(PROVE_ARGS)
+	test -n "$(PROVE_ARGS)" || $(PY) -m tests.proof.every_mutant
 
 bench: $(RUN)
 	$(PY) benchmarks/registration_barrier.py $(BENCH_ARGS)

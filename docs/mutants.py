@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 from tests.proof.every_mutant import KILLED, PAIRS
 from tests.proof.killing import CONFIGURATIONS
 from tests.proof.mutations import MUTANTS, Kind
-from tests.proof.redundant import REDUNDANT
+from tests.proof.redundant import REDUNDANT, SHIELDS
 
 TARGET: Final = Path(__file__).with_name("mutants.md")
 
@@ -92,12 +92,23 @@ def page() -> str:
     lines += [
         "## Pairs of redundant mutants",
         "",
-        f"Of the {comb(len(REDUNDANT), 2):,} pairs of these, {len(PAIRS)} are missed: each shields the other.",
+        f"{comb(len(REDUNDANT), 2):,} pairs were explored wherever both can be noticed; missed: {len(PAIRS)}, where each shields the other.",
         "The others are as redundant together as they are alone, each for its own reason.",
         "",
     ]
     rows = ((*(f"`{n}`" for n in p.mutants), p.where, "; ".join(p.seen)) for p in PAIRS)
     lines += _table(("mutant", "and", "missed in", "what is seen"), rows)
+    lines += [
+        "## What shields redundant mutants",
+        "",
+        "Each of these is missed once what shields it is gone as well.",
+        "",
+    ]
+    shielded = (
+        (f"`{name}`", ", ".join(f"`{shield}`" for shield in shields), where, words)
+        for (name, *shields), (where, words) in SHIELDS.items()
+    )
+    lines += _table(("mutant", "shielded by", "missed in", "what is seen"), shielded)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -31,6 +31,7 @@ EXITS: Final[Mapping[str, Exit]] = {
     "WAITS": Exit.HELD,
     "HANGS": Exit.HANGS,
     "FAILS": Exit.REFUSED,
+    "LOST_BEFORE": Exit.REFUSED,
     "REFUSED": Exit.REFUSED,
     "CONTRADICTS": Exit.REFUSED,
     "NOT_COVERED": Exit.NOT_COVERED,

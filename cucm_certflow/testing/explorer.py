@@ -7,8 +7,10 @@ folded into three ages (just now, settled, over budget), which is all that the t
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
@@ -49,6 +51,7 @@ __all__ = [
     "Trouble",
     "Violation",
     "entries_of",
+    "no_sweeps",
 ]
 
 
@@ -306,6 +309,18 @@ class Explorer(Moves):
             return True  # it waits for no phone
         waived = Waived(names=missing, at=NOW)
         return self._finishes(node._replace(run=apply(self.plan, node.run, waived)))
+
+
+@contextmanager
+def no_sweeps() -> Iterator[None]:
+    """Without the collector of cycles: a search makes none, and it would go over all its states."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _alike(kinds: Sequence[PhoneKind], plan: Plan) -> tuple[tuple[int, ...], ...]:

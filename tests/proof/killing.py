@@ -26,6 +26,7 @@ __all__ = [
     "CONFIGURATIONS",
     "FOR_GOOD",
     "HOW_IT_ENDS",
+    "NEVER_ENDS",
     "WITHOUT_END",
     "Seen",
     "concerned",

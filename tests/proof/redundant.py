@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.proof.mutations import ORDERS, Kind, Mutant
 
-__all__ = ["REDUNDANT"]
+__all__ = ["REDUNDANT", "SHIELDS"]
 
 _CHAIN: Final = "the steps of a plan form one chain (P5, P6)"
 _REASONS: Final[Mapping[str, str]] = {
@@ -93,3 +93,21 @@ REDUNDANT: Final[Mapping[str, str]] = {
     },
 }
 """The reason, by the name of the mutant."""
+
+_NO_END: Final = "held for good"
+_STRANDED: Final = "on sub holds neither a CallManager nor a TVS certificate of now"
+SHIELDS: Final[Mapping[tuple[str, ...], tuple[str, str]]] = {
+    ("baseline_known", "drift"): ("unreadable certificates", "AssertionError"),
+    ("boots_are_over", "baseline_known"): ("secure phone", _STRANDED),
+    ("mixed_mode_ctl", "ctl_proved"): ("unreadable certificates in mixed mode", _NO_END),
+    ("window_regenerated", "ctl_proved", "mixed_mode_ctl"): ("secure phone", _NO_END),
+    ("deletions_proved", "did_not_come_back"): (
+        "a deletion that is refused",
+        "finished, and Phone-SAST-trust/pub/tomcat/g0.pem is there",
+    ),
+    ("watched_long_enough", "did_not_come_back"): (
+        "an entry that is put back",
+        "finished, and the nodes will put back what was deleted",
+    ),
+}
+"""A redundant mutant, then what shields it: where they are missed together, and what is seen."""

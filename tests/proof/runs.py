@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,7 +33,15 @@ from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
 from cucm_certflow.testing.decided import facts_of
-from cucm_certflow.testing.explorer import RULES, Explorer, Limits, Mishap, Moment, Rule
+from cucm_certflow.testing.explorer import (
+    RULES,
+    Explorer,
+    Limits,
+    Mishap,
+    Moment,
+    Rule,
+    no_sweeps,
+)
 from tests.proof.rules import OURS
 from tests.words import NO_PARTNERS
 
@@ -73,18 +79,6 @@ _LAST_AGE: Final = 2
 def show(*words: object) -> None:
     """For whoever runs the tests with -s."""
     print(*words)
-
-
-@contextmanager
-def no_sweeps() -> Iterator[None]:
-    """Without the collector of cycles: an exploration makes none, and it would go over them all."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def variant_of(release: tuple[int, int], *, at_once: bool = False) -> Variant:

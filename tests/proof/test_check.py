@@ -22,6 +22,7 @@ from cucm_certflow.testing.check.uncertain import UNCERTAIN, library_reading
 from cucm_certflow.testing.check.wish import Wish
 
 ASSUMPTIONS: Final = Path(__file__).parents[2] / "docs" / "assumptions.md"
+STORIES: Final = Path(__file__).parents[2] / "examples" / "scenarios" / "stories"
 BOTH: Final = 'units = ["CallManager", "TVS"]\n'
 TOGETHER: Final = 'windows = [["CallManager", "TVS"]]\n'
 
@@ -288,6 +289,16 @@ def test_waived_phone_does_not_hide_what_the_same_plan_does_to_the_others() -> N
 def test_what_the_cluster_does_not_have_is_refused_and_never_a_pass() -> None:
     found = checked("12.5", "non-secure", 'units = ["cup"]\n')
     assert found.answer in (Answer.REFUSED, Answer.NOTHING)
+
+
+def test_phone_that_is_lost_already_is_said_and_is_not_laid_to_the_plan() -> None:
+    story = Scenario.load(STORIES / "f02-mismatch-from-before.toml")
+    found = check_plan(story, Wish.loads('units = ["CallManager"]'), faults=0, together=False)
+    assert found.answer is Answer.LOST_BEFORE
+    others, lost = found.readings[0].parts
+    assert (others.verdict, lost.verdict) == (Verdict.HOLDS, Verdict.LOST_BEFORE)
+    assert lost.story == ()
+    assert lost.what.endswith("somebody has to delete its lists by hand")
 
 
 def test_waiver_of_no_phone_is_an_error() -> None:

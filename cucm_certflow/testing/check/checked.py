@@ -19,6 +19,7 @@ class Verdict(Enum):
 
     BROKEN = "a rule is broken"
     ENDLESS = "some story never ends"
+    LOST_BEFORE = "lost before anything is sent"
     WAITS = "some phones have to be waived before it ends"
     REFUSED = "the library reads this, and refuses the plan: nothing is run"
     NOT_COVERED = "the budget was over before every story was told"
@@ -32,6 +33,7 @@ class Answer(Enum):
     WAITS = "the plan holds under every variant; some phones have to be waived before it ends"
     HANGS = "the plan hangs on an assumption; as the library assumes, nothing wrong was found"
     FAILS = "the plan fails as the library itself assumes CUCM to be"
+    LOST_BEFORE = "some phones have no way back before anything is sent: see to them first"
     REFUSED = "the plan is refused; what would come of it is below"
     CONTRADICTS = "the wish contradicts itself"
     NOT_COVERED = "nothing wrong was found, and not everything was looked at"
@@ -74,7 +76,7 @@ class CheckedPart:
     @property
     def is_covered(self) -> bool:
         """Whether nothing is left to be looked at: all was followed, or something wrong found."""
-        return self.verdict in _FAILED or not self.unexplored
+        return self.verdict in (*_FAILED, Verdict.LOST_BEFORE) or not self.unexplored
 
     def __str__(self) -> str:
         reached = ""
@@ -159,6 +161,8 @@ class CheckedPlan:
         verdicts = [each.verdict for each in self.readings]
         if verdicts and verdicts[0] in _FAILED:
             return Answer.FAILS
+        if verdicts and verdicts[0] is Verdict.LOST_BEFORE:
+            return Answer.LOST_BEFORE
         if self.hangs_on:
             return Answer.HANGS
         if not self.is_covered:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from time import perf_counter
 from typing import NamedTuple
 
@@ -21,7 +19,7 @@ from cucm_certflow.testing.check.telling import and_then, told
 from cucm_certflow.testing.explorer import RULES, Exploration, Explorer, Limits, Moment, Rule
 from cucm_certflow.testing.parts import Part
 
-__all__ = ["Budget", "explored", "no_sweeps"]
+__all__ = ["Budget", "explored"]
 
 
 class Budget:
@@ -201,7 +199,8 @@ def _judged(
 ) -> tuple[Verdict, Explorer, Exploration]:
     """What came of it, and the exploration that has the story to it."""
     if found.violation is not None:
-        return Verdict.BROKEN, explorer, found
+        verdict = Verdict.BROKEN if found.violation.story else Verdict.LOST_BEFORE
+        return verdict, explorer, found
     if found.held_for_good:
         for for_good in (True, False) if found.held_after_waiver else (False,):
             standing = setting.explorer(limits, _Standing)
@@ -235,15 +234,3 @@ def _groups(part: Part, here: Miniature) -> Mapping[str, Group]:
     (kind,) = part.kinds
     every = [name for like in part.stands_for for name in here.groups[like].names]
     return {kind.name: here.groups[kind.name]._replace(names=tuple(every))}
-
-
-@contextmanager
-def no_sweeps() -> Iterator[None]:
-    """Without the collector of cycles: an exploration makes none, and it would go over them all."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -14,7 +14,7 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Said
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.testing.check.checked import CheckedPlan, CheckedReading, Verdict
-from cucm_certflow.testing.check.exploring import Budget, explored, no_sweeps
+from cucm_certflow.testing.check.exploring import Budget, explored
 from cucm_certflow.testing.check.miniature import Miniature, facts_of_all, miniature_of
 from cucm_certflow.testing.check.uncertain import (
     UNCERTAIN,
@@ -24,7 +24,7 @@ from cucm_certflow.testing.check.uncertain import (
 )
 from cucm_certflow.testing.check.wish import GUARDS, Wish, contradictions_in
 from cucm_certflow.testing.decided import facts_of
-from cucm_certflow.testing.explorer import Limits, Mishap
+from cucm_certflow.testing.explorer import Limits, Mishap, no_sweeps
 from cucm_certflow.testing.parts import Part, parts_of
 from cucm_certflow.testing.without import tables_without
 
