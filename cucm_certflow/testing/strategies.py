@@ -15,6 +15,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cucm_certflow.facts import PhoneSecurity
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.lab.scenario_book import MULTI_SERVER, CertificateSpec
 from cucm_certflow.lab.scenario_events import EventKind, EventSpec
 from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec, interface_of
 from cucm_certflow.lab.scenario_tables import NodeSpec, PhoneSpec, PhoneState
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "broken_scenario_files",
+    "certificates",
     "clusters",
     "events",
     "faults",
@@ -49,6 +51,9 @@ MODELS: Final = ("Cisco 8861", "Cisco 7841", "Cisco 6941")
 _NAMES: Final = ("pub", "sub1", "sub2", "sub3")
 _SERVICES: Final = (Service.CALLMANAGER, Service.TFTP, Service.TVS, Service.CTIMANAGER)
 _MIXED_FROM: Final = (10, 0)
+_REUSE_FROM: Final = (14, 0)
+_AGES: Final = (30.0, 400.0, 1.0, -1.0, -30.0)
+_KEY_BITS: Final = (3072, 4096, 1024)
 _EVENTS: Final = (
     EventKind.PHONES_AWAY,
     EventKind.PHONES_SLOW,
@@ -83,9 +88,12 @@ def modes(release: Release) -> SearchStrategy[SecurityMode]:
 
     Below 10.0 a USB token signs the CTL of a mixed mode, which waits for a person: not drawn.
     """
-    if release.short < _MIXED_FROM:
-        return st.just(SecurityMode.NON_SECURE)
-    return st.sampled_from([SecurityMode.NON_SECURE, SecurityMode.MIXED])
+    # A draw for every release: fewer draws are simpler to Hypothesis, which would shrink every
+    # cluster to a release that has no choice here.
+    may_be_mixed = release.short >= _MIXED_FROM
+    return st.booleans().map(
+        lambda mixed: SecurityMode.MIXED if mixed and may_be_mixed else SecurityMode.NON_SECURE
+    )
 
 
 @st.composite
@@ -294,6 +302,34 @@ def _units_of(scenario: Scenario) -> list[CertUnit]:
     ]
     first = (CertUnit.TVS, CertUnit.CALLMANAGER)
     return [*first, *(unit for unit in there if unit not in first)]
+
+
+@st.composite
+def certificates(draw: DrawFn, scenario: Scenario) -> CertificateSpec:
+    """What is special about one certificate that *scenario* has, when the story begins.
+
+    It runs out within 400 days or ran out within the last 30, a CA has signed it, all nodes share
+    it, CallManager reuses Tomcat's (from 14), its RSA key has 1024 to 4096 bits, or its own name is
+    missing in it. Put it into a scenario with ``attrs.evolve(scenario, certificates=(drawn,))``.
+
+    Shrinks to the publisher's TVS, which runs out in 30 days.
+    """
+    layout = scenario.layout()
+    unit = draw(st.sampled_from(_units_of(scenario)))
+    there = [node.name for node in scenario.nodes if layout.has(unit, node.name)]
+    node = draw(st.sampled_from([*there, None]))
+    plain = CertificateSpec(unit=unit, node=node)
+    # One draw for all of them: what took fewer would be the simplest in Hypothesis' eyes.
+    special = [attrs.evolve(plain, expires_in_days=days) for days in _AGES]
+    special.append(attrs.evolve(plain, ca_signed=True))
+    special.append(attrs.evolve(plain, name_missing=True))
+    if not unit.value.endswith("-ECDSA"):
+        special += [attrs.evolve(plain, key_bits=bits) for bits in _KEY_BITS]
+    if unit in MULTI_SERVER:
+        special.append(CertificateSpec(unit=unit, multi_server=True))
+    if unit is CertUnit.CALLMANAGER and scenario.release >= _REUSE_FROM:
+        special.append(attrs.evolve(plain, reuses_tomcat=True))
+    return draw(st.sampled_from(special))
 
 
 @st.composite
