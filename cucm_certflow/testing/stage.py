@@ -92,6 +92,7 @@ def play(
     scenario: Scenario | str | os.PathLike[str],
     story: Callable[[Stage], Awaitable[T]],
     *,
+    seed: int | None = None,
     record: str | os.PathLike[str] | None = None,
 ) -> T:
     """Bring *scenario* to life on a loop of its own, and tell *story* with it, in virtual time.
@@ -102,6 +103,7 @@ def play(
     Args:
         scenario: A scenario, the path of its file, or its text (which has line breaks).
         story: A coroutine function; hours of waiting pass at once.
+        seed: In place of the scenario's own.
         record: A new file, into which everything goes that is asked, answered and commanded; no
             secret is in it. :func:`replay` tells a story with it, without the lab.
 
@@ -113,6 +115,8 @@ def play(
         Deadlock: Every task of the story waits for ever.
     """
     cluster_of = loaded(scenario)
+    if seed is not None:
+        cluster_of = attrs.evolve(cluster_of, seed=seed)
 
     async def main() -> T:
         clock = VirtualClock(asyncio.get_running_loop())  # so that the lab can be read afterwards

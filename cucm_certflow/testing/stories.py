@@ -126,10 +126,11 @@ class Exploration:
     """States from which neither the end nor a hold can be reached."""
 
     held_for_good: int
-    """Held states that do not finish once the phones return."""
+    """Held states that do not finish once the world is kind: phones return, services are started,
+    and people resume what was refused, approve what others did, or plan anew."""
 
     held_after_waiver: int
-    """Held states that do not finish once the missing phones are waived."""
+    """Of those that wait for phones: held states that do not finish once these are waived."""
 
     unexplored: int = 0
     """States that were found and not followed: behind them nothing is known."""

@@ -51,6 +51,9 @@ MODELS: Final = ("Cisco 8861", "Cisco 7841", "Cisco 6941")
 _NAMES: Final = ("pub", "sub1", "sub2", "sub3")
 _SERVICES: Final = (Service.CALLMANAGER, Service.TFTP, Service.TVS, Service.CTIMANAGER)
 _MIXED_FROM: Final = (10, 0)
+_REUSE_FROM: Final = (14, 0)
+_AGES: Final = (30.0, 400.0, 1.0, -1.0, -30.0)
+_KEY_BITS: Final = (3072, 4096, 1024)
 _EVENTS: Final = (
     EventKind.PHONES_AWAY,
     EventKind.PHONES_SLOW,
@@ -85,10 +88,12 @@ def modes(release: Release) -> SearchStrategy[SecurityMode]:
 
     Below 10.0 a USB token signs the CTL of a mixed mode, which waits for a person: not drawn.
     """
-    if release.short < _MIXED_FROM:
-        # As many draws as of other releases: an example of fewer would count as simpler.
-        return st.booleans().map(lambda _: SecurityMode.NON_SECURE)
-    return st.sampled_from([SecurityMode.NON_SECURE, SecurityMode.MIXED])
+    # A draw for every release: fewer draws are simpler to Hypothesis, which would shrink every
+    # cluster to a release that has no choice here.
+    may_be_mixed = release.short >= _MIXED_FROM
+    return st.booleans().map(
+        lambda mixed: SecurityMode.MIXED if mixed and may_be_mixed else SecurityMode.NON_SECURE
+    )
 
 
 @st.composite
@@ -200,31 +205,6 @@ def events(draw: DrawFn, cluster: Sequence[NodeSpec]) -> EventSpec:
         share=draw(st.sampled_from([1.0, 0.5])) if "share" in given else None,
         for_s=draw(st.sampled_from([600.0, 60.0])) if "for_s" in given else None,
         by_s=60.0 if "by_s" in given else None,
-    )
-
-
-@st.composite
-def certificates(draw: DrawFn, scenario: Scenario) -> CertificateSpec:
-    """What is special about a certificate of *scenario* when the story begins.
-
-    It ends in a year, soon, or has ended; a CA may have signed it; where a kind can be of several
-    nodes it may be; RSA keys have 1024 to 4096 bits. Shrinks to a TVS certificate of all nodes
-    that is self-signed, of each node its own, of 2048 bits, and good for another year.
-    """
-    unit = draw(units(scenario))
-    layout = scenario.layout()
-    owners = [node.name for node in scenario.nodes if layout.has(unit, node.name)]
-    # The node is drawn even if it is not used: an example of fewer draws would count as simpler.
-    node = draw(st.sampled_from([None, *owners]))
-    shared = draw(st.booleans()) and unit in MULTI_SERVER
-    rsa = not unit.value.endswith("-ECDSA")
-    return CertificateSpec(
-        unit=unit,
-        node=None if shared else node,
-        expires_in_days=draw(st.sampled_from([365.0, 30.0, -1.0])),
-        ca_signed=draw(st.booleans()),
-        multi_server=shared,
-        key_bits=draw(st.sampled_from([2048, 1024, 3072, 4096])) if rsa else None,
     )
 
 
@@ -344,6 +324,34 @@ def _units_of(scenario: Scenario) -> list[CertUnit]:
     ]
     first = (CertUnit.TVS, CertUnit.CALLMANAGER)
     return [*first, *(unit for unit in there if unit not in first)]
+
+
+@st.composite
+def certificates(draw: DrawFn, scenario: Scenario) -> CertificateSpec:
+    """What is special about one certificate that *scenario* has, when the story begins.
+
+    It runs out within 400 days or ran out within the last 30, a CA has signed it, all nodes share
+    it, CallManager reuses Tomcat's (from 14), its RSA key has 1024 to 4096 bits, or its own name is
+    missing in it. Put it into a scenario with ``attrs.evolve(scenario, certificates=(drawn,))``.
+
+    Shrinks to the publisher's TVS, which runs out in 30 days.
+    """
+    layout = scenario.layout()
+    unit = draw(st.sampled_from(_units_of(scenario)))
+    there = [node.name for node in scenario.nodes if layout.has(unit, node.name)]
+    node = draw(st.sampled_from([*there, None]))
+    plain = CertificateSpec(unit=unit, node=node)
+    # One draw for all of them: what took fewer would be the simplest in Hypothesis' eyes.
+    special = [attrs.evolve(plain, expires_in_days=days) for days in _AGES]
+    special.append(attrs.evolve(plain, ca_signed=True))
+    special.append(attrs.evolve(plain, name_missing=True))
+    if not unit.value.endswith("-ECDSA"):
+        special += [attrs.evolve(plain, key_bits=bits) for bits in _KEY_BITS]
+    if unit in MULTI_SERVER:
+        special.append(CertificateSpec(unit=unit, multi_server=True))
+    if unit is CertUnit.CALLMANAGER and scenario.release >= _REUSE_FROM:
+        special.append(attrs.evolve(plain, reuses_tomcat=True))
+    return draw(st.sampled_from(special))
 
 
 @st.composite

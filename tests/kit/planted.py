@@ -149,12 +149,12 @@ _C, _T, _I = CertUnit.CALLMANAGER, CertUnit.TVS, CertUnit.ITLRECOVERY
 # fmt: off
 PLANTED: Final = {
     "the barrier lets everybody through":
-        Planted(deaf=("phones_back",), units=(_C, _T), words=" lost"),
+        Planted(deaf=("phones_back",), units=(_C, _T), words=" lost\n"),
     "a late command is sent again before it can be over":
         Planted(deaf=("settled",), units=(_T,), fault=FaultKind.LATE, words="more than once"),
     "the second window does not wait for the first":
         Planted(deaf=("window_is_open", "exclusion", "lifeline"),
-                units=(_C, _T), words=" lost"),
+                units=(_C, _T), words=" lost\n"),
     "every restart is taken for done":
         Planted(shown=True, units=(_T,), fault=FaultKind.LOST_COMMAND,
                 command="utils service restart Cisco Trust Verification Service",

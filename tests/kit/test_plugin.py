@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,44 @@ def test_plugin_that_is_asked_for_twice_is_there_once(tmp_path: Path) -> None:
     found = _pytest(tmp_path, "-p", "cucm_certflow.testing.plugin")
     assert found.returncode == 0, found.stdout
     assert "2 passed" in found.stdout
+
+
+SEED: Final = f"""
+from cucm_certflow import CertUnit
+
+
+async def story(stage):
+    stage.lab.begin_regenerate("sub", CertUnit.TVS)
+    await stage.clock.sleep(600)
+    return stage.lab.scenario.seed
+
+
+def test_it_fails(certflow_lab):
+    assert certflow_lab({str(SMALL)!r}, story, seed=3) == 3
+    print("seed is", certflow_lab({str(SMALL)!r}, story))
+    assert False
+"""
+
+
+def test_test_that_fails_shows_seed_time_and_commands_of_its_labs(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_theirs.py").write_text(SEED)
+    found = _pytest(tmp_path, "-v", "--certflow-seed=77")
+    assert "certflow: --certflow-seed=77" in found.stdout
+    assert "lab 'small': seed 3, until 2026-01-01 00:10:00" in found.stdout
+    assert "lab 'small': seed 77, until 2026-01-01 00:10:00" in found.stdout
+    assert "  00:00:00 sub: set cert regen TVS" in found.stdout
+
+
+def test_seed_is_drawn_and_printed_or_refused_before_the_first_test(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_theirs.py").write_text(SEED)
+    found = _pytest(tmp_path, "-v", "--certflow-seed=random")
+    (seed,) = re.findall(r"^certflow: --certflow-seed=(\d+)$", found.stdout, re.MULTILINE)
+    assert f"seed is {seed}" in found.stdout
+    refused = _pytest(tmp_path, "--certflow-seed=-1")
+    assert "expected a whole number or 'random', saw '-1'" in refused.stderr
+    assert "seed is" not in refused.stdout
 
 
 def test_project_that_does_not_ask_for_the_plugin_has_none_of_it(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
-from hypothesis import strategies as st
 
 from cucm_certflow.lab.scenario import HeldLists, Scenario
 from cucm_certflow.lab.scenario_text import scenario_text
-from cucm_certflow.names import CertUnit
 from cucm_certflow.testing import strategies
 from cucm_certflow.testing.stage import Stage, play
 
@@ -41,17 +39,6 @@ def test_strange_cluster_comes_to_life_and_can_be_discovered(scenario: Scenario)
     play(scenario, look)
 
 
-@quietly
-@given(st.data())
-def test_special_certificate_is_one_that_the_cluster_has(data: st.DataObject) -> None:
-    scenario = data.draw(strategies.clusters(wrong=False))
-    special = data.draw(strategies.certificates(scenario))
-    layout = scenario.layout()
-    owners = {node.name for node in scenario.nodes if layout.has(special.unit, node.name)}
-    assert owners
-    assert special.node is None or special.node in owners
-
-
 @pytest.mark.parametrize("lists", HeldLists)
 def test_phones_of_every_kind_of_lists_are_drawn(lists: HeldLists) -> None:
     found = find(
@@ -63,16 +50,3 @@ def test_phones_of_every_kind_of_lists_are_drawn(lists: HeldLists) -> None:
     assert [group.lists for group in found.phones] == [lists]
     assert (len(found.nodes), found.phones[0].count) == (1, 1)
     assert (found.certificates, found.faults, found.events) == ((), (), ())
-
-
-def test_simplest_special_certificate_is_a_plain_one_of_tvs() -> None:
-    scenario = Scenario.loads(
-        'release = "11.5"\n[[nodes]]\nname = "pub"\naddress = "127.0.0.11"\npublisher = true\n'
-    )
-    found = find(
-        strategies.certificates(scenario), lambda _: True, settings=quietly, random=random.Random(1)
-    )
-    assert (found.unit, found.node, found.key_bits) == (CertUnit.TVS, None, 2048)
-    assert not found.ca_signed
-    assert not found.multi_server
-    assert found.expires_in_days == 365.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from time import perf_counter
 from typing import Final
 
@@ -14,7 +15,7 @@ from hypothesis.errors import NoSuchExample
 from cucm_certflow.errors import ScenarioError
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.lab.scenario_text import scenario_text
-from cucm_certflow.names import CertUnit
+from cucm_certflow.names import CertUnit, SecurityMode
 from cucm_certflow.testing import strategies
 from tests.kit.planted import PLANTED, Drawn, Planted, drawn, flaw_of
 
@@ -78,10 +79,25 @@ def test_simplest_cluster_is_one_node_and_one_phone() -> None:
     found = find(
         strategies.clusters(), lambda s: bool(s.phones), settings=quietly, random=random.Random(1)
     )
+    assert (str(found.release), found.mode) == ("11.5", SecurityMode.NON_SECURE)
     assert len(found.nodes) == 1
     assert sum(group.count for group in found.phones) == 1
     assert (found.faults, found.events) == ((), ())
     assert repr(found).startswith('Scenario.loads("""\nrelease = "')
+
+
+def test_cluster_that_breaks_a_rule_is_printed_as_its_file() -> None:
+    @quietly
+    @given(strategies.clusters())
+    def broken(scenario: Scenario) -> None:
+        raise AssertionError(scenario.name)
+
+    with pytest.raises(AssertionError) as caught:
+        broken()
+    printed = textwrap.dedent("\n".join(caught.value.__notes__).split('"""')[1])
+    simplest = Scenario.loads(printed)
+    assert (len(simplest.nodes), len(simplest.phones)) == (1, 1)
+    assert len(printed.splitlines()) <= 15
 
 
 # ── ten planted bugs ──────────────────────────────────────────────────────────────────────
@@ -108,7 +124,7 @@ def test_planted_bug_is_found_and_its_example_is_short(bug: str) -> None:
     print(repr(found.scenario), *found.units)
     print(flaw_of(found, planted).splitlines()[0])
     assert len(found.scenario.nodes) == 1
-    assert [group.count for group in found.scenario.phones] == [1]
+    assert sum(group.count for group in found.scenario.phones) == 1
     assert len(found.scenario.faults) == (planted.fault is not None)
     assert len(scenario_text(found.scenario).splitlines()) <= 20
 

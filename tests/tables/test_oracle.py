@@ -155,9 +155,9 @@ def test_every_edge_is_taken_by_some_story(table: Table[View, Any]) -> None:
 
 # decide() passes over a planned step whose predecessor is not proved, and the steps of a plan form
 # one chain: only why_not hears these. The explorer's facts never age: what was deleted is found
-# done before it could be found missing (tests/journeys/test_trust_cleanup.py). No plan of these has a
-# failure limit (tests/journeys/test_phones.py). What people say before a window is opened is asked
-# in tests/journeys/test_control.py, and a command that never left is the last reply that is tried.
+# done before it could be found missing (tests/journeys/test_trust_cleanup.py). No plan of these has
+# a failure limit (tests/journeys/test_phones.py). What people say before a window is opened is
+# asked in tests/journeys/test_control.py, and a command that never left is the last reply tried.
 NEVER_SAYS_NO: Final = frozenset(
     {"step_before_proved", "nothing_held", "one_change_at_a_time", "entry_is_there"}
     | {"failure_limit", "window_may_open", "reply_withheld"}
@@ -238,8 +238,9 @@ def leaves(fire: Fire, table: Table[View, Any], state: Enum, trigger: str) -> se
 def test_machine_and_oracle_agree_on_every_answer_that_guards_can_give(
     table: Table[View, Any],
 ) -> None:
+    states: type[Enum] = table.states
     ways = combinations = 0
-    for state in table.states:
+    for state in states:
         for trigger in (*table.triggers, "no trigger of any table"):
             machine = leaves(_by_machine, table, state, trigger)
             assert machine == leaves(_by_hand, table, state, trigger), (state, trigger)
@@ -251,7 +252,7 @@ def test_machine_and_oracle_agree_on_every_answer_that_guards_can_give(
     show(f"{table.name}: {combinations:,} combinations of answers, in {ways} ways")
     taken = {
         leaf.edge
-        for state in table.states
+        for state in states
         for trigger in table.triggers
         for leaf in leaves(_by_hand, table, state, trigger)
     }
