@@ -67,7 +67,7 @@ class _Watched(Explorer):
     def _finishes(self, node: Moment) -> bool:
         try:
             return super()._finishes(node)
-        except Exception:
+        except Exception:  # without a guard: a run that breaks off does not come to its end
             if self.tables is STANDARD:
                 raise
             return False
