@@ -237,8 +237,8 @@ PROVED: Final[tuple[Cell, ...]] = tuple(
             *_of([BOTH], _ANY._replace(nodes="three nodes", phones=(0, 1), limits="no faults")),
             *_of(_EACH_LISTED, _ANY._replace(phones=(0, 1), limits="no faults")),
             *_of([*_EACH_LISTED, BOTH], _ANY._replace(limits="others regenerate")),
-            Cell((11, 5), False, BOTH, limits="others regenerate, and a fault"),
-            Cell((14, 0), False, BOTH, limits="others regenerate, and a fault"),
+            Cell((11, 5), False, (CertUnit.TVS,), limits="others regenerate, and a fault"),
+            Cell((14, 0), False, (CertUnit.TVS,), limits="others regenerate, and a fault"),
         ]
     )
     if cell not in MATRIX
