@@ -109,4 +109,4 @@ def test_project_that_does_not_ask_for_the_plugin_has_none_of_it(tmp_path: Path)
     (tmp_path / "test_theirs.py").write_text("def test_nothing(): pass\n")
     found = _pytest(tmp_path, "--fixtures")
     assert found.returncode == 0
-    assert "certflow" not in found.stdout
+    assert "certflow_" not in found.stdout  # a path may well have our name in it
