@@ -4,7 +4,7 @@
 #   make test         the whole test suite; PYTEST_ARGS="-k name" narrows it
 #   make sweep        every crash, every fault, 200 random clusters, 30 kills: 35 minutes on 2 cores;
 #                     SWEEP_ARGS="crashes --seed 7" one part of it, with other moments
-#   make prove        every story of three nodes and more, and every mutant: ten minutes on 2 cores;
+#   make prove        every story of three nodes and more, and every mutant: twelve minutes on 2 cores;
 #                     PROVE_ARGS="-k ITLRecovery" the explorations with that in their names
 #   make conformance  clients of others, unmodified, against the lab
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
