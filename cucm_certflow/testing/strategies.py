@@ -41,6 +41,7 @@ __all__ = [
     "scenario_files",
     "schedules",
     "units",
+    "units_in",
     "wishes",
 ]
 
@@ -312,8 +313,14 @@ def wishes(scenario: Scenario, *, most: int = 3) -> SearchStrategy[tuple[CertUni
 
 
 def _units_of(scenario: Scenario) -> list[CertUnit]:
+    first = (CertUnit.TVS, CertUnit.CALLMANAGER)
+    return [*first, *(unit for unit in units_in(scenario) if unit not in first)]
+
+
+def units_in(scenario: Scenario) -> list[CertUnit]:
+    """The certificate kinds that *scenario* has, in the order of the enumeration."""
     products = {node.product for node in scenario.nodes}
-    there = [
+    return [
         unit
         for unit in CertUnit
         if unit in EXISTS
@@ -322,8 +329,6 @@ def _units_of(scenario: Scenario) -> list[CertUnit]:
         and (scenario.ecdsa or not unit.value.endswith("-ECDSA"))
         and (Product.IM_PRESENCE in products or not unit.value.startswith("cup"))
     ]
-    first = (CertUnit.TVS, CertUnit.CALLMANAGER)
-    return [*first, *(unit for unit in there if unit not in first)]
 
 
 @st.composite

@@ -322,7 +322,7 @@ def test_the_cost_does_not_grow_with_the_number_of_phones(monkeypatch: pytest.Mo
 
     def counting(*args: object) -> Health:
         counted.append(1)
-        return health(*args)  # type: ignore[arg-type] # as they came
+        return health(*args)  # type: ignore[arg-type]  # - as they came
 
     monkeypatch.setattr(module, "health", counting)
     counts = []

@@ -123,9 +123,9 @@ def _over_tables(
 ) -> Model:
     return attrs.evolve(
         model,
-        command=change(model.command),  # type: ignore[arg-type]  # one function for three tables
-        certificate=change(model.certificate),  # type: ignore[arg-type]  # as above
-        entry=change(model.entry),  # type: ignore[arg-type]  # as above
+        command=change(model.command),  # type: ignore[arg-type]  # - one function for three tables
+        certificate=change(model.certificate),  # type: ignore[arg-type]  # - as above
+        entry=change(model.entry),  # type: ignore[arg-type]  # - as above
     )
 
 

@@ -18,9 +18,9 @@ from cucm_certflow.commands import Command, Regenerate, RestartService
 from cucm_certflow.lab.every_fault import every_fault
 from cucm_certflow.lab.scenario import FaultKind, Scenario
 from cucm_certflow.lab.scenario_faults import interface_of
-from cucm_certflow.names import CertUnit, Product, Release, Service
+from cucm_certflow.names import CertUnit, Release, Service
 from cucm_certflow.procedures.policies import CapfWindow, Policy, UnitOrder
-from cucm_certflow.procedures.releases import EXISTS
+from cucm_certflow.testing.strategies import units_in
 from tests.sweeps.faults import MEDDLING
 from tests.sweeps.story import POLICY, Subject, tell
 from tests.sweeps.tally import Heard, heard
@@ -127,16 +127,7 @@ def random_subject(seed: int) -> Subject:
     """The cluster of *seed*, and units that it has."""
     scenario = Scenario.loads(random_text(seed))
     chance = random.Random(f"units {seed}")
-    products = {node.product for node in scenario.nodes}
-    there = [
-        unit
-        for unit in CertUnit
-        if unit in EXISTS
-        and scenario.release in EXISTS[unit].releases
-        and EXISTS[unit].products & products
-        and (scenario.ecdsa or not unit.value.endswith("-ECDSA"))
-        and (Product.IM_PRESENCE in products or not unit.value.startswith("cup"))
-    ]
+    there = units_in(scenario)
     anchors = [CertUnit.CALLMANAGER, CertUnit.TVS]
     units = set(chance.sample(there, min(len(there), chance.randint(1, 3))))
     if chance.random() < 0.7:
