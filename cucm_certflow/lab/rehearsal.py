@@ -135,13 +135,10 @@ class Rehearsal:
 
     def _step(self, step: RehearsedStep) -> Iterator[str]:
         when = "       -" if step.sent_s is None else f"{_hours(step.sent_s):>8}"
-        expected = (
-            f"expected {_hours(step.expected_s)}" if step.expected_s is not None else "expected ?"
-        )
-        yield (
-            f"  {when} {step.node:<12} {step.command}  [{expected}, "
-            f"at most {_hours(step.at_most_s)}]"
-        )
+        limits = f"at most {_hours(step.at_most_s)}"
+        if step.expected_s is not None:
+            limits = f"expected {_hours(step.expected_s)}, {limits}"
+        yield f"  {when} {step.node:<12} {step.command}  [{limits}]"
 
     def _durations(self) -> Iterator[str]:
         if self.expected_s is not None:
