@@ -80,16 +80,18 @@ def discover_command(
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
-        print(as_json(facts) if json else _facts_text(facts))
-        if out is not None:
+        differences: tuple[str, ...] = ()
+        if out is not None:  # first: who reads only the beginning of what is printed has it, too
             from cucm_certflow.lab.twin import twin_of
 
             twin = twin_of(facts, name=out.stem)
             twin.write(out)
-            if not json:
-                print(f"a twin of it is in {out}")
-                for difference in twin.differences:
-                    print(f"  not like the cluster: {difference}")
+            differences = twin.differences
+        print(as_json(facts) if json else _facts_text(facts))
+        if out is not None and not json:
+            print(f"a twin of it is in {out}")
+            for difference in differences:
+                print(f"  not like the cluster: {difference}")
         return Exit.NODE if facts.unknown else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
