@@ -9,6 +9,7 @@ from cucm_certflow.core.plan import PhoneOutlook, Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
 from cucm_certflow.core.remedies import Remedy, holding_from_files, remedies_for
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.doctor import Area, DoctorReport, Sign
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -58,6 +59,7 @@ from cucm_certflow.words import load_words
 __all__ = [
     "Aborted",
     "Account",
+    "Area",
     "AuthenticationFailed",
     "Baseline",
     "BatchesBy",
@@ -69,6 +71,7 @@ __all__ = [
     "Cluster",
     "ClusterFacts",
     "ClusterInUse",
+    "DoctorReport",
     "Evidence",
     "Finding",
     "Held",
@@ -112,6 +115,7 @@ __all__ = [
     "Secret",
     "Service",
     "Severity",
+    "Sign",
     "UnitOrder",
     "UnknownLayout",
     "UsageError",

@@ -30,6 +30,7 @@ from cucm_certflow.cli.controlling import (
     stages_of,
     status_command,
 )
+from cucm_certflow.cli.doctoring import doctor_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.lab import lab_command
@@ -51,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Regenerate the certificates of a CUCM cluster in an order that its phones survive.",
 )
+app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)

@@ -53,7 +53,10 @@ class Exit(IntEnum):
     """Interrupted; the journal resumes the run."""
 
     NOT_VERIFIED = 8
-    """``verify`` saw something that is not as it should be, or could not see it."""
+    """``verify`` saw something that is not as it should be, or could not see it.
+
+    Of ``doctor``: every way to every node is good, and a clock or a name is not as it must be.
+    """
 
     ABORTED = 9
     """A person ended the run for good; what it leaves is named."""
