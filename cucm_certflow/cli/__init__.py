@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 
+from cucm_certflow.cli.extras import missing
+from cucm_certflow.cli.streams import standard_streams
+
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Entry point of ``certflow``; says which extra is missing instead of a traceback."""
-    try:
-        from cucm_certflow.cli.app import app
-    except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
-            raise
-        print(f"certflow needs {error.name}: pip install 'cucm-certflow[cli]'", file=sys.stderr)
-        raise SystemExit(2) from None
-    app()
+    """Entry point of ``certflow``: it ends with a message and an exit status, and no traceback."""
+    with standard_streams():
+        try:
+            from cucm_certflow.cli.app import app
+        except ModuleNotFoundError as error:
+            needs = missing(error)
+            if needs is None:
+                raise
+            print(needs, file=sys.stderr)
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+        app(prog_name="certflow")

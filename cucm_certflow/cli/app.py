@@ -44,6 +44,7 @@ from cucm_certflow.cli.controlling import (
 )
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
@@ -57,6 +58,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="certflow",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
