@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -62,8 +63,25 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Regenerate the certificates of a CUCM cluster in an order that its phones survive.",
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"certflow {importlib.metadata.version('cucm-certflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def certflow(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
+
+
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
@@ -226,7 +244,15 @@ def run_command(
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("resume")
@@ -257,7 +283,15 @@ def resume_command(
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("verify")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
+from cucm_certflow.cli.interrupting import run_until_interrupted
 from cucm_certflow.cli.output import Exit, as_json, exit_of_error
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
@@ -139,8 +139,12 @@ def with_cluster(
     json: bool,
     record: Path | None = None,
     pseudonyms: bool = False,
+    journal: Path | None = None,
 ) -> NoReturn:
-    """Run *work* on the cluster; every error of ours becomes a message and an exit status."""
+    """Run *work* on the cluster, and end with its exit status.
+
+    *journal* is what a run can be resumed from once it is there.
+    """
 
     async def main() -> Exit:
         if speed <= 0:
@@ -162,12 +166,9 @@ def with_cluster(
             return await work(cluster)
 
     try:
-        status = asyncio.run(main())
+        status = run_until_interrupted(main, journal=journal)
     except CertflowError as error:
         fail(error, json=json)
-    except KeyboardInterrupt:
-        print("interrupted; nothing more is sent, the journal resumes the run", file=sys.stderr)
-        raise typer.Exit(Exit.PAUSED) from None
     raise typer.Exit(status)
 
 

@@ -15,7 +15,10 @@ from typer.core import TyperCommand, TyperGroup
 
 from cucm_certflow.cli.common import fail
 from cucm_certflow.cli.extras import missing
+from cucm_certflow.cli.interrupting import Interrupted
+from cucm_certflow.cli.lessons import LESSONS, start_epilog
 from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.streams import go_on_unread
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
 __all__ = ["TRACEBACK", "Commands"]
@@ -48,6 +51,20 @@ _KEPT_TEXT: Final = 300
 class Commands(TyperGroup):
     """The commands, each inside the frame."""
 
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's signature
+        super().__init__(**options)
+        self.epilog = start_epilog()
+        for name, lesson in LESSONS.items():
+            if (command := self.commands.get(name)) is not None:
+                assert isinstance(command, TyperCommand)
+                command.epilog = lesson.epilog()
+                command.rich_help_panel = lesson.panel
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's signature
+        """The names of the commands, in the order of a change."""
+        order = list(LESSONS)
+        return sorted(self.commands, key=lambda name: order.index(name) if name in order else -1)
+
     def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - typer's signature
         """As typer has it, without frames where the terminal has no room for them."""
         plain = shutil.get_terminal_size().columns < _NARROW or os.environ.get("TERM") == "dumb"
@@ -58,12 +75,17 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's signature
         """Invoke a command; an error of any kind ends in its message and its exit status."""
-        json = "--json" in _before_dashes([*ctx._protected_args, *ctx.args])
+        words = [*ctx._protected_args, *ctx.args]
+        json = "--json" in _before_dashes(words)
+        if words and words[0] in LESSONS and not LESSONS[words[0]].only_looks:
+            go_on_unread()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             print("interrupted; nothing was changed", file=sys.stderr)
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except Interrupted as error:
+            raise typer.Exit(error.status) from None
         except Exception as error:
             if json and isinstance(error, _WRONG_CALL):
                 report = Report(headline=error.format_message(), left="nothing was sent")
