@@ -14,6 +14,10 @@ from cucm_certflow.findings import Finding, Said
 __all__ = ["load_words", "write_questions"]
 
 _KEYS: Final = {"item", "by", "why"}
+_ABOUT_TASKS: Final = (
+    "Other systems. Is there none, say so here. Is there one, take its word out: the run holds at",
+    "its end until somebody says that it knows the new certificates.",
+)
 
 
 def load_words(path: str | os.PathLike[str]) -> tuple[Said, ...]:
@@ -35,10 +39,21 @@ def load_words(path: str | os.PathLike[str]) -> tuple[Said, ...]:
     return tuple(_words(target.name, tables))
 
 
-def write_questions(path: str | os.PathLike[str], findings: Iterable[Finding]) -> None:
+def write_questions(
+    path: str | os.PathLike[str],
+    findings: Iterable[Finding],
+    tasks: Iterable[tuple[str, str]] = (),
+) -> None:
     """Write a file of words to be filled in: one for each of *findings* that a word can lift.
 
     Until who and why are filled in, :func:`load_words` refuses the file.
+
+    Args:
+        path: A new file.
+        findings: What is open before the change.
+        tasks: What is asked of the people of other systems, at the end of a run at the latest: the
+            item, and what it is about. Of a system that is there the word is taken out of the file,
+            and said when its people have done their part.
 
     Raises:
         UsageError: The file exists, or cannot be written.
@@ -48,14 +63,22 @@ def write_questions(path: str | os.PathLike[str], findings: Iterable[Finding]) -
     for finding in findings:
         answer = Said(item=finding.check, by="?", why="?")
         if finding.is_lifted_by(answer):
-            lines += [f"# {line}".rstrip() for line in str(finding).splitlines()]
-            lines += ["[[said]]", f'item = "{finding.check}"', 'by = ""', 'why = ""', ""]
+            lines += _question(finding.check, str(finding))
+    asked = [line for item, about in tasks for line in _question(item, about)]
+    if asked:
+        lines += [f"# {line}" for line in _ABOUT_TASKS]
+        lines += ["", *asked]
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write("\n".join(lines))
     except OSError as error:
         saw = error.strerror or str(error)
         raise _wrong(target.name, "a new file that can be written", saw) from error
+
+
+def _question(item: str, about: str) -> Iterator[str]:
+    yield from (f"# {line}".rstrip() for line in about.splitlines())
+    yield from ("[[said]]", f'item = "{item}"', 'by = ""', 'why = ""', "")
 
 
 def _words(name: str, tables: list[Any]) -> Iterator[Said]:

@@ -8,28 +8,16 @@ from typing import Annotated
 
 import typer
 
+from cucm_certflow.cli.asked import Asked, planned, takes_asked
 from cucm_certflow.cli.checking import check_command
 from cucm_certflow.cli.common import (
-    BarrierOption,
-    BatchesByOption,
-    BatchOption,
-    CanaryOption,
-    CapfOption,
-    ExpiringOption,
-    FailureLimitOption,
     InventoryOption,
     JournalOption,
     JsonOption,
-    NoRestartOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
-    TvsFirstOption,
-    UnitOption,
     WaiveOption,
-    WindowOption,
-    planned,
-    policy_of,
     with_cluster,
 )
 from cucm_certflow.cli.controlling import (
@@ -49,6 +37,7 @@ from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.rehearsing import rehearse_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
@@ -87,6 +76,7 @@ app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
 app.command("explain")(explain_command)
 app.command("check")(check_command)
+app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)
 app.command("pause")(pause_command)
 app.command("approve")(approve_command)
@@ -97,6 +87,10 @@ app.command("lab")(lab_command)
 @app.command("discover")
 def discover_command(
     inventory: InventoryOption,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a twin, for `certflow rehearse`, to a new file."),
+    ] = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -107,6 +101,15 @@ def discover_command(
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
         print(as_json(facts) if json else _facts_text(facts))
+        if out is not None:
+            from cucm_certflow.lab.twin import twin_of
+
+            twin = twin_of(facts, name=out.stem)
+            twin.write(out)
+            if not json:
+                print(f"a twin of it is in {out}")
+                for difference in twin.differences:
+                    print(f"  not like the cluster: {difference}")
         return Exit.NODE if facts.unknown else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -134,23 +137,10 @@ def _facts_text(facts: ClusterFacts) -> str:
 
 
 @app.command("plan")
+@takes_asked
 def plan_command(
     inventory: InventoryOption,
-    unit: UnitOption = None,
-    window: WindowOption = None,
-    waive: WaiveOption = None,
-    expiring: ExpiringOption = None,
-    tvs_first: TvsFirstOption = False,
-    capf_with_callmanager: CapfOption = False,
-    no_callmanager_restart: NoRestartOption = False,
-    barrier_within: BarrierOption = 1800.0,
-    canary: CanaryOption = "wave",
-    reset_batch: BatchOption = 100,
-    batches_by: BatchesByOption = "name",
-    failure_limit: FailureLimitOption = None,
-    say: SayOption = None,
-    by: ByOption = "",
-    words: WordsOption = None,
+    asked: Asked,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -159,25 +149,7 @@ def plan_command(
     """Show what would be done, in which order, and why. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
-        plan = await planned(
-            cluster,
-            units=unit,
-            windows=window,
-            expiring=expiring,
-            waive=waive,
-            policy=policy_of(
-                tvs_first=tvs_first,
-                barrier_within=barrier_within,
-                speed=lab_speed,
-                capf_with_callmanager=capf_with_callmanager,
-                no_callmanager_restart=no_callmanager_restart,
-                canary=canary,
-                reset_batch=reset_batch,
-                batches_by=batches_by,
-                failure_limit=failure_limit,
-            ),
-            said=words_of(say, by, words),
-        )
+        plan = await planned(cluster, asked, asked.policy(lab_speed))
         print(as_json(plan_document(plan)) if json else plan)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
@@ -185,27 +157,14 @@ def plan_command(
 
 
 @app.command("run")
+@takes_asked
 def run_command(
     inventory: InventoryOption,
     journal: JournalOption,
+    asked: Asked,
     rescue_kit: Annotated[
         Path | None, typer.Option("--rescue-kit", help="A new folder; JOURNAL.rescue if not given.")
     ] = None,
-    unit: UnitOption = None,
-    window: WindowOption = None,
-    waive: WaiveOption = None,
-    expiring: ExpiringOption = None,
-    tvs_first: TvsFirstOption = False,
-    capf_with_callmanager: CapfOption = False,
-    no_callmanager_restart: NoRestartOption = False,
-    barrier_within: BarrierOption = 1800.0,
-    canary: CanaryOption = "wave",
-    reset_batch: BatchOption = 100,
-    batches_by: BatchesByOption = "name",
-    failure_limit: FailureLimitOption = None,
-    say: SayOption = None,
-    by: ByOption = "",
-    words: WordsOption = None,
     maintenance: MaintenanceOption = None,
     measured: MeasuredOption = None,
     approve: ApproveOption = None,
@@ -218,26 +177,8 @@ def run_command(
 
     async def work(cluster: Cluster) -> Exit:
         hours = maintenance_of(maintenance, measured)
-        plan = await planned(
-            cluster,
-            units=unit,
-            windows=window,
-            expiring=expiring,
-            waive=waive,
-            policy=policy_of(
-                tvs_first=tvs_first,
-                barrier_within=barrier_within,
-                speed=lab_speed,
-                capf_with_callmanager=capf_with_callmanager,
-                no_callmanager_restart=no_callmanager_restart,
-                canary=canary,
-                reset_batch=reset_batch,
-                batches_by=batches_by,
-                failure_limit=failure_limit,
-                approve=stages_of(approve),
-            ),
-            said=words_of(say, by, words),
-        )
+        policy = asked.policy(lab_speed, stages_of(approve))
+        plan = await planned(cluster, asked, policy)
         print(as_json(plan_document(plan)) if json else plan, flush=True)
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours

@@ -16,11 +16,9 @@ from cucm_certflow.cli.output import Exit, as_json, exit_of_error
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
-from cucm_certflow.core.plan import Plan
-from cucm_certflow.core.planner import expiring_units, make_plan
+from cucm_certflow.core.planner import expiring_units
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.facts import ClusterFacts
-from cucm_certflow.findings import Said
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import BatchesBy, Canary, CapfWindow, Policy, UnitOrder
@@ -46,7 +44,6 @@ __all__ = [
     "WaiveOption",
     "WindowOption",
     "fail",
-    "planned",
     "policy_of",
     "unit_named",
     "units_of",
@@ -269,27 +266,3 @@ def units_of(
         return found
     names = [name for window in windows or () for name in window.split(",")] + (units or [])
     return tuple(dict.fromkeys(unit_named(name) for name in names))
-
-
-async def planned(
-    cluster: Cluster,
-    *,
-    units: list[str] | None,
-    windows: list[str] | None,
-    expiring: float | None,
-    waive: list[str] | None,
-    policy: Policy,
-    said: tuple[Said, ...],
-) -> Plan:
-    """Discover, look at everything that has to be right, and plan. Nothing is changed."""
-    facts = await cluster.discover()
-    asked = units_of(facts, units, windows, expiring)
-    report = await cluster.preflight(units=asked, facts=facts, policy=policy, said=said)
-    return make_plan(
-        facts,
-        units=None if windows else asked,
-        windows=[{unit_named(name) for name in w.split(",")} for w in windows] if windows else None,
-        policy=policy,
-        waive=waive or (),
-        preflight=report,
-    )

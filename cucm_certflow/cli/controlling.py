@@ -28,6 +28,7 @@ __all__ = [
     "abort_command",
     "approve_command",
     "maintenance_of",
+    "measured_of",
     "pause_command",
     "stages_of",
     "status_command",
@@ -68,11 +69,7 @@ def maintenance_of(windows: list[str] | None, journals: list[Path] | None) -> Ma
                 Report(headline="--measured is for --maintenance", left="nothing was sent")
             )
         return None
-    measured: dict[str, float] = {}
-    for path in journals or ():
-        written = Journal.read(path)
-        for name, seconds in measured_s(written.plan, written.records).items():
-            measured[name] = max(seconds, measured.get(name, 0.0))
+    measured = measured_of(journals)
     try:
         return Maintenance(
             windows=tuple(MaintenanceWindow.parse(text) for text in windows),
@@ -80,6 +77,20 @@ def maintenance_of(windows: list[str] | None, journals: list[Path] | None) -> Ma
         )
     except ValueError as error:
         raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
+
+
+def measured_of(journals: list[Path] | None) -> dict[str, float]:
+    """The longest that each row took in *journals*, in seconds, by the row's name.
+
+    Raises:
+        JournalError: One of them does not read.
+    """
+    measured: dict[str, float] = {}
+    for path in journals or ():
+        written = Journal.read(path)
+        for name, seconds in measured_s(written.plan, written.records).items():
+            measured[name] = max(seconds, measured.get(name, 0.0))
+    return measured
 
 
 def stages_of(names: list[str] | None) -> frozenset[Stage]:

@@ -300,16 +300,18 @@ class Scenario:
         for spec in self.phones:
             if spec.first is not None:
                 prefix, number = spec.first[:3], int(spec.first[3:], 16)
-            for _ in range(spec.count):
+            counted = [f"{prefix}{number + i:012X}" for i in range(spec.count)]
+            number += 0 if spec.names else spec.count
+            for name in spec.names or counted:
                 device = Phone(
-                    name=f"{prefix}{number:012X}",
+                    name=name,
                     model=spec.model,
                     group=spec.group,
                     security=spec.security,
                     security_by_default=spec.security_by_default,
                     protocol=spec.protocol,
                     pool=spec.pool or f"DP_{groups.index(spec.group) + 1}",
-                    profile=f"{spec.model} - {spec.security.value} Profile",
+                    profile=spec.profile or f"{spec.model} - {spec.security.value} Profile",
                 )
                 kind = PhoneKind(
                     name=device.name,
@@ -320,7 +322,6 @@ class Scenario:
                     reaches_tvs=spec.reaches_tvs,
                 )
                 yield LabPhone(device, kind, spec.state, spec.lists, spec.call_s, spec.web)
-                number += 1
 
     # ── what contradicts what ─────────────────────────────────────────────────────────────
 
