@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import attrs
 
+from cucm_certflow.documents import not_read
 from cucm_certflow.errors import Report, ScenarioError
 from cucm_certflow.facts import Phone, PhoneSecurity
 from cucm_certflow.lab.document import (
@@ -25,7 +26,6 @@ from cucm_certflow.lab.document import (
     parse,
     strict_converter,
     structure,
-    suggestion,
 )
 from cucm_certflow.lab.physics.world import Cert, Layout, Node, PhoneKind, Trusted, Variant
 from cucm_certflow.lab.scenario_book import (
@@ -54,6 +54,7 @@ from cucm_certflow.lab.scenario_tables import (
 )
 from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
+from cucm_certflow.nearest import suggestion
 
 __all__ = [
     "SHIPPED",
@@ -178,7 +179,10 @@ class Scenario:
             text = target.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             report = Report(
-                headline="the scenario cannot be read", saw=str(error), source=str(path)
+                headline=f"the scenario {path} cannot be read",
+                saw=not_read(path, error),
+                left="nothing was started",
+                next="name a scenario file; some are in examples/scenarios",
             )
             raise ScenarioError(report) from error
         return cls.loads(text, source=str(path))
