@@ -39,6 +39,7 @@ from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
 from cucm_certflow.cli.rehearsing import rehearse_command
+from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
@@ -76,6 +77,7 @@ app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
+app.command("report")(report_command)
 app.command("explain")(explain_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
