@@ -197,7 +197,7 @@ def test_report_loads_nothing_and_runs_nothing(journals: Callable[[str], Path]) 
     assert not page.xpath("//@src | //@href | //@srcset | //@action | //@onload | //@onclick")
     assert not re.search(r"url\(|@import|javascript:", text)
     policy = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
-    assert policy[0].startswith("default-src 'none';")
+    assert str(policy).startswith("[\"default-src 'none';")
 
 
 def test_text_from_the_cluster_stays_text(journals: Callable[[str], Path]) -> None:
