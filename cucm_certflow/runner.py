@@ -30,7 +30,7 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
-from cucm_certflow.errors import CertflowError, JournalError, NodeError
+from cucm_certflow.errors import CertflowError, JournalNotWritten, NodeError
 from cucm_certflow.event_stream import EventStream
 from cucm_certflow.facts import (
     Fact,
@@ -43,7 +43,7 @@ from cucm_certflow.facts import (
     Want,
 )
 from cucm_certflow.findings import Said
-from cucm_certflow.grading import graded
+from cucm_certflow.grading import graded, noted
 from cucm_certflow.holding import for_a_person, half_way, standing_still, stopped_by, too_slow
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
@@ -173,7 +173,7 @@ class Run:
         outcome = self.outcome
         reasons = outcome.blocked if isinstance(outcome, Held) else ()
         stood = Stood(at=self._clock.now(), outcome=type(outcome).__name__, reasons=reasons)
-        with contextlib.suppress(JournalError):  # a full disk has been told of already
+        with contextlib.suppress(JournalNotWritten):  # a full disk has been told of already
             self._journal.note(stood)
         self._journal.close()
         self._inbox.close()
@@ -505,4 +505,6 @@ class Run:
             seen = View(self.plan, self.state, self._facts, self._clock.now())
             await self._read(pages_not_read(seen))
         view = View(self.plan, self.state, self._facts, self._clock.now())
-        return graded(view, unasked=self._anew.total)
+        outcome = graded(view, unasked=self._anew.total)
+        self._journal.note(noted(outcome, view))
+        return outcome

@@ -67,6 +67,15 @@ class Exit(IntEnum):
     NOT_COVERED = 11
     """``check``: nothing wrong was found before the budget was over, and not all was looked at."""
 
+    BUG = 70
+    """An exception that nobody expected: a bug of certflow. The journal resumes the run."""
+
+    INTERRUPTED = 130
+    """Interrupted where there is nothing to resume; nothing was changed."""
+
+    UNREAD = 141
+    """Nobody read the output to its end; only of commands that change nothing."""
+
 
 def exit_of_outcome(outcome: Outcome | None) -> Exit:
     """The exit status for how a run ended."""
