@@ -36,10 +36,8 @@ def doctor_command(
 ) -> None:
     """Check reachability, credentials, privileges, clock and name of every node. Changes nothing.
 
-    Run it a day before the change, from where the run will be. Each finding says what to do. One
-    login for each node and interface; an account that one node refuses is not tried on another.
-    Exit status 0: all is well. 6: a node or a way to it is not usable, or could not be looked at.
-    8: every way is good, and a clock or a name is not as it must be.
+    Run it a day before the change, from where the run will be. Each finding says what to do.
+    An account that one node refuses is not tried on another.
     """
 
     async def work(cluster: Cluster) -> Exit:
