@@ -23,6 +23,7 @@ from typing import Any, Final, Union
 import attrs
 
 from cucm_certflow.cli.checking import CheckDocument
+from cucm_certflow.cli.doctoring import DoctorDocument
 from cucm_certflow.cli.documents import AS_TEXT, TAGGED, DocumentKind, ErrorDocument, fields_of
 from cucm_certflow.cli.explaining import ExplanationDocument
 from cucm_certflow.cli.lab import LabDocument
@@ -44,6 +45,7 @@ FOLDER: Final = Path(__file__).with_name("schemas")
 
 TYPES: Final[Mapping[DocumentKind, Any]] = {
     DocumentKind.CHECK: CheckDocument,
+    DocumentKind.DOCTOR: DoctorDocument,
     DocumentKind.ERROR: ErrorDocument,
     DocumentKind.EVENT: Event,
     DocumentKind.EXPLANATION: ExplanationDocument,

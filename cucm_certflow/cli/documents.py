@@ -39,6 +39,9 @@ class DocumentKind(Enum):
     CHECK = "check/1"
     """What ``check`` found in a plan."""
 
+    DOCTOR = "doctor/1"
+    """What ``doctor`` saw."""
+
     ERROR = "error/1"
     """Why a command ended early, of any command."""
 
@@ -88,7 +91,7 @@ class ErrorDocument:
 
     Attributes:
         error: The name of its class.
-        code: Its code, which stays the same.
+        code: Its code, which stays the same; empty for a bug of ours.
         report: What it says.
     """
 

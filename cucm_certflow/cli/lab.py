@@ -89,8 +89,6 @@ def lab_command(
         text = f"the lab could not start: {error.strerror or error}"
         print(text, file=sys.stderr)
         raise typer.Exit(Exit.NODE) from None
-    except KeyboardInterrupt:  # before it was ready
-        raise typer.Exit(Exit.DONE) from None
     if json:
         print_document(DocumentKind.VERDICT, found)
     else:

@@ -32,6 +32,7 @@ from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import TrustEntry
 from cucm_certflow.findings import Finding, Said
+from cucm_certflow.procedures.partners import tasks_for
 from cucm_certflow.words import write_questions
 
 __all__ = ["PreflightDocument", "cleanup_command", "preflight_command"]
@@ -74,8 +75,9 @@ def preflight_command(
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
+        units = units_of(facts, unit, None, expiring)
         report = await cluster.preflight(
-            units=units_of(facts, unit, None, expiring),
+            units=units,
             facts=facts,
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
             said=words_of(say, by, words),
@@ -83,7 +85,17 @@ def preflight_command(
         left = report.open(word.item for word in report.said)
         is_open = bool(left)
         if questions is not None:
-            write_questions(questions, left)
+            spoken = {word.item for word in report.said}
+            tasks = tasks_for(units, facts.release, facts.mode)
+            write_questions(
+                questions,
+                left,
+                [
+                    (task.id, "\n".join((task.question, *task.instructions, str(task.source))))
+                    for task in tasks
+                    if task.id not in spoken
+                ],
+            )
         if json:
             document = PreflightDocument(open=is_open, findings=report.in_order(), said=report.said)
             print_document(DocumentKind.PREFLIGHT, document)
@@ -130,7 +142,15 @@ def cleanup_command(
         async with cluster.run(plan, journal=journal) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 def _named(
