@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from enum import Enum, IntEnum
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Union
 
@@ -24,7 +24,14 @@ import attrs
 
 from cucm_certflow.cli.checking import CheckDocument
 from cucm_certflow.cli.doctoring import DoctorDocument
-from cucm_certflow.cli.documents import AS_TEXT, TAGGED, DocumentKind, ErrorDocument, fields_of
+from cucm_certflow.cli.documents import (
+    AS_TEXT,
+    BY_NAME,
+    TAGGED,
+    DocumentKind,
+    ErrorDocument,
+    fields_of,
+)
 from cucm_certflow.cli.explaining import ExplanationDocument
 from cucm_certflow.cli.lab import LabDocument
 from cucm_certflow.cli.looking import PreflightDocument
@@ -123,7 +130,7 @@ class _Definitions:
     def body(self, kind: type) -> Json:
         """The schema of *kind*, not by name."""
         about = {"description": first} if (first := _first_sentence(kind)) else {}
-        if issubclass(kind, IntEnum):
+        if issubclass(kind, BY_NAME):
             return {**about, "enum": [each.name.lower() for each in kind]}
         if issubclass(kind, Enum):
             return {**about, "enum": [each.value for each in kind]}

@@ -16,12 +16,13 @@ import attrs
 
 from cucm_certflow.core.run_state import Record
 from cucm_certflow.errors import CertflowError, Report
-from cucm_certflow.names import Release
+from cucm_certflow.names import Release, SecurityMode
 from cucm_certflow.observers import Event, Outcome
 from cucm_certflow.procedures.vocabulary import Source
 
 __all__ = [
     "AS_TEXT",
+    "BY_NAME",
     "LEFT_OUT",
     "TAGGED",
     "DocumentKind",
@@ -113,6 +114,9 @@ TAGGED: Final[frozenset[type]] = frozenset(
 LEFT_OUT: Final = frozenset({"beliefs"})
 """Fields that are for the journal alone: what phones may hold by then, thousands of lines of it."""
 
+BY_NAME: Final = (IntEnum, SecurityMode)
+"""Enumerations whose values are numbers: they are written by name, in lower case."""
+
 AS_TEXT: Final = (Release, Source)
 """What is written as its text."""
 
@@ -125,7 +129,7 @@ def fields_of(kind: type[Any]) -> tuple[str, ...]:
 def as_document(kind: DocumentKind, value: object) -> str:
     """*value* as one JSON document of *kind*, on one line.
 
-    Enumerations are written by value or, where they rank, by name; instants in ISO 8601.
+    Enumerations are written by value, or by name where that is a number; instants in ISO 8601.
 
     Args:
         kind: What it is.
@@ -143,7 +147,7 @@ def print_document(kind: DocumentKind, value: object) -> None:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of the library
     if isinstance(value, AS_TEXT):
         return str(value)
-    if isinstance(value, IntEnum):
+    if isinstance(value, BY_NAME):
         return value.name.lower()
     if isinstance(value, Enum):
         return value.value

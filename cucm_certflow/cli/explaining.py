@@ -105,7 +105,7 @@ class ExplanationDocument:
 
     unit: CertUnit
     release: Release
-    mode: str
+    mode: SecurityMode
     token_ctl: bool
     refused: str
     consumers: tuple[str, ...]
@@ -127,7 +127,7 @@ def explanation_document(told: Explanation) -> ExplanationDocument:
     return ExplanationDocument(
         unit=told.unit,
         release=told.release,
-        mode=told.situation.mode.name.lower(),
+        mode=told.situation.mode,
         token_ctl=told.situation.token_ctl,
         refused=told.refused,
         consumers=table.consumers if table else (),
