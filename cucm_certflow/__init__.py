@@ -9,6 +9,7 @@ from cucm_certflow.core.plan import PhoneOutlook, Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
 from cucm_certflow.core.remedies import Remedy, holding_from_files, remedies_for
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.doctor import Area, DoctorReport, Sign
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -18,6 +19,7 @@ from cucm_certflow.errors import (
     InventoryError,
     JournalError,
     JournalInUse,
+    JournalNotWritten,
     NodeError,
     NodeFault,
     NodeUnreachable,
@@ -58,6 +60,7 @@ from cucm_certflow.words import load_words
 __all__ = [
     "Aborted",
     "Account",
+    "Area",
     "AuthenticationFailed",
     "Baseline",
     "BatchesBy",
@@ -69,6 +72,7 @@ __all__ = [
     "Cluster",
     "ClusterFacts",
     "ClusterInUse",
+    "DoctorReport",
     "Evidence",
     "Finding",
     "Held",
@@ -79,6 +83,7 @@ __all__ = [
     "InventoryError",
     "JournalError",
     "JournalInUse",
+    "JournalNotWritten",
     "LeftBehind",
     "Limits",
     "Maintenance",
@@ -112,6 +117,7 @@ __all__ = [
     "Secret",
     "Service",
     "Severity",
+    "Sign",
     "UnitOrder",
     "UnknownLayout",
     "UsageError",

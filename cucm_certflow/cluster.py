@@ -16,7 +16,8 @@ from cucm_certflow.commands import Command, ResetPhones
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import fingerprint_of
 from cucm_certflow.core.run_state import Acknowledged, folded
-from cucm_certflow.errors import JournalError, RefusedError, Report, RunFinished
+from cucm_certflow.doctor import DoctorReport, examine
+from cucm_certflow.errors import JournalError, RefusedError, Report, RunFinished, UsageError
 from cucm_certflow.facts import ClusterFacts, Known, TrustEntry, TrustStores
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
@@ -45,6 +46,8 @@ class Cluster:
         clock: What runs go by.
         prepare: Told of the plan before a run is resumed or verified, and of the commands that were
             sent by then, or may have been; it sends nothing.
+        nodes: The addresses of the nodes by name, as an inventory has them, the publisher first;
+            for :meth:`doctor`.
         lock: Lets one driver at a time at this cluster, on this machine; without it only one at a
             time at a journal.
     """
@@ -57,12 +60,14 @@ class Cluster:
         clock: Clock | None = None,
         prepare: Callable[[Plan, Sequence[Command]], None] | None = None,
         lock: ClusterLock | None = None,
+        nodes: Mapping[str, str] | None = None,
     ) -> None:
         self.transport = transport
         self.clock: Clock = clock or SystemClock()
         self._discover = discover
         self._prepare = prepare
         self._lock = lock
+        self._nodes = dict(nodes or {})
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +96,43 @@ class Cluster:
             NodeUnreachable: The publisher could not be reached at all.
         """
         return await self._discover()
+
+    async def doctor(
+        self, *, node_within_s: float = 120.0, clock_within_s: float = 60.0
+    ) -> DoctorReport:
+        """Look whether everything that a run needs of each node can be had. It only looks.
+
+        Every interface of every node of the inventory: whether it is reached, is who it must be,
+        lets the account in, and lets it do what a run needs; how far the clock is off; and whether
+        inventory and cluster mean the same nodes. Each finding says what to do. Nodes are looked at
+        at the same time, so that one that is down delays no other. An account that a node refuses
+        is not tried again on any. Cancelling it leaves nothing behind.
+
+        Args:
+            node_within_s: Real seconds for all looks at one node, and so for the whole; over 0.
+            clock_within_s: By how many seconds a node's clock may differ from ours; 0 or more.
+
+        Raises:
+            UsageError: A figure is out of range, or the cluster was made without *nodes*. Nothing
+                was sent.
+        """
+        if not self._nodes or node_within_s <= 0 or clock_within_s < 0:
+            raise UsageError(
+                Report(
+                    headline="nothing can be examined so",
+                    expected="nodes of an inventory, node_within_s over 0, clock_within_s from 0",
+                    saw=f"{len(self._nodes)} nodes, {node_within_s:g} s, {clock_within_s:g} s",
+                    left="nothing was sent",
+                    next="open the cluster with connect(), or give Cluster its nodes",
+                )
+            )
+        return await examine(
+            self.transport,
+            self._nodes,
+            self.clock,
+            node_within_s=node_within_s,
+            clock_within_s=clock_within_s,
+        )
 
     async def start(
         self,

@@ -30,7 +30,7 @@ from cucm_certflow.core.run_state import (
 )
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.core.view import View
-from cucm_certflow.errors import CertflowError, JournalError, NodeError
+from cucm_certflow.errors import CertflowError, JournalNotWritten, NodeError
 from cucm_certflow.event_stream import EventStream
 from cucm_certflow.facts import (
     Fact,
@@ -173,7 +173,7 @@ class Run:
         outcome = self.outcome
         reasons = outcome.blocked if isinstance(outcome, Held) else ()
         stood = Stood(at=self._clock.now(), outcome=type(outcome).__name__, reasons=reasons)
-        with contextlib.suppress(JournalError):  # a full disk has been told of already
+        with contextlib.suppress(JournalNotWritten):  # a full disk has been told of already
             self._journal.note(stood)
         self._journal.close()
         self._inbox.close()

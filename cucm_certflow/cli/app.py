@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +31,10 @@ from cucm_certflow.cli.controlling import (
     stages_of,
     status_command,
 )
+from cucm_certflow.cli.doctoring import doctor_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit, as_json, plan_document
@@ -46,11 +49,30 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="certflow",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Regenerate the certificates of a CUCM cluster in an order that its phones survive.",
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"certflow {importlib.metadata.version('cucm-certflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def certflow(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
+
+
+app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
@@ -80,16 +102,18 @@ def discover_command(
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
-        print(as_json(facts) if json else _facts_text(facts))
-        if out is not None:
+        differences: tuple[str, ...] = ()
+        if out is not None:  # first: who reads only the beginning of what is printed has it, too
             from cucm_certflow.lab.twin import twin_of
 
             twin = twin_of(facts, name=out.stem)
             twin.write(out)
-            if not json:
-                print(f"a twin of it is in {out}")
-                for difference in twin.differences:
-                    print(f"  not like the cluster: {difference}")
+            differences = twin.differences
+        print(as_json(facts) if json else _facts_text(facts))
+        if out is not None and not json:
+            print(f"a twin of it is in {out}")
+            for difference in differences:
+                print(f"  not like the cluster: {difference}")
         return Exit.NODE if facts.unknown else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -165,7 +189,15 @@ def run_command(
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("resume")
@@ -196,7 +228,15 @@ def resume_command(
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("verify")

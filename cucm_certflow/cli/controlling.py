@@ -172,7 +172,7 @@ def abort_command(
         async with ending as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json)
+    with_cluster(inventory, lab_speed, work, json=json, journal=journal)
 
 
 def _give(ask: Callable[[], Order], *, json: bool) -> None:

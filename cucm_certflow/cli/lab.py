@@ -74,8 +74,6 @@ def lab_command(
         text = f"the lab could not start: {error.strerror or error}"
         print(text, file=sys.stderr)
         raise typer.Exit(Exit.NODE) from None
-    except KeyboardInterrupt:  # before it was ready
-        raise typer.Exit(Exit.DONE) from None
     print(as_json(found) if json else found, flush=True)
     if verdict is not None:
         _write(verdict, found, json=json)

@@ -122,7 +122,15 @@ def cleanup_command(
         async with cluster.run(plan, journal=journal) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 def _named(

@@ -53,7 +53,10 @@ class Exit(IntEnum):
     """Interrupted; the journal resumes the run."""
 
     NOT_VERIFIED = 8
-    """``verify`` saw something that is not as it should be, or could not see it."""
+    """``verify`` saw something that is not as it should be, or could not see it.
+
+    Of ``doctor``: every way to every node is good, and a clock or a name is not as it must be.
+    """
 
     ABORTED = 9
     """A person ended the run for good; what it leaves is named."""
@@ -63,6 +66,15 @@ class Exit(IntEnum):
 
     NOT_COVERED = 11
     """``check``: nothing wrong was found before the budget was over, and not all was looked at."""
+
+    BUG = 70
+    """An exception that nobody expected: a bug of certflow. The journal resumes the run."""
+
+    INTERRUPTED = 130
+    """Interrupted where there is nothing to resume; nothing was changed."""
+
+    UNREAD = 141
+    """Nobody read the output to its end; only of commands that change nothing."""
 
 
 def exit_of_outcome(outcome: Outcome | None) -> Exit:

@@ -134,7 +134,7 @@ class MemoryTransport:
                 return await self._spoilt(fault.kind, Unknown(texts[0], at, by), node)
             return Known(self._answers.seen(query), at, by)
         except Unseen as error:
-            return Unknown(str(error), at, by, error.why)
+            return Unknown(str(error), at, by, error.why, error.role)
 
     async def _spoilt(self, kind: FaultKind, look: Unknown, node: str) -> Fact:
         """What becomes of *look*, whose reason is its words, when a fault strikes it."""
