@@ -11,6 +11,7 @@ from cucm_certflow.cli.common import JsonOption, fail, unit_named
 from cucm_certflow.cli.output import Exit, as_json
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.names import Release, SecurityMode
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.explain import Explanation, doing, explanation_of
 
 __all__ = ["explain_command", "explanation_document"]
@@ -91,7 +92,7 @@ def _mode(text: str) -> SecurityMode:
     if mode is None:
         raise UsageError(
             Report(
-                headline=f"there is no mode {text.strip()!r}",
+                headline=f"there is no mode {text.strip()!r:.40}{suggestion(text, _MODES)}",
                 expected=", ".join(_MODES),
                 left="nothing was sent",
             )
