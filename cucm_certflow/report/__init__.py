@@ -1,0 +1,1 @@
+"""What people keep and show: pictures of tables and plans, and reports of runs."""
