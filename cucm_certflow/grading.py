@@ -11,12 +11,13 @@ from cucm_certflow.core.phone_words import Says, what_it_says
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import Known, Registration, Registrations
+from cucm_certflow.notes import PhoneNoted, PhonesGraded
 from cucm_certflow.observers import LeftBehind, NotWaitedFor, Verified
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.trust.lifeline import Health, best_lifeline
 from cucm_certflow.trust.phone import must_hold_after_reset
 
-__all__ = ["graded"]
+__all__ = ["graded", "noted"]
 
 
 def graded(view: View, *, unasked: int) -> Verified:
@@ -74,6 +75,35 @@ def graded(view: View, *, unasked: int) -> Verified:
         not_awaited=tuple(sorted(not_back, key=lambda phone: phone.name)),
         grades=grades,
         unasked=unasked,
+    )
+
+
+def noted(outcome: Verified, view: View) -> PhonesGraded:
+    """*outcome* as the journal keeps it: grades counted by node, the phones left by name."""
+    fact = view.facts.get(Registrations())
+    table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
+    by_node: dict[str, dict[str, int]] = {}
+    for name, grade in outcome.grades.items():
+        seen = table.get(name)
+        node = seen.node if seen is not None and seen.registered else ""
+        counts = by_node.setdefault(node, {})
+        counts[grade.name.lower()] = counts.get(grade.name.lower(), 0) + 1
+    left: list[tuple[LeftBehind | NotWaitedFor, str]] = [
+        (phone, "waived by name") for phone in outcome.left_behind
+    ]
+    left += [(phone, f"not waited for: it {phone.kind.value}") for phone in outcome.not_awaited]
+    return PhonesGraded(
+        at=view.now,
+        by_node={node: dict(sorted(by_node[node].items())) for node in sorted(by_node)},
+        left=tuple(
+            PhoneNoted(
+                name=phone.name,
+                why=why,
+                evidence=phone.evidence.name.lower(),
+                remedy=phone.remedy,
+            )
+            for phone, why in left
+        ),
     )
 
 

@@ -43,7 +43,7 @@ from cucm_certflow.facts import (
     Want,
 )
 from cucm_certflow.findings import Said
-from cucm_certflow.grading import graded
+from cucm_certflow.grading import graded, noted
 from cucm_certflow.holding import for_a_person, half_way, standing_still, stopped_by, too_slow
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
@@ -505,4 +505,6 @@ class Run:
             seen = View(self.plan, self.state, self._facts, self._clock.now())
             await self._read(pages_not_read(seen))
         view = View(self.plan, self.state, self._facts, self._clock.now())
-        return graded(view, unasked=self._anew.total)
+        outcome = graded(view, unasked=self._anew.total)
+        self._journal.note(noted(outcome, view))
+        return outcome

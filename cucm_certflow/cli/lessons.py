@@ -95,6 +95,20 @@ def _paragraphs(*texts: str) -> str:
 
 
 LESSONS: Final[Mapping[str, Lesson]] = {
+    "doctor": Lesson(
+        panel="Look",
+        changes=_NOTHING,
+        exits=(Exit.NODE, Exit.NOT_VERIFIED),
+        examples=(
+            "certflow doctor -i inventory.toml",
+            "certflow doctor -i inventory.toml --json",
+        ),
+        meanings={
+            Exit.DONE: "every node and every way to it is as it must be",
+            Exit.NODE: "a node, or a way to it, cannot be used, or could not be looked at",
+            Exit.NOT_VERIFIED: "every way can be used; a clock or a name is not as it must be",
+        },
+    ),
     "discover": Lesson(
         panel="Look",
         changes=_NOTHING,

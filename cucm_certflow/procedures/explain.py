@@ -34,7 +34,7 @@ from cucm_certflow.procedures.vocabulary import (
     StopOf,
 )
 
-__all__ = ["Explanation", "doing", "explain", "explanation_of"]
+__all__ = ["Explanation", "doing", "explain", "explanation_of", "purpose"]
 
 _TOKENLESS_FROM: Final = (10, 0)
 """``utils ctl`` exists from 10.0 on; before, in mixed mode, a USB token signs the CTL."""
@@ -61,6 +61,29 @@ def doing(action: RowAction) -> tuple[str, str]:
             return f"by hand: {what}", "where the CTL client is; the run holds until it is seen"
         case DeleteEntry():
             return "set cert delete", "each node that has it"
+
+
+def purpose(action: RowAction) -> str:
+    """What a row is there for, in words; its source has the rule behind it."""
+    match action:
+        case RegenerateUnit():
+            return "a new key and certificate, as was asked for"
+        case CtlUpdate():
+            return "the CTL is to name the new certificates"
+        case LocalkeyReset():
+            return "the list is to be signed by the anchor that phones still know"
+        case RestartOf():
+            return "the service goes by what it found when it started"
+        case StopOf():
+            return "it would put back what is deleted"
+        case StartOf():
+            return "it was stopped for this"
+        case PhoneReset():
+            return "a phone takes the new lists when it starts"
+        case DoneByHand():
+            return "no command of the platform does it"
+        case DeleteEntry():
+            return "nothing needs it any more"
 
 
 @attrs.frozen(kw_only=True)
