@@ -38,6 +38,7 @@ from cucm_certflow.cli.lab import LabDocument
 from cucm_certflow.cli.looking import PreflightDocument
 from cucm_certflow.cli.plan_document import PlanDocument
 from cucm_certflow.cli.rehearsing import RehearsalDocument
+from cucm_certflow.cli.reporting import ReportDocument
 from cucm_certflow.cli.rescuing import RemediesDocument
 from cucm_certflow.control import RunStatus
 from cucm_certflow.facts import ClusterFacts
@@ -67,6 +68,7 @@ TYPES: Final[Mapping[DocumentKind, Any]] = {
     DocumentKind.PREFLIGHT: PreflightDocument,
     DocumentKind.REHEARSAL: RehearsalDocument,
     DocumentKind.REMEDIES: RemediesDocument,
+    DocumentKind.REPORT: ReportDocument,
     DocumentKind.STATUS: RunStatus,
     DocumentKind.VERDICT: Verdict,
     DocumentKind.VERIFY: VerifyReport,

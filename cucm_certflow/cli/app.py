@@ -48,6 +48,7 @@ from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.routing import WITHOUT
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal import Journal
 
 __all__ = ["app"]
 
@@ -189,6 +190,7 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
+        Journal.check_new(journal)
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)

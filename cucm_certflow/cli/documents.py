@@ -79,6 +79,9 @@ class DocumentKind(Enum):
     REMEDIES = "remedies/1"
     """What would bring a phone back, of ``remedies``."""
 
+    REPORT = "report/1"
+    """Where the report of a journal is, of ``report``."""
+
     STATUS = "status/1"
     """How a run stands, of ``status``."""
 

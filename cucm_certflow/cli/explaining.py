@@ -13,6 +13,7 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.choices import Choice
 from cucm_certflow.procedures.explain import Explanation, doing, explanation_of
 from cucm_certflow.procedures.partners import PartnerTask
@@ -188,7 +189,7 @@ def mode_named(text: str) -> SecurityMode:
     if mode is None:
         raise UsageError(
             Report(
-                headline=f"there is no mode {text.strip()!r}",
+                headline=f"there is no mode {text.strip()!r:.40}{suggestion(text, _MODES)}",
                 expected=", ".join(_MODES),
                 left="nothing was sent",
             )

@@ -115,7 +115,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.NODE,),
         examples=(
             "certflow discover -i inventory.toml",
-            "certflow discover -i inventory.toml --json",
+            "certflow discover -i inventory.toml --out twin.toml",
         ),
         meanings={
             Exit.DONE: "everything was read",
@@ -161,6 +161,20 @@ LESSONS: Final[Mapping[str, Lesson]] = {
             Exit.DONE: "the plan holds, whichever way CUCM is",
             Exit.REFUSED: "the plan is refused, or a story of it loses a phone",
             Exit.HELD: "a story of the plan ends in a hold",
+        },
+    ),
+    "rehearse": Lesson(
+        panel="Plan",
+        changes="nothing on any cluster; with --journal it writes that file",
+        exits=(Exit.REFUSED, Exit.HELD, Exit.LEFT_BEHIND),
+        examples=(
+            "certflow rehearse twin.toml -u CallManager -u TVS --words words.toml",
+            "certflow rehearse twin.toml -u TVS --measured CHG1.journal",
+        ),
+        meanings={
+            Exit.DONE: "the rehearsal was verified, and no phone is lost",
+            Exit.HELD: "the rehearsal was held: the run would be",
+            Exit.LEFT_BEHIND: "the rehearsal leaves phones behind",
         },
     ),
     "run": Lesson(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import JournalOption, JsonOption, fail
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
-__all__ = ["report_command"]
+__all__ = ["ReportDocument", "report_command"]
 
 
 def report_command(
@@ -34,9 +36,27 @@ def report_command(
         _write(target, report_html(story), force=force)
     except CertflowError as error:
         fail(error, json=json)
-    told = {"report": str(target), "outcome": story.outcome, "sha256": story.digest}
-    print(as_json(told) if json else f"the report of {story.journal} is in {target}")
+    if json:
+        told = ReportDocument(report=str(target), outcome=story.outcome, sha256=story.digest)
+        print_document(DocumentKind.REPORT, told)
+    else:
+        print(f"the report of {story.journal} is in {target}")
     raise typer.Exit(Exit.DONE)
+
+
+@attrs.frozen(kw_only=True)
+class ReportDocument:
+    """Where a report is, for machines.
+
+    Attributes:
+        report: The file.
+        outcome: How the run stands.
+        sha256: Of the journal that it was made of, in hex.
+    """
+
+    report: str
+    outcome: str
+    sha256: str
 
 
 def _write(target: Path, text: str, *, force: bool) -> None:
