@@ -32,6 +32,7 @@ from cucm_certflow.cli.documents import (
     ErrorDocument,
     fields_of,
 )
+from cucm_certflow.cli.drawing import DiagramDocument
 from cucm_certflow.cli.explaining import ExplanationDocument
 from cucm_certflow.cli.lab import LabDocument
 from cucm_certflow.cli.looking import PreflightDocument
@@ -46,6 +47,7 @@ from cucm_certflow.lab.happenings import Happened
 from cucm_certflow.lab.rehearsal import RehearsedStep
 from cucm_certflow.observers import Event, Outcome
 from cucm_certflow.orders import Order
+from cucm_certflow.report.diagrams.graph import Diagram
 from cucm_certflow.testing.verdict import Verdict
 from cucm_certflow.verification import VerifyReport
 
@@ -53,6 +55,7 @@ FOLDER: Final = Path(__file__).with_name("schemas")
 
 TYPES: Final[Mapping[DocumentKind, Any]] = {
     DocumentKind.CHECK: CheckDocument,
+    DocumentKind.DIAGRAM: DiagramDocument,
     DocumentKind.DOCTOR: DoctorDocument,
     DocumentKind.ERROR: ErrorDocument,
     DocumentKind.EVENT: Event,
@@ -74,6 +77,7 @@ TYPES: Final[Mapping[DocumentKind, Any]] = {
 
 _LATE: Final[Mapping[str, Any]] = {
     "Cause": Executed | Happened,
+    "Diagram": Diagram,
     "Executed": Executed,
     "RehearsedStep": RehearsedStep,
 }

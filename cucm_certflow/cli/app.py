@@ -33,6 +33,7 @@ from cucm_certflow.cli.controlling import (
 )
 from cucm_certflow.cli.doctoring import doctor_command
 from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.frame import Commands
@@ -82,6 +83,7 @@ app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
 app.command("report")(report_command)
 app.command("explain")(explain_command)
+app.command("diagram")(diagram_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)

@@ -40,6 +40,9 @@ class DocumentKind(Enum):
     CHECK = "check/1"
     """What ``check`` found in a plan."""
 
+    DIAGRAM = "diagram/1"
+    """What ``diagram`` draws, as nodes and edges, and the drawing."""
+
     DOCTOR = "doctor/1"
     """What ``doctor`` saw."""
 

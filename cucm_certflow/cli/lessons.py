@@ -277,6 +277,20 @@ LESSONS: Final[Mapping[str, Lesson]] = {
             Exit.REFUSED: "there is no procedure for that; the reason is printed",
         },
     ),
+    "diagram": Lesson(
+        panel="Lab and learning",
+        changes="nothing but the file that --out names",
+        exits=(Exit.REFUSED,),
+        examples=(
+            "certflow diagram command --out command.svg",
+            "certflow diagram ITLRecovery --release 12.5 --mode mixed",
+            "certflow diagram windows --scenario examples/scenarios/small.toml -u TVS",
+        ),
+        meanings={
+            Exit.DONE: "it is drawn",
+            Exit.REFUSED: "there is no such procedure, or the plan that is drawn is refused",
+        },
+    ),
     "lab": Lesson(
         panel="Lab and learning",
         changes="nothing outside this machine; writes inventory.toml and known_hosts to --folder",
