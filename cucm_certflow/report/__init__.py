@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cucm_certflow.report.html import report_html
-    from cucm_certflow.report.story import RunStory, story_of
+    from cucm_certflow.report.story import RunStory
+    from cucm_certflow.report.telling import story_of
 
 __all__ = ["RunStory", "report_html", "story_of"]
 
-_HOME = {"report_html": "html", "RunStory": "story", "story_of": "story"}
+_HOME = {"report_html": "html", "RunStory": "story", "story_of": "telling"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from functools import cache
@@ -15,13 +16,16 @@ import pytest
 from lxml import html
 from typer.testing import CliRunner
 
-from cucm_certflow import CertUnit, Held, Said, Verified
+from cucm_certflow import CertUnit, Held, Verified
 from cucm_certflow.cli.app import app
 from cucm_certflow.cli.output import Exit
+from cucm_certflow.core.run_state import CommandProgress
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.lab.rehearsal import rehearse
 from cucm_certflow.lab.scenario import Scenario
+from cucm_certflow.observers import Recorded
 from cucm_certflow.report import report_html, story_of
+from cucm_certflow.report.story import PersonTold, WaiverTold
 from cucm_certflow.testing import Stage, play
 from tests.screens.chromium import SCREENS, dump_dom, print_to_pdf, screenshot
 
@@ -31,15 +35,23 @@ UNPLUGGED: Final = "SEP001122340004"
 SCENARIOS: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 HEADINGS: Final = (
     "Summary",
+    "Why it is held",
+    "Why it was held",
+    "What to do next",
     "Phones that were left",
     "Certificates before and after",
     "Registration curve",
     "Timeline",
-    "What people decided",
+    "Steps",
+    "Waivers",
+    "Approvals, orders and words",
     "Other systems",
     "Findings before the run",
     "Choices",
+    "Figures of the registration curve",
+    "What this record rests on",
 )
+HELD_ONLY: Final = frozenset({"Why it is held", "Why it was held"})
 
 
 def verified(path: Path) -> None:
@@ -88,12 +100,36 @@ def in_progress(path: Path) -> None:
     path.write_bytes(path.with_suffix(".copy").read_bytes())
 
 
+def is_under_way(step: CommandProgress) -> bool:
+    return step.state is CommandState.INTENDED
+
+
+def cut_off(path: Path) -> None:
+    """A process that dies while a command is under way, and another one that goes on."""
+
+    async def story(stage: Stage) -> None:
+        plan = await stage.plan(*BOTH, waive=[DRAWER, UNPLUGGED])
+        torn = b""
+        with contextlib.suppress(InterruptedError):
+            async with stage.cluster.run(plan, journal=path) as run:
+                async for event in run.events():
+                    if isinstance(event, Recorded) and is_under_way(run.state.steps[3]):
+                        torn = path.read_bytes()
+                        raise InterruptedError
+        path.write_bytes(torn)
+        async with stage.cluster.resume(journal=path) as again:
+            assert isinstance(await again.wait(), Verified)
+
+    play("tutorial", story)
+
+
 STORIES: Final[dict[str, Callable[[Path], None]]] = {
     "verified": verified,
     "held": held,
     "resumed": resumed,
     "aborted": aborted,
     "interrupted": in_progress,
+    "cut_off": cut_off,
 }
 
 
@@ -122,11 +158,11 @@ def words(element: Any) -> str:  # noqa: ANN401 - lxml's own
 @pytest.mark.parametrize(
     ("name", "headline"),
     [
-        ("verified", "Verified, and 2 phones were left"),
-        ("held", "HELD: a person must decide"),
-        ("resumed", "Verified, and 2 phones were left"),
-        ("aborted", "Aborted: a person ended the run for good"),
-        ("interrupted", "INTERRUPTED: nobody drives the run"),
+        ("verified", "Verified, and 2 phones were left: they are named below"),
+        ("held", "HELD: not over; a person must decide"),
+        ("resumed", "Verified, and 2 phones were left: they are named below"),
+        ("aborted", "ABORTED: a person ended the run for good"),
+        ("interrupted", "NOT OVER: no process has said how it left the run"),
     ],
 )
 def test_report_says_first_how_it_stands(
@@ -134,7 +170,26 @@ def test_report_says_first_how_it_stands(
 ) -> None:
     page = page_of(journals(name))
     assert headline in words(page.find_class("outcome")[0])
-    assert [words(heading) for heading in page.iter("h2")] == list(HEADINGS)
+    shown = {"held": "Why it is held", "aborted": "Why it was held"}
+    leaves_out = HELD_ONLY - {shown.get(name, "")}
+    expected = [heading for heading in HEADINGS if heading not in leaves_out]
+    assert [words(heading) for heading in page.iter("h2")] == expected
+
+
+@pytest.mark.parametrize("name", sorted(STORIES))
+def test_exit_status_of_the_report_is_that_of_the_run(
+    name: str, journals: Callable[[str], Path]
+) -> None:
+    statuses = {
+        "verified": Exit.LEFT_BEHIND,
+        "resumed": Exit.LEFT_BEHIND,
+        "cut_off": Exit.LEFT_BEHIND,
+        "held": Exit.HELD,
+        "aborted": Exit.ABORTED,
+    }
+    text = words(page_of(journals(name)))
+    status = statuses.get(name)
+    assert f"Exit status {'none' if status is None else int(status)}: " in text
 
 
 def test_report_has_every_step_certificate_finding_word_task_and_digest(
@@ -150,15 +205,19 @@ def test_report_has_every_step_certificate_finding_word_task_and_digest(
     for told in story.certificates:
         assert told.before is not None
         assert told.before.serial in text
-        assert told.after
-        assert told.after in text
+        assert told.after is not None
+        assert told.after.serial in text
+        assert told.after.fingerprint in text
+        assert told.after.fingerprint != told.before.fingerprint
     for task in story.tasks:
         assert task.task.question in text
-    for phone in story.left:
+    for phone in story.left or ():
         assert phone.name in text
-        assert phone.remedy in text
+        assert all(step in text for step in phone.remedy.split(" > "))
+    assert story.left is not None
     assert {phone.name for phone in story.left} == {DRAWER, UNPLUGGED}
-    assert f"waived {UNPLUGGED}" in text
+    assert f"A. Person {UNPLUGGED}" in text
+    assert f"before it began not recorded {DRAWER}" in text
     assert "A. Person" in text
     assert story.digest in text
     assert story.plan.fingerprint in text
@@ -169,10 +228,55 @@ def test_report_of_a_hold_says_why_what_is_left_and_what_to_do(
     journals: Callable[[str], Path],
 ) -> None:
     text = words(page_of(journals("held")))
-    assert "phones_back: pub/CallManager: 1 phones in scope are not back" in text
+    assert "phones_back (pub/CallManager): 1 phones in scope are not back" in text
+    assert f"Phones {UNPLUGGED}" in text
     assert "pub/TVS: not begun, its certificate is the old one" in text
-    assert "To be done next" in text
-    assert "Not known before the run is verified." in text
+    assert "power them on and let them register, or waive them by name" in text
+    assert "certflow resume -i INVENTORY -j CHG1234.journal goes on from where it stands" in text
+    assert "Not known: that is only looked at when a run is verified." in text
+
+
+def test_only_an_ended_run_is_told_to_plan_again(journals: Callable[[str], Path]) -> None:
+    again = "discover and plan again for the rest"
+    assert again in words(page_of(journals("aborted")))
+    for name in ("held", "interrupted", "verified"):
+        assert again not in words(page_of(journals(name)))
+
+
+def test_abort_names_who_ended_it_and_what_it_was_held_for(
+    journals: Callable[[str], Path],
+) -> None:
+    text = words(page_of(journals("aborted")))
+    assert "Aborted by A. Person: the night is over" in text
+    assert "Why it was held" in text
+    assert UNPLUGGED in text
+
+
+def test_each_process_that_drove_it_is_named_with_how_it_left(
+    journals: Callable[[str], Path],
+) -> None:
+    def left(name: str) -> list[str]:
+        return [drive.outcome for drive in story_of(journals(name)).drives]
+
+    assert left("resumed") == ["held", "verified"]
+    assert left("aborted") == ["held", "aborted"]
+    assert left("interrupted") == [""]
+    assert left("cut_off") == ["", "verified"]
+    text = words(page_of(journals("cut_off")))
+    assert "it was cut off, and never said so" in text
+
+
+def test_step_that_was_in_doubt_shows_every_state_it_came_to(
+    journals: Callable[[str], Path],
+) -> None:
+    story = story_of(journals("cut_off"))
+    strange = [step for step in story.steps if not step.went_straight]
+    assert strange
+    text = words(page_of(journals("cut_off")))
+    for step in strange:
+        assert "in doubt" in {move.to.value for move in step.moves}
+    assert "in doubt: nobody knows what came of it" in text
+    assert story.proved == len(story.steps)
 
 
 def test_unfinished_run_is_never_reported_as_a_good_one(journals: Callable[[str], Path]) -> None:
@@ -206,10 +310,20 @@ def test_text_from_the_cluster_stays_text(journals: Callable[[str], Path]) -> No
     story = attrs.evolve(
         story,
         journal=evil,
-        left=tuple(attrs.evolve(p, name=evil, remedy=evil) for p in story.left),
-        steps=tuple(attrs.evolve(s, node=evil, saw=evil, command=evil) for s in story.steps),
+        left=tuple(attrs.evolve(p, name=evil, remedy=evil) for p in story.left or ()),
+        windows=tuple(
+            attrs.evolve(
+                window,
+                why=evil,
+                steps=tuple(
+                    attrs.evolve(s, node=evil, saw=evil, command=f"`{evil}`") for s in window.steps
+                ),
+            )
+            for window in story.windows
+        ),
         curve=tuple(attrs.evolve(p, by_node={evil: 3}) for p in story.curve),
-        said=(Said(item=evil, by=evil, why=evil),),
+        people=(PersonTold(at=None, by=evil, what=evil, why=evil),),
+        waivers=(WaiverTold(at=None, by=evil, why=evil, names=(evil,)),),
     )
     text = report_html(story)
     assert "<script" not in text
@@ -311,7 +425,7 @@ def test_print_has_every_heading_and_every_step(
     page.write_text(report_html(story_of(journal)), encoding="utf-8")
     printed = pypdf.PdfReader(print_to_pdf(page, SCREENS / "report.pdf"))
     text = "".join("".join(each.extract_text().split()) for each in printed.pages)
-    for heading in HEADINGS:
+    for heading in (each for each in HEADINGS if each not in HELD_ONLY):
         assert "".join(heading.split()) in text
     story = story_of(journal)
     for step in story.steps:
