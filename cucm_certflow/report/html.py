@@ -241,10 +241,13 @@ def _grade(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _alike(story: RunStory) -> Mapping[tuple[str, str, str], Sequence[str]]:
-    """The phones that were left, together where why, evidence and remedy are the same."""
-    left = story.left or ()
-    return _together(((p.why, p.evidence, p.remedy), p.name) for p in left)
+def _alike(story: RunStory) -> Mapping[tuple[str, str], Mapping[str, Sequence[str]]]:
+    """The phones that were left, together where why and remedy are the same, by evidence."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for phone in story.left or ():
+        group = groups.setdefault((phone.why, phone.remedy), {})
+        group.setdefault(phone.evidence, []).append(phone.name)
+    return groups
 
 
 def _outlooks(story: RunStory) -> Mapping[tuple[str, str, str], Sequence[str]]:

@@ -101,12 +101,10 @@ def curve_svg(story: RunStory) -> Markup:
     bottom = _BAND + _CURVE
     last = bottom + len(shown) * (_STRIP + 8)
     parts = [*_windows(story, scale, last), *scale.axis(_BAND, last)]
-    for share in (0.0, 0.5, 1.0):
-        y = round(bottom - _CURVE * share, 1)
+    for count in sorted({0, total // 2, total}):
+        y = round(bottom - _CURVE * count / max(total, 1), 1)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(
-            f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{round(total * share)}</text>'
-        )
+        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{count}</text>')
     parts.append(f'<text class="lane" x="4" y="{_BAND + 14}">all phones</text>')
     whole = [(point.at, point.registered) for point in points]
     parts += _area(whole, scale, bottom, _CURVE, total, story.latest, "all")
@@ -124,9 +122,12 @@ def curve_svg(story: RunStory) -> Markup:
         parts.append(f'<text class="lane" x="4" y="{base - 8}">{escape(label)}</text>')
         parts.append(f'<line class="lane" x1="{_LEFT}" x2="{_RIGHT}" y1="{base}" y2="{base}"/>')
         parts += _area(counts, scale, base, _STRIP, max(most, 1), story.latest, "node")
+    parts += scale.cuts(_BAND, last)
     y = last + _AXIS + 14
-    parts.append(f'<path class="reset" d="M{_LEFT} {y - 9}v8"/>')
-    legend = "phones are reset by name; hours in UTC; each node to its own scale"
+    legend = "hours in UTC; each node to its own scale"
+    if any(step.phones and step.moves for step in story.steps):
+        parts.append(f'<path class="reset" d="M{_LEFT} {y - 9}v8"/>')
+        legend = f"phones are reset by name; {legend}"
     parts.append(f'<text x="{_LEFT + 8}" y="{y}">{legend}</text>')
     lowest = min(points, key=lambda point: point.registered)
     about = (
@@ -235,6 +236,7 @@ def timeline_svg(story: RunStory) -> Markup:
             used.setdefault(look)
             lane = nodes.index(step.node) + 1
             parts.append(_bar(step, look, scale.x(begin), scale.x(end), lane))
+    parts += scale.cuts(_BAND, bottom)
     y = bottom + _AXIS + 14
     x = float(_LEFT)
     for look in used:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import escape
 
-__all__ = ["Place", "Scale"]
+__all__ = ["Scale"]
 
 _CUT_FROM: Final = timedelta(hours=1)
 """Longer than this without any entry is cut out, and the cut is marked."""
@@ -40,15 +40,6 @@ class _Stretch(NamedTuple):
         whole = max((self.end - self.begin).total_seconds(), 1.0)
         share = (at - self.begin).total_seconds() / whole
         return self.left + (self.right - self.left) * min(max(share, 0.0), 1.0)
-
-
-class Place(NamedTuple):
-    """Where a picture lies: from *left* to *right*, and from *top* to *bottom*."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
 
 
 class Scale:
@@ -90,7 +81,7 @@ class Scale:
         return round(self._stretches[-1].right, 1)
 
     def axis(self, top: float, bottom: float) -> Iterator[str]:
-        """Lines at round hours, the hours and the days below *bottom*, and the cuts."""
+        """Lines at round hours, and the hours and the days below *bottom*."""
         step_s = next((s for s in _ROUND_S if s / self._s_per_unit >= _BETWEEN_MARKS), _ROUND_S[-1])
         labelled = day_labelled = -1000.0
         day = ""
@@ -107,6 +98,9 @@ class Scale:
                 if f"{at:%Y-%m-%d}" != day and x - day_labelled > 2 * _LABEL:
                     day, day_labelled = f"{at:%Y-%m-%d}", x
                     yield _text(x, bottom + _DAY_ROW, day)
+
+    def cuts(self, top: float, bottom: float) -> Iterator[str]:
+        """What was cut out, over all else: nobody knows what was so in between."""
         for before, after in pairwise(self._stretches):
             gap = after.begin - before.end
             x = before.right
