@@ -32,11 +32,13 @@ from cucm_certflow.cli.documents import (
     ErrorDocument,
     fields_of,
 )
+from cucm_certflow.cli.drawing import DiagramDocument
 from cucm_certflow.cli.explaining import ExplanationDocument
 from cucm_certflow.cli.lab import LabDocument
 from cucm_certflow.cli.looking import PreflightDocument
 from cucm_certflow.cli.plan_document import PlanDocument
 from cucm_certflow.cli.rehearsing import RehearsalDocument
+from cucm_certflow.cli.reporting import ReportDocument
 from cucm_certflow.cli.rescuing import RemediesDocument
 from cucm_certflow.control import RunStatus
 from cucm_certflow.facts import ClusterFacts
@@ -45,6 +47,7 @@ from cucm_certflow.lab.happenings import Happened
 from cucm_certflow.lab.rehearsal import RehearsedStep
 from cucm_certflow.observers import Event, Outcome
 from cucm_certflow.orders import Order
+from cucm_certflow.report.diagrams.graph import Diagram
 from cucm_certflow.testing.verdict import Verdict
 from cucm_certflow.verification import VerifyReport
 
@@ -52,6 +55,7 @@ FOLDER: Final = Path(__file__).with_name("schemas")
 
 TYPES: Final[Mapping[DocumentKind, Any]] = {
     DocumentKind.CHECK: CheckDocument,
+    DocumentKind.DIAGRAM: DiagramDocument,
     DocumentKind.DOCTOR: DoctorDocument,
     DocumentKind.ERROR: ErrorDocument,
     DocumentKind.EVENT: Event,
@@ -64,6 +68,7 @@ TYPES: Final[Mapping[DocumentKind, Any]] = {
     DocumentKind.PREFLIGHT: PreflightDocument,
     DocumentKind.REHEARSAL: RehearsalDocument,
     DocumentKind.REMEDIES: RemediesDocument,
+    DocumentKind.REPORT: ReportDocument,
     DocumentKind.STATUS: RunStatus,
     DocumentKind.VERDICT: Verdict,
     DocumentKind.VERIFY: VerifyReport,
@@ -72,6 +77,7 @@ TYPES: Final[Mapping[DocumentKind, Any]] = {
 
 _LATE: Final[Mapping[str, Any]] = {
     "Cause": Executed | Happened,
+    "Diagram": Diagram,
     "Executed": Executed,
     "RehearsedStep": RehearsedStep,
 }

@@ -33,6 +33,7 @@ from cucm_certflow.cli.controlling import (
 )
 from cucm_certflow.cli.doctoring import doctor_command
 from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.frame import Commands
@@ -42,11 +43,13 @@ from cucm_certflow.cli.output import Exit
 from cucm_certflow.cli.plan_document import print_plan
 from cucm_certflow.cli.planning import plan_command
 from cucm_certflow.cli.rehearsing import rehearse_command
+from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.routing import WITHOUT
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal import Journal
 
 __all__ = ["app"]
 
@@ -80,7 +83,9 @@ app.command("preflight")(preflight_command)
 app.command("plan")(plan_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
+app.command("report")(report_command)
 app.command("explain")(explain_command)
+app.command("diagram")(diagram_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)
@@ -167,6 +172,7 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
+        Journal.check_new(journal)
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)

@@ -18,6 +18,7 @@ from cucm_certflow.core.durations import measured_s
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import driver_of
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.orders import Order
 from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
 from cucm_certflow.procedures.vocabulary import Stage
@@ -100,17 +101,17 @@ def stages_of(names: list[str] | None) -> frozenset[Stage]:
     Raises:
         UsageError: There is no such stage.
     """
-    try:
-        return frozenset(Stage(name) for name in names or ())
-    except ValueError:
-        known = ", ".join(stage.value for stage in Stage)
-        report = Report(
-            headline="there is no such stage",
-            expected=known,
-            saw=", ".join(names or ()),
-            left="nothing was sent",
-        )
-        raise UsageError(report) from None
+    known = [stage.value for stage in Stage]
+    for name in names or ():
+        if name not in known:
+            raise UsageError(
+                Report(
+                    headline=f"there is no stage {name!r:.40}{suggestion(name, known)}",
+                    expected=", ".join(known),
+                    left="nothing was sent",
+                )
+            )
+    return frozenset(Stage(name) for name in names or ())
 
 
 def status_command(journal: JournalOption, json: JsonOption = False) -> None:

@@ -40,6 +40,9 @@ class DocumentKind(Enum):
     CHECK = "check/1"
     """What ``check`` found in a plan."""
 
+    DIAGRAM = "diagram/1"
+    """What ``diagram`` draws, as nodes and edges, and the drawing."""
+
     DOCTOR = "doctor/1"
     """What ``doctor`` saw."""
 
@@ -75,6 +78,9 @@ class DocumentKind(Enum):
 
     REMEDIES = "remedies/1"
     """What would bring a phone back, of ``remedies``."""
+
+    REPORT = "report/1"
+    """Where the report of a journal is, of ``report``."""
 
     STATUS = "status/1"
     """How a run stands, of ``status``."""

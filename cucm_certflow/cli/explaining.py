@@ -13,12 +13,20 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.choices import Choice
 from cucm_certflow.procedures.explain import Explanation, doing, explanation_of
 from cucm_certflow.procedures.partners import PartnerTask
 from cucm_certflow.procedures.vocabulary import Condition, Exposure, Proof, Source, Stage
 
-__all__ = ["ExplainedStep", "ExplanationDocument", "explain_command", "explanation_document"]
+__all__ = [
+    "ExplainedStep",
+    "ExplanationDocument",
+    "explain_command",
+    "explanation_document",
+    "mode_named",
+    "release_named",
+]
 
 _MODES: Final[Mapping[str, SecurityMode]] = {
     "nonsecure": SecurityMode.NON_SECURE,
@@ -38,7 +46,7 @@ def explain_command(
     """Tell a procedure in words: every step, and why. Needs no cluster."""
     try:
         told = explanation_of(
-            unit_named(unit), _release(release), _mode(mode), token_ctl=token or None
+            unit_named(unit), release_named(release), mode_named(mode), token_ctl=token or None
         )
     except CertflowError as error:
         fail(error, json=json)
@@ -159,19 +167,29 @@ def explanation_document(told: Explanation) -> ExplanationDocument:
     )
 
 
-def _release(text: str) -> Release:
+def release_named(text: str) -> Release:
+    """The release that *text* says.
+
+    Raises:
+        UsageError: It says none.
+    """
     try:
         return Release.parse(text)
     except ValueError as error:
         raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
 
 
-def _mode(text: str) -> SecurityMode:
+def mode_named(text: str) -> SecurityMode:
+    """The cluster security mode that *text* says.
+
+    Raises:
+        UsageError: It says none.
+    """
     mode = _MODES.get(text.strip().lower())
     if mode is None:
         raise UsageError(
             Report(
-                headline=f"there is no mode {text.strip()!r}",
+                headline=f"there is no mode {text.strip()!r:.40}{suggestion(text, _MODES)}",
                 expected=", ".join(_MODES),
                 left="nothing was sent",
             )

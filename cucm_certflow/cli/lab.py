@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -18,7 +19,8 @@ from cucm_certflow.cli.common import JsonOption, SpeedOption, fail
 from cucm_certflow.cli.documents import DocumentKind, as_document, print_document
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.clock import ScaledClock
-from cucm_certflow.errors import CertflowError, Report, UsageError
+from cucm_certflow.documents import not_written
+from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
 
 if TYPE_CHECKING:
     from cucm_certflow.testing.verdict import Verdict
@@ -56,7 +58,8 @@ def lab_command(
     folder: Annotated[Path, typer.Option("--folder", help="Gets inventory.toml.")] = Path("lab"),
     lab_speed: SpeedOption = 1.0,
     ssh_port: Annotated[
-        int, typer.Option("--ssh-port", help="Of every node; 0: the machine chooses.")
+        int,
+        typer.Option("--ssh-port", min=0, max=65535, help="Of every node; 0: the machine chooses."),
     ] = 0,
     settle: Annotated[
         float,
@@ -76,19 +79,21 @@ def lab_command(
         left = "nothing was started"
         text = "--lab-speed must be over 0, and --settle 0 or more"
         fail(UsageError(Report(headline=text, left=left)), json=json)
+    _make(folder, json=json)
     try:
         found, status = asyncio.run(
             _tell(scenario, command or (), folder, lab_speed, ssh_port, settle, json=json)
         )
     except CertflowError as error:
         fail(error, json=json)
-    except ModuleNotFoundError as error:
-        print(f"the lab needs {error.name}: pip install 'cucm-certflow[lab]'", file=sys.stderr)
-        raise typer.Exit(Exit.USAGE) from None
     except OSError as error:
-        text = f"the lab could not start: {error.strerror or error}"
-        print(text, file=sys.stderr)
-        raise typer.Exit(Exit.NODE) from None
+        report = Report(
+            headline="the lab could not start",
+            saw=error.strerror or str(error),
+            left="nothing was started",
+            next="end the other lab on this machine, or leave out --ssh-port",
+        )
+        fail(NodeError(report), json=json)
     if json:
         print_document(DocumentKind.VERDICT, found)
     else:
@@ -96,6 +101,21 @@ def lab_command(
     if verdict is not None:
         _write(verdict, found, json=json)
     raise typer.Exit(status if found.is_clean else Exit.LEFT_BEHIND)
+
+
+def _make(folder: Path, *, json: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        report = Report(
+            headline=f"the lab cannot write to {folder}",
+            saw=not_written(error),
+            left="nothing was started",
+            next="name a folder that you may write in with --folder",
+        )
+        fail(UsageError(report), json=json)
 
 
 def _write(path: Path, verdict: Verdict, *, json: bool) -> None:

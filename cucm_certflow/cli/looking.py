@@ -17,6 +17,7 @@ from cucm_certflow.cli.common import (
     RecordOption,
     SpeedOption,
     UnitOption,
+    check_kinds,
     policy_of,
     units_of,
     with_cluster,
@@ -32,6 +33,8 @@ from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import TrustEntry
 from cucm_certflow.findings import Finding, Said
+from cucm_certflow.journal import Journal
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.partners import tasks_for
 from cucm_certflow.words import write_questions
 
@@ -74,13 +77,15 @@ def preflight_command(
     """Look at everything that has to be right first, findings by severity. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
+        check_kinds(unit, None, expiring)
+        said = words_of(say, by, words)
         facts = await cluster.discover()
         units = units_of(facts, unit, None, expiring)
         report = await cluster.preflight(
             units=units,
             facts=facts,
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
-            said=words_of(say, by, words),
+            said=said,
         )
         left = report.open(word.item for word in report.said)
         is_open = bool(left)
@@ -127,6 +132,9 @@ def cleanup_command(
     """Show which expired trust certificates can go, or delete them (with --journal)."""
 
     async def work(cluster: Cluster) -> Exit:
+        if journal is not None:
+            Journal.check_new(journal)
+        said = words_of(say, by, words)
         facts = await cluster.discover()
         stores = await cluster.trust_stores(facts)
         plan = plan_cleanup(
@@ -134,7 +142,7 @@ def cleanup_command(
             stores,
             delete=_named(stores, delete) if delete else None,
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
-            said=words_of(say, by, words),
+            said=said,
         )
         print_plan(plan, json=json)
         if journal is None or plan.is_refused or not plan.entries:
@@ -174,7 +182,7 @@ def _named(
             Report(
                 headline="no trust store has what is to be deleted",
                 expected="STORE/FILE, for example tomcat-trust/old-ca.pem",
-                saw=", ".join(strangers),
+                saw=", ".join(f"{name}{suggestion(name, keys)}" for name in strangers),
                 left="nothing was sent",
             )
         )

@@ -469,7 +469,7 @@ def test_a_recorded_discovery_can_be_sent_to_us_and_replayed(tmp_path: Path) -> 
     ("arguments", "status", "words"),
     [
         (["plan", "-u", "tomcta"], Exit.USAGE, ["tomcta", "tomcat"]),
-        (["plan"], Exit.USAGE, ["no unit was asked for"]),
+        (["plan"], Exit.USAGE, ["say once what is to be regenerated"]),
         (["plan", "-u", "TVS", "--waive", "SEP1"], Exit.USAGE, ["SEP1"]),
         (["plan", "-u", "TVS", "--barrier-within", "0"], Exit.USAGE, ["barrier_within_s"]),
         (["resume", "-j", "missing.journal"], Exit.USAGE, ["JournalError", "missing.journal"]),
