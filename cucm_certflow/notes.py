@@ -75,10 +75,12 @@ class PhoneNoted:
 
 @attrs.frozen(kw_only=True)
 class PhonesGraded:
-    """The evidence for the phones at the end of a verified run: counts, and who was left.
+    """The evidence for the phones: counts whenever one changes, and who was left at the end.
 
-    ``by_node`` counts grades by the node with which the phones are registered, the empty name for
-    those that are not. Grades are named as the members of ``Evidence``, in lower case.
+    While the run goes ``left`` is empty, and a phone is graded by the last reset that was sent to
+    it; the last note of a verified run is of its end. ``by_node`` counts grades by the node with
+    which the phones are registered, the empty name for those that are not. Grades are named as the
+    members of ``Evidence``, in lower case.
     """
 
     at: datetime
