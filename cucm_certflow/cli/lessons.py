@@ -280,7 +280,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
     ),
     "diagram": Lesson(
         panel="Lab and learning",
-        changes="nothing but the file that --out names",
+        changes=_NOTHING,
         exits=(Exit.REFUSED,),
         examples=(
             "certflow diagram command --out command.svg",
