@@ -66,7 +66,7 @@ def explanation_document(told: Explanation) -> dict[str, object]:
                 "does": doing(row.does)[0],
                 "where": doing(row.does)[1],
                 "when": row.when,
-                "requires": [each.value for each in row.requires],
+                "requires": sorted(each.value for each in row.requires),
                 "proof": row.proof,
                 "within_s": row.within_s,
                 "settle_s": row.settle_s,

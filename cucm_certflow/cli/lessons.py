@@ -179,7 +179,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, *_RUN),
         examples=(
             "certflow resume -i inventory.toml -j CHG1.journal",
-            "certflow resume -i inventory.toml -j CHG1.journal --waive SEP1 --waived-by Ann",
+            "certflow resume -i inventory.toml -j C1.journal --say uccx-trust=no --by Ann",
         ),
     ),
     "status": Lesson(
@@ -227,7 +227,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.NODE, Exit.NOT_VERIFIED),
         examples=(
             "certflow verify -i inventory.toml -j CHG1.journal",
-            "certflow verify -i inventory.toml -j CHG1.journal --say uccx='none' --by Ann",
+            "certflow verify -i inventory.toml -j C1.journal --say uccx-trust=no --by Ann",
         ),
         meanings={Exit.DONE: "all that the run was to leave is there"},
     ),

@@ -182,7 +182,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
                         "node": step.command.node,
                         "command": str(step.command),
                         "by": ways_of(plan, step),
-                        "requires": [each.value for each in step.row.requires],
+                        "requires": sorted(each.value for each in step.row.requires),
                         "proof": step.row.proof,
                         "within_s": step.row.within_s,
                         "source": str(step.row.source),

@@ -66,7 +66,7 @@ def process(*words: str, **changes: str | None) -> subprocess.CompletedProcess[s
 
 def shell(line: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """*line* in bash; ``certflow`` is the command line."""
-    certflow = f"certflow() {{ {sys.executable} -m cucm_certflow \"$@\"; }}; "
+    certflow = f'certflow() {{ {sys.executable} -m cucm_certflow "$@"; }}; '
     return subprocess.run(
         ["bash", "-c", certflow + line],
         capture_output=True,
