@@ -31,13 +31,18 @@ from cucm_certflow.cli.controlling import (
     stages_of,
     status_command,
 )
+from cucm_certflow.cli.doctoring import doctor_command
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
-from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.plan_document import print_plan
 from cucm_certflow.cli.rehearsing import rehearse_command
+from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
@@ -72,10 +77,13 @@ def certflow(
     """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
 
 
+app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
+app.command("report")(report_command)
 app.command("explain")(explain_command)
+app.command("diagram")(diagram_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)
@@ -101,16 +109,21 @@ def discover_command(
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
-        print(as_json(facts) if json else _facts_text(facts))
-        if out is not None:
+        differences: tuple[str, ...] = ()
+        if out is not None:  # first: who reads only the beginning of what is printed has it, too
             from cucm_certflow.lab.twin import twin_of
 
             twin = twin_of(facts, name=out.stem)
             twin.write(out)
-            if not json:
-                print(f"a twin of it is in {out}")
-                for difference in twin.differences:
-                    print(f"  not like the cluster: {difference}")
+            differences = twin.differences
+        if json:
+            print_document(DocumentKind.FACTS, facts)
+        else:
+            print(_facts_text(facts))
+        if out is not None and not json:
+            print(f"a twin of it is in {out}")
+            for difference in differences:
+                print(f"  not like the cluster: {difference}")
         return Exit.NODE if facts.unknown else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -151,7 +164,7 @@ def plan_command(
 
     async def work(cluster: Cluster) -> Exit:
         plan = await planned(cluster, asked, asked.policy(lab_speed))
-        print(as_json(plan_document(plan)) if json else plan)
+        print_plan(plan, json=json)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -181,7 +194,7 @@ def run_command(
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)
-        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        print_plan(plan, json=json)
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
         ) as run:
@@ -253,7 +266,10 @@ def verify_command(
 
     async def work(cluster: Cluster) -> Exit:
         report = await cluster.verify(journal=journal, said=words_of(say, by, words))
-        print(as_json(report) if json else report)
+        if json:
+            print_document(DocumentKind.VERIFY, report)
+        else:
+            print(report)
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)

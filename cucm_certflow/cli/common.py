@@ -12,8 +12,9 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from cucm_certflow.cli.asking import ask_on_terminal
+from cucm_certflow.cli.documents import DocumentKind, error_document, print_document
 from cucm_certflow.cli.interrupting import run_until_interrupted
-from cucm_certflow.cli.output import Exit, as_json, exit_of_error
+from cucm_certflow.cli.output import Exit, exit_of_error
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
@@ -124,8 +125,7 @@ JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record
 def fail(error: CertflowError, *, json: bool) -> NoReturn:
     """Say *error*, and end with its exit status."""
     if json:
-        document = {"error": type(error).__name__, "code": error.code, "report": error.report}
-        print(as_json(document))
+        print_document(DocumentKind.ERROR, error_document(error))
     else:
         print(error, file=sys.stderr)
     raise typer.Exit(exit_of_error(error))

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from cucm_certflow.cli.common import JournalOption, JsonOption, SpeedOption, fail, with_cluster
+from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.control import RunStatus, approve, ask_to_abort, ask_to_pause, status_of
 from cucm_certflow.core.durations import measured_s
@@ -119,7 +120,10 @@ def status_command(journal: JournalOption, json: JsonOption = False) -> None:
         status = status_of(journal)
     except CertflowError as error:
         fail(error, json=json)
-    print(as_json(status) if json else status)
+    if json:
+        print_document(DocumentKind.STATUS, status)
+    else:
+        print(status)
     raise typer.Exit(_exit_of(status))
 
 
@@ -183,4 +187,7 @@ def _give(ask: Callable[[], Order], *, json: bool) -> None:
         fail(error, json=json)
     except ValueError as error:
         fail(UsageError(Report(headline=str(error), left="nothing was written down")), json=json)
-    print(as_json(order) if json else f"left in the inbox: {order}")
+    if json:
+        print_document(DocumentKind.ORDER, order)
+    else:
+        print(f"left in the inbox: {order}")

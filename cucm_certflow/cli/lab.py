@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import JsonOption, SpeedOption, fail
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, as_document, print_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.clock import ScaledClock
 from cucm_certflow.documents import not_written
 from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
@@ -23,12 +25,25 @@ from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
 if TYPE_CHECKING:
     from cucm_certflow.testing.verdict import Verdict
 
-__all__ = ["lab_command"]
+__all__ = ["LabDocument", "lab_command"]
 
 T = TypeVar("T")
 
 _TO_END_S: Final = 5.0
 """How long a command that is told to end has for that, in real seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class LabDocument:
+    """That a lab is ready, for machines.
+
+    Attributes:
+        ready: Where its inventory is.
+        lab_speed: How many times as fast its clock runs.
+    """
+
+    ready: str
+    lab_speed: float
 
 
 def lab_command(
@@ -78,7 +93,10 @@ def lab_command(
             next="end the other lab on this machine, or leave out --ssh-port",
         )
         fail(NodeError(report), json=json)
-    print(as_json(found) if json else found, flush=True)
+    if json:
+        print_document(DocumentKind.VERDICT, found)
+    else:
+        print(found, flush=True)
     if verdict is not None:
         _write(verdict, found, json=json)
     raise typer.Exit(status if found.is_clean else Exit.LEFT_BEHIND)
@@ -106,7 +124,7 @@ def _make(folder: Path) -> None:
 
 def _write(path: Path, verdict: Verdict, *, json: bool) -> None:
     try:
-        path.write_text(f"{as_json(verdict)}\n", encoding="utf-8")
+        path.write_text(f"{as_document(DocumentKind.VERDICT, verdict)}\n", encoding="utf-8")
     except OSError as error:
         report = Report(
             headline=f"the verdict could not be written to {path}",
@@ -136,10 +154,13 @@ async def _tell(
 
     clock = ScaledClock(speed)
     async with LabServers(loaded, clock=clock, folder=folder, ssh_port=ssh_port) as servers:
-        ready = {"ready": str(servers.inventory), "lab_speed": speed}
+        ready = LabDocument(ready=str(servers.inventory), lab_speed=speed)
         status: int = Exit.DONE
         with _stopping() as stop:
-            print(as_json(ready) if json else f"ready: {ready['ready']}", flush=True)
+            if json:
+                print_document(DocumentKind.LAB, ready)
+            else:
+                print(f"ready: {ready.ready}", flush=True)
             if command:
                 status = await _run(command, servers.inventory, speed, stop, json=json)
                 await _first(asyncio.ensure_future(clock.sleep(settle_s)), stop)

@@ -95,6 +95,20 @@ def _paragraphs(*texts: str) -> str:
 
 
 LESSONS: Final[Mapping[str, Lesson]] = {
+    "doctor": Lesson(
+        panel="Look",
+        changes=_NOTHING,
+        exits=(Exit.NODE, Exit.NOT_VERIFIED),
+        examples=(
+            "certflow doctor -i inventory.toml",
+            "certflow doctor -i inventory.toml --json",
+        ),
+        meanings={
+            Exit.DONE: "every node and every way to it is as it must be",
+            Exit.NODE: "a node, or a way to it, cannot be used, or could not be looked at",
+            Exit.NOT_VERIFIED: "every way can be used; a clock or a name is not as it must be",
+        },
+    ),
     "discover": Lesson(
         panel="Look",
         changes=_NOTHING,
@@ -250,6 +264,16 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         ),
         meanings={Exit.DONE: "the ways are printed, best first"},
     ),
+    "report": Lesson(
+        panel="Afterwards",
+        changes="nothing but the file that --out names, JOURNAL.html if it is not given",
+        exits=(),
+        examples=(
+            "certflow report -j CHG1.journal",
+            "certflow report -j CHG1.journal --out CHG1.html --force",
+        ),
+        meanings={Exit.DONE: "the report is written"},
+    ),
     "explain": Lesson(
         panel="Lab and learning",
         changes=_NOTHING,
@@ -261,6 +285,20 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         meanings={
             Exit.DONE: "the procedure is printed",
             Exit.REFUSED: "there is no procedure for that; the reason is printed",
+        },
+    ),
+    "diagram": Lesson(
+        panel="Lab and learning",
+        changes="nothing but the file that --out names",
+        exits=(Exit.REFUSED,),
+        examples=(
+            "certflow diagram command --out command.svg",
+            "certflow diagram ITLRecovery --release 12.5 --mode mixed",
+            "certflow diagram windows --scenario examples/scenarios/small.toml -u TVS",
+        ),
+        meanings={
+            Exit.DONE: "it is drawn",
+            Exit.REFUSED: "there is no such procedure, or the plan that is drawn is refused",
         },
     ),
     "lab": Lesson(

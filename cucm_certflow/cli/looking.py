@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import (
@@ -21,22 +22,40 @@ from cucm_certflow.cli.common import (
     units_of,
     with_cluster,
 )
+from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.plan_document import print_plan
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import TrustEntry
+from cucm_certflow.findings import Finding, Said
 from cucm_certflow.journal import Journal
 from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.partners import tasks_for
 from cucm_certflow.words import write_questions
 
-__all__ = ["cleanup_command", "preflight_command"]
+__all__ = ["PreflightDocument", "cleanup_command", "preflight_command"]
 
 _BARRIER_S = 1800.0
+
+
+@attrs.frozen(kw_only=True)
+class PreflightDocument:
+    """What a preflight found, for machines.
+
+    Attributes:
+        open: Whether anything stops a run until somebody has seen to it or said something about it.
+        findings: The worst first.
+        said: What people have said.
+    """
+
+    open: bool
+    findings: tuple[Finding, ...]
+    said: tuple[Said, ...]
 
 
 def preflight_command(
@@ -83,7 +102,8 @@ def preflight_command(
                 ],
             )
         if json:
-            print(as_json({"open": is_open, "findings": report.in_order(), "said": report.said}))
+            document = PreflightDocument(open=is_open, findings=report.in_order(), said=report.said)
+            print_document(DocumentKind.PREFLIGHT, document)
         else:
             print(report)
         return Exit.REFUSED if is_open else Exit.DONE
@@ -124,7 +144,7 @@ def cleanup_command(
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
             said=said,
         )
-        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        print_plan(plan, json=json)
         if journal is None or plan.is_refused or not plan.entries:
             return Exit.REFUSED if plan.is_refused else Exit.DONE
         async with cluster.run(plan, journal=journal) as run:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import InventoryOption, JsonOption, SpeedOption, with_cluster
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.plan import phone_class
-from cucm_certflow.core.remedies import holding_from_files, offers_of, remedies_for
+from cucm_certflow.core.remedies import Remedy, holding_from_files, offers_of, remedies_for
 from cucm_certflow.core.starting_trust import held_at_start, trust_of
 from cucm_certflow.documents import not_read
 from cucm_certflow.errors import Report, UsageError
@@ -22,7 +24,18 @@ from cucm_certflow.trust.model import ClusterTrust
 from cucm_certflow.trust.phone import Holding, PhoneClass, order_of
 from cucm_certflow.trust.x509 import certificate_from_pem
 
-__all__ = ["remedies_command"]
+__all__ = ["RemediesDocument", "remedies_command"]
+
+
+@attrs.frozen(kw_only=True)
+class RemediesDocument:
+    """What would bring a phone back, for machines.
+
+    Attributes:
+        remedies: The best first.
+    """
+
+    remedies: tuple[Remedy, ...]
 
 
 def remedies_command(
@@ -61,7 +74,10 @@ def remedies_command(
             home=_checked_home(trust, home),
             others=_others(facts, trust, phone),
         )
-        print(as_json(found) if json else "\n".join(str(remedy) for remedy in found))
+        if json:
+            print_document(DocumentKind.REMEDIES, RemediesDocument(remedies=found))
+        else:
+            print("\n".join(str(remedy) for remedy in found))
         return Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json)

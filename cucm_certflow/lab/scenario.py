@@ -57,6 +57,7 @@ from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Servic
 from cucm_certflow.nearest import suggestion
 
 __all__ = [
+    "SHIPPED",
     "AccountSpec",
     "Accounts",
     "ApplicationSpec",
@@ -83,6 +84,10 @@ __all__ = [
     "VariantSpec",
     "services_of",
 ]
+
+_SHIPPED_FOLDER: Final = Path(__file__).parent / "shipped"
+SHIPPED: Final = tuple(sorted(path.stem for path in _SHIPPED_FOLDER.glob("*.toml")))
+"""The scenarios that come with the library; each is loaded by its bare name."""
 
 _FIRST_ECDSA: Final = (11, 0)
 _FIRST_REUSE: Final = (14, 0)
@@ -161,13 +166,15 @@ class Scenario:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a scenario file.
+        """Read a scenario file, or one that comes with the library, by its bare name: ``tutorial``.
 
         Raises:
             ScenarioError: The file cannot be read, is not TOML, or is wrong; the report names the
                 places.
         """
         target = Path(path)
+        if str(path) in SHIPPED and not target.exists():
+            target = _SHIPPED_FOLDER / f"{path}.toml"
         try:
             text = target.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
