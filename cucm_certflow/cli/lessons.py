@@ -313,6 +313,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
             Exit.DONE: "no phone is lost; with a command after --: the status of that command",
             Exit.LEFT_BEHIND: "phones are lost, or registered ones are not back",
             Exit.NODE: "an address or a port cannot be had",
+            Exit.INTERRUPTED: "interrupted before it was ready, or twice: there is no verdict",
         },
     ),
 }
