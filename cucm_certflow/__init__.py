@@ -9,6 +9,7 @@ from cucm_certflow.core.plan import PhoneOutlook, Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
 from cucm_certflow.core.remedies import Remedy, holding_from_files, remedies_for
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.doctor import Area, DoctorReport, Sign
 from cucm_certflow.errors import (
     AuthenticationFailed,
     CertflowError,
@@ -18,6 +19,7 @@ from cucm_certflow.errors import (
     InventoryError,
     JournalError,
     JournalInUse,
+    JournalNotWritten,
     NodeError,
     NodeFault,
     NodeUnreachable,
@@ -37,7 +39,16 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
-from cucm_certflow.observers import Aborted, Held, LeftBehind, NotWaitedFor, Paused, Verified
+from cucm_certflow.observers import (
+    Aborted,
+    Event,
+    Held,
+    LeftBehind,
+    NotWaitedFor,
+    Observer,
+    Paused,
+    Verified,
+)
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.explain import explain
 from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
@@ -58,6 +69,7 @@ from cucm_certflow.words import load_words
 __all__ = [
     "Aborted",
     "Account",
+    "Area",
     "AuthenticationFailed",
     "Baseline",
     "BatchesBy",
@@ -69,6 +81,8 @@ __all__ = [
     "Cluster",
     "ClusterFacts",
     "ClusterInUse",
+    "DoctorReport",
+    "Event",
     "Evidence",
     "Finding",
     "Held",
@@ -79,6 +93,7 @@ __all__ = [
     "InventoryError",
     "JournalError",
     "JournalInUse",
+    "JournalNotWritten",
     "LeftBehind",
     "Limits",
     "Maintenance",
@@ -91,6 +106,7 @@ __all__ = [
     "NotServed",
     "NotWaitedFor",
     "NotWaiting",
+    "Observer",
     "Order",
     "OrderKind",
     "Paused",
@@ -112,6 +128,7 @@ __all__ = [
     "Secret",
     "Service",
     "Severity",
+    "Sign",
     "UnitOrder",
     "UnknownLayout",
     "UsageError",

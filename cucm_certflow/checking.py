@@ -19,6 +19,7 @@ from cucm_certflow.errors import AuthenticationFailed, IdentityNotTrusted, Repor
 from cucm_certflow.facts import ClusterFacts, Fact, Query, Unknown
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said
 from cucm_certflow.names import CertUnit
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.transports.base import Transport
@@ -175,7 +176,7 @@ def known_words(
         raise UsageError(
             Report(
                 headline="a word is about an item that no check has",
-                saw=", ".join(strangers),
+                saw=", ".join(f"{each}{suggestion(each, items)}" for each in strangers),
                 left="nothing was sent",
                 next="take the identifier from the report of the checks",
             )

@@ -41,6 +41,8 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
+    Reached,
     Registration,
     RegistrationCounts,
     Registrations,
@@ -110,6 +112,7 @@ VALUES: Final[Mapping[type[Query], Any]] = types.MappingProxyType(
         CallManagerGroups: Mapping[str, tuple[str, ...]],
         DevicePools: Mapping[str, str],
         Interfaces: tuple[InterfaceState, ...],
+        Reach: Reached,
         ReplyTo: Reply,
     }
 )

@@ -100,6 +100,7 @@ def cluster_over(
         clock=clock,
         prepare=prepare,
         lock=ClusterLock(inventory.publisher.address),
+        nodes={entry.name: entry.address for entry in inventory.nodes},
     )
 
 

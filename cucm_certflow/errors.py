@@ -25,6 +25,7 @@
      |   |   +- NotServed        the interface is not activated there, or not up yet
      |   +- RateLimited          the node asks us to come back later
      +- HeldError                a person must decide; the run stands and can be resumed
+         +- JournalNotWritten    the disk refuses the journal; nothing was sent since
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ __all__ = [
     "InventoryError",
     "JournalError",
     "JournalInUse",
+    "JournalNotWritten",
     "NodeError",
     "NodeFault",
     "NodeUnreachable",
@@ -229,3 +231,9 @@ class HeldError(CertflowError):
     """A person must decide. The journal holds the run; resume it."""
 
     code = "CF400"
+
+
+class JournalNotWritten(HeldError):
+    """The disk refused a line of the journal: what belongs to it was not sent. Resume the run."""
+
+    code = "CF401"

@@ -57,6 +57,8 @@ __all__ = [
     "Phones",
     "PresentedCertificate",
     "Query",
+    "Reach",
+    "Reached",
     "Registration",
     "RegistrationCounts",
     "Registrations",
@@ -249,10 +251,16 @@ class BackupActivity(Enum):
 
 @attrs.frozen(kw_only=True)
 class NtpStatus:
-    """What ``utils ntp status`` says. ``stratum`` is None while a node is not synchronised."""
+    """What ``utils ntp status`` says.
+
+    ``stratum`` is None while a node is not synchronised. ``at`` is what the node took for the time
+    when it said so, to the second; None where it did not print it. It moves on from look to look
+    and says nothing about the status, so that equal statuses are equal values without it.
+    """
 
     synchronised: bool
     stratum: int | None = None
+    at: datetime | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -285,6 +293,18 @@ class InterfaceState:
     usable: bool | None
     reason: str = ""
     role: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Reached:
+    """What a small question over one interface showed beside that it was answered.
+
+    Attributes:
+        privilege: The privilege level of the platform CLI that the account was seen to have, at
+            least; None where nothing showed any.
+    """
+
+    privilege: int | None = None
 
 
 # ── questions ─────────────────────────────────────────────────────────────────────────────
@@ -517,6 +537,17 @@ class Interfaces:
 
 
 @attrs.frozen(cache_hash=True)
+class Reach:
+    """Whether *interface* lets us in and answers about *node*: a :class:`Reached`.
+
+    By a small question over that interface alone; no other is asked in its place.
+    """
+
+    node: str
+    interface: Interface
+
+
+@attrs.frozen(cache_hash=True)
 class ReplyTo:
     """What came back for attempt *attempt* of step *step*: a :class:`Reply`."""
 
@@ -554,6 +585,7 @@ Query = (
     | CallManagerGroups
     | DevicePools
     | Interfaces
+    | Reach
     | ReplyTo
 )
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
 import attrs
 
+from cucm_certflow.documents import broken_toml, not_read
 from cucm_certflow.errors import InventoryError, Report
 from cucm_certflow.names import Interface
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.secret import Secret
 
-__all__ = ["Account", "Inventory", "NodeEntry"]
+__all__ = ["Account", "Ask", "Inventory", "NodeEntry"]
+
+Ask = Callable[[str], str]
+"""Gives the password of an account; what it is called with describes the account to a person."""
 
 _DEFAULT_SSH_PORT: Final = 22
 _DEFAULT_REST_PORT: Final = 443
@@ -84,27 +89,55 @@ class Inventory:
         raise KeyError(name)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an inventory file; passwords may be given as ``{ env = "NAME" }``.
+    def load(cls, path: str | os.PathLike[str], *, ask: Ask | None = None) -> Self:
+        """Read an inventory file.
+
+        A password is a text, ``{ env = "NAME" }``, or ``{ prompt = true }``: then *ask* is called,
+        once for the account.
+
+        Args:
+            path: The file.
+            ask: Gives the password of the account that its argument describes, for example by
+                asking a person. Nothing here reads a terminal.
 
         Raises:
-            InventoryError: The file or its content is wrong; the report names the place.
+            InventoryError: The file or its content is wrong, or a password is to be asked for and
+                there is no *ask*; the report names the place. Nothing was sent. What *ask* raises
+                comes out as it is.
         """
         target = Path(path)
         try:
             text = target.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise _wrong(target.name, f"cannot be read: {type(error).__name__}") from error
-        return cls.loads(text, name=target.name, folder=target.parent)
+            raise InventoryError(
+                Report(
+                    headline=f"the inventory {target} cannot be read",
+                    saw=not_read(target, error),
+                    left="nothing was sent",
+                    next="name the TOML file of your nodes and accounts",
+                )
+            ) from error
+        return cls.loads(text, name=target.name, folder=target.parent, ask=ask)
 
     @classmethod
-    def loads(cls, text: str, *, name: str = "inventory", folder: Path | None = None) -> Self:
-        """Read an inventory from *text*; *folder* is what a relative known_hosts starts from."""
+    def loads(
+        cls,
+        text: str,
+        *,
+        name: str = "inventory",
+        folder: Path | None = None,
+        ask: Ask | None = None,
+    ) -> Self:
+        """Read an inventory from *text*; *folder* is what a relative known_hosts starts from.
+
+        Raises:
+            InventoryError: As :meth:`load`.
+        """
         try:
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise _wrong(name, str(error)) from error
-        reader = _Reader(name)
+            raise _wrong(name, broken_toml(text, error, values=False)) from error
+        reader = _Reader(name, ask)
         top = reader.table(
             document,
             "",
@@ -148,18 +181,17 @@ class Inventory:
 class _Reader:
     """Checks a parsed document; never shows a password."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ask: Ask | None) -> None:
         self._name = name
+        self._ask = ask
 
     def table(self, value: Any, path: str, keys: set[str]) -> dict[str, Any]:  # noqa: ANN401 - TOML
         if not isinstance(value, dict):
             raise _wrong(f"{self._name}: {path}", "expected a table")
         for key in value:
             if key not in keys:
-                near = difflib.get_close_matches(key, keys, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
                 place = f"{path}.{key}" if path else key
-                raise _wrong(f"{self._name}: {place}", f"unknown key{hint}")
+                raise _wrong(f"{self._name}: {place}", f"unknown key{suggestion(key, keys)}")
         return value
 
     def text(self, table: dict[str, Any], key: str, path: str, default: str | None) -> str | None:
@@ -177,8 +209,7 @@ class _Reader:
         known = {interface.value: interface for interface in Interface}
         for name in value:
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = suggestion(name, known)
                 raise _wrong(place, f"expected one of {', '.join(known)}; saw {name!r}{hint}")
         return frozenset(known[name] for name in value)
 
@@ -210,17 +241,24 @@ class _Reader:
         table = self.table(value, path, {"user", "password"})
         user = self.text(table, "user", path, None)
         password = table.get("password")
+        if user is None:
+            raise _wrong(f"{self._name}: {path}.user", "expected the user name")
+        place = f"{self._name}: {path}.password"
         if isinstance(password, dict) and set(password) == {"env"}:
             variable = password["env"]
             password = os.environ.get(str(variable))
-            if password is None:
-                raise _wrong(
-                    f"{self._name}: {path}.password", f"environment variable {variable} is not set"
-                )
-        if user is None:
-            raise _wrong(f"{self._name}: {path}.user", "expected the user name")
+            if not password:
+                what = "is not set" if password is None else "is empty"
+                raise _wrong(place, f"environment variable {variable} {what}")
+        elif password == {"prompt": True}:
+            if self._ask is None:
+                raise _wrong(place, "it is to be asked for, and there is nobody to ask")
+            password = self._ask(f"{path} account {user!r}")
+            if not password:
+                raise _wrong(place, "nothing was typed")
         if not isinstance(password, str) or not password:
-            raise _wrong(f"{self._name}: {path}.password", 'expected a text, or { env = "NAME" }')
+            expected = 'expected a text, { env = "NAME" } or { prompt = true }'
+            raise _wrong(place, expected)
         return Account(user, Secret(password))
 
 

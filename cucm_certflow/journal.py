@@ -23,7 +23,8 @@ import attrs
 
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.run_state import Record
-from cucm_certflow.errors import JournalError, JournalInUse, Report
+from cucm_certflow.documents import not_read, not_written
+from cucm_certflow.errors import JournalError, JournalInUse, JournalNotWritten, Report
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.journal_lines import (
     CONVERTER,
@@ -116,6 +117,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, descriptor: int, written: Written, *, lines: int) -> None:
+        """*lines* of *written* stand in the file, in its first ``written.size`` bytes."""
         self.path = path
         self.plan = written.plan
         self.records = written.records
@@ -123,7 +125,9 @@ class Journal:
         self.begun = written.begun
         self.run = written.run
         self._descriptor: int | None = descriptor
-        self._sequence = lines
+        # The number of the next line, and where it goes: one value, so that an interrupt at any
+        # moment finds them in step.
+        self._next = lines, written.size
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], plan: Plan, *, at: datetime) -> Journal:
@@ -148,34 +152,39 @@ class Journal:
         except FileExistsError:
             raise _there_already(target) from None
         except OSError as error:
-            raise _unusable(target, error.strerror or str(error)) from error
+            raise _not_new(target, not_written(error)) from error
         _lock(target, descriptor)
         _say_who(target, at)
-        line = _line(0, header)
-        written = Written(plan=plan, records=(), notes=(), begun=at, run=_name_of(line))
-        journal = cls(target, descriptor, written, lines=1)
+        name = _name_of(_line(0, header))
+        written = Written(plan=plan, records=(), notes=(), begun=at, run=name)
+        journal = cls(target, descriptor, written, lines=0)
         try:
-            journal._write(line, sync=True)
+            journal._write(header, sync=True)
             _sync_folder(target)
-        except (JournalError, OSError) as error:
+        except (JournalNotWritten, OSError) as error:
             # Nothing hangs on it yet: half a first line would only be in the way.
             journal.close()
             with contextlib.suppress(OSError):
                 target.unlink()
-            if isinstance(error, JournalError):
-                raise
-            raise _unusable(target, error.strerror or str(error)) from error
+            why = not_written(error) if isinstance(error, OSError) else error.report.saw
+            raise _not_new(target, why) from error
         return journal
 
     @staticmethod
     def check_new(path: str | os.PathLike[str]) -> None:
-        """Make sure, before anything else is done, that there is no such file yet.
+        """Make sure, before anything else is done, that the file can be made.
 
         Raises:
-            JournalError: There is one.
+            JournalError: There is one already, or its folder is missing or cannot be written.
         """
-        if os.path.lexists(path):
-            raise _there_already(Path(path))
+        target = Path(path)
+        if os.path.lexists(target):
+            raise _there_already(target)
+        folder = target.absolute().parent
+        if not folder.is_dir():
+            raise _not_new(target, f"there is no folder {folder}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _not_new(target, f"you are not allowed to write in {folder}")
 
     @classmethod
     def read(
@@ -190,7 +199,7 @@ class Journal:
         try:
             data = target.read_bytes()
         except OSError as error:
-            raise _unusable(target, error.strerror or str(error)) from error
+            raise _not_there(target, error) from error
         return _parsed(target, data, procedures)[0]
 
     @classmethod
@@ -218,7 +227,7 @@ class Journal:
         try:
             descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            raise _unusable(target, error.strerror or str(error)) from error
+            raise _not_there(target, error) from error
         try:
             owner = os.fstat(descriptor).st_uid
             if owner != os.geteuid():
@@ -248,28 +257,31 @@ class Journal:
         """Write *record* and sync it to the disk; when this returns, it survives a crash.
 
         Raises:
-            JournalError: The disk refused it. The command that belongs to it must not be sent, and
-                nothing more is written: what stood there before still reads.
+            JournalNotWritten: The disk refused it. The command that belongs to it must not be sent,
+                and nothing more is written: what stood there before still reads.
         """
-        self._write(_line(self._sequence, record_to_json(record)), sync=True)
-        self._sequence += 1
+        self._write(record_to_json(record), sync=True)
         self.records = (*self.records, record)
 
     def note(self, note: Note) -> None:
         """Write *note* without waiting for the disk: it survives the process, if not the machine.
 
         Raises:
-            JournalError: As :meth:`append`.
+            JournalNotWritten: As :meth:`append`.
         """
-        self._write(_line(self._sequence, note_to_json(note)), sync=False)
-        self._sequence += 1
+        self._write(note_to_json(note), sync=False)
         self.notes = (*self.notes, note)
 
-    def _write(self, line: bytes, *, sync: bool) -> None:
+    def _write(self, body: dict[str, Any], *, sync: bool) -> None:
         if self._descriptor is None:
-            raise _unusable(self.path, "it is closed")
-        before = os.lseek(self._descriptor, 0, os.SEEK_END)
+            raise _not_written(self.path, "it is closed")
+        number, end = self._next
+        line = _line(number, body)
+        after = number + 1, end + len(line)
         try:
+            # What a write left that a signal broke off is of a line that nobody acted on.
+            os.ftruncate(self._descriptor, end)
+            os.lseek(self._descriptor, end, os.SEEK_SET)
             while line:
                 line = line[os.write(self._descriptor, line) :]
             if sync:
@@ -277,9 +289,10 @@ class Journal:
         except OSError as error:
             # Half a line, or one that may not be on the disk, must not stand before the next one.
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, before)
+                os.ftruncate(self._descriptor, end)
             self.close()
-            raise _unusable(self.path, error.strerror or str(error)) from error
+            raise _not_written(self.path, not_written(error)) from error
+        self._next = after
 
     def close(self) -> None:
         """Release the file and its lock; idempotent."""
@@ -394,6 +407,41 @@ def _there_already(path: Path) -> JournalError:
             expected="a new file for a new change",
             left="nothing was sent",
             next="resume it, or choose another name",
+        )
+    )
+
+
+def _not_new(path: Path, why: str) -> JournalError:
+    return JournalError(
+        Report(
+            headline=f"the journal {path} cannot be begun",
+            expected="a new file in a folder that you may write in, with room on its disk",
+            saw=why,
+            left="nothing was sent, and no file was left behind",
+            next="name another file, or make room for it",
+        )
+    )
+
+
+def _not_there(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        Report(
+            headline=f"the journal {path} cannot be used",
+            expected="the file that a run was begun with",
+            saw=not_read(path, error),
+            left="nothing was sent by this call",
+            next="correct the path",
+        )
+    )
+
+
+def _not_written(path: Path, why: str) -> JournalNotWritten:
+    return JournalNotWritten(
+        Report(
+            headline=f"the journal {path.name} cannot be used any more: the disk refused a line",
+            saw=why,
+            left="what stands in it still reads; nothing was sent since",
+            next="make room, or mend the disk, and resume",
         )
     )
 

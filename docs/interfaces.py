@@ -28,7 +28,7 @@ from interfaces_tried import (
 
 from cucm_certflow.commands import ByHand, Command
 from cucm_certflow.core.routing import WAYS, WITHOUT, ways_for
-from cucm_certflow.facts import Interfaces, Known, PhoneTrustList, Query, ReplyTo
+from cucm_certflow.facts import Interfaces, Known, PhoneTrustList, Query, Reach, ReplyTo
 from cucm_certflow.names import Interface, Release
 
 TARGET: Final = Path(__file__).with_name("interfaces.md")
@@ -68,7 +68,7 @@ def _order() -> Iterator[str]:
     yield ""
     yield "The first way that can answer is taken; the next one if it does not answer, lacks a role, or is not allowed by the site."
     yield "A command goes by another way only if not a byte of it was sent by the first."
-    yield "`Interfaces` is answered by the route itself, from what was tried; `ReplyTo` is about a run, and asked of nobody; `ByHand` is for a person; `PhoneTrustList` is asked of the phone itself, at the address that RISPort70 gave."
+    yield "`Interfaces` is answered by the route itself, from what was tried; `Reach` names its interface itself, which is asked by a small question and no other; `ReplyTo` is about a run, and asked of nobody; `ByHand` is for a person; `PhoneTrustList` is asked of the phone itself, at the address that RISPort70 gave."
     yield ""
     for title, union in (("Questions", get_args(Query)), ("Commands", get_args(Command))):
         yield f"### {title}"
@@ -171,7 +171,7 @@ def _matrix() -> Iterator[str]:
     yield ""
     yield f"The place in the order of preference; {_NO} where the interface does not do it."
     yield ""
-    nobodys = (ReplyTo, ByHand, PhoneTrustList)
+    nobodys = (Reach, ReplyTo, ByHand, PhoneTrustList)
     kinds = [kind for kind in (*get_args(Query), *get_args(Command)) if kind not in nobodys]
     rows: list[list[object]] = []
     for kind in kinds:

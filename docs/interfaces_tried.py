@@ -53,6 +53,7 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
     Registration,
     RegistrationCounts,
     Registrations,
@@ -241,7 +242,7 @@ OPENING: Final[Mapping[Interface, Query]] = {
 
 def classes_left_out() -> set[str]:
     """The classes of questions and commands that nothing here tries; there must be none."""
-    known = {*get_args(Query), *get_args(Command)} - {ReplyTo, ByHand, PhoneTrustList}
+    known = {*get_args(Query), *get_args(Command)} - {Reach, ReplyTo, ByHand, PhoneTrustList}
     return {kind.__name__ for kind in known - {type(s.what) for s in (*QUESTIONS, *COMMANDS)}}
 
 

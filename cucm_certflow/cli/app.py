@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cucm_certflow.cli.asked import Asked, planned, takes_asked
 from cucm_certflow.cli.checking import check_command
 from cucm_certflow.cli.common import (
-    BarrierOption,
-    BatchesByOption,
-    BatchOption,
-    CanaryOption,
-    CapfOption,
-    ExpiringOption,
-    FailureLimitOption,
     InventoryOption,
     JournalOption,
     JsonOption,
-    NoRestartOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
-    TvsFirstOption,
-    UnitOption,
     WaiveOption,
-    WindowOption,
-    planned,
-    policy_of,
     with_cluster,
 )
 from cucm_certflow.cli.controlling import (
@@ -42,31 +31,61 @@ from cucm_certflow.cli.controlling import (
     stages_of,
     status_command,
 )
+from cucm_certflow.cli.doctoring import doctor_command
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
+from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
-from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.plan_document import print_plan
+from cucm_certflow.cli.rehearsing import rehearse_command
+from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.routing import WITHOUT
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal import Journal
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="certflow",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Regenerate the certificates of a CUCM cluster in an order that its phones survive.",
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"certflow {importlib.metadata.version('cucm-certflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def certflow(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Regenerate the certificates of a CUCM cluster in an order that its phones survive."""
+
+
+app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
+app.command("report")(report_command)
 app.command("explain")(explain_command)
+app.command("diagram")(diagram_command)
 app.command("check")(check_command)
+app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)
 app.command("pause")(pause_command)
 app.command("approve")(approve_command)
@@ -77,6 +96,10 @@ app.command("lab")(lab_command)
 @app.command("discover")
 def discover_command(
     inventory: InventoryOption,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a twin, for `certflow rehearse`, to a new file."),
+    ] = None,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -86,7 +109,21 @@ def discover_command(
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
-        print(as_json(facts) if json else _facts_text(facts))
+        differences: tuple[str, ...] = ()
+        if out is not None:  # first: who reads only the beginning of what is printed has it, too
+            from cucm_certflow.lab.twin import twin_of
+
+            twin = twin_of(facts, name=out.stem)
+            twin.write(out)
+            differences = twin.differences
+        if json:
+            print_document(DocumentKind.FACTS, facts)
+        else:
+            print(_facts_text(facts))
+        if out is not None and not json:
+            print(f"a twin of it is in {out}")
+            for difference in differences:
+                print(f"  not like the cluster: {difference}")
         return Exit.NODE if facts.unknown else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -114,23 +151,10 @@ def _facts_text(facts: ClusterFacts) -> str:
 
 
 @app.command("plan")
+@takes_asked
 def plan_command(
     inventory: InventoryOption,
-    unit: UnitOption = None,
-    window: WindowOption = None,
-    waive: WaiveOption = None,
-    expiring: ExpiringOption = None,
-    tvs_first: TvsFirstOption = False,
-    capf_with_callmanager: CapfOption = False,
-    no_callmanager_restart: NoRestartOption = False,
-    barrier_within: BarrierOption = 1800.0,
-    canary: CanaryOption = "wave",
-    reset_batch: BatchOption = 100,
-    batches_by: BatchesByOption = "name",
-    failure_limit: FailureLimitOption = None,
-    say: SayOption = None,
-    by: ByOption = "",
-    words: WordsOption = None,
+    asked: Asked,
     json: JsonOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
@@ -139,53 +163,22 @@ def plan_command(
     """Show what would be done, in which order, and why. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
-        plan = await planned(
-            cluster,
-            units=unit,
-            windows=window,
-            expiring=expiring,
-            waive=waive,
-            policy=policy_of(
-                tvs_first=tvs_first,
-                barrier_within=barrier_within,
-                speed=lab_speed,
-                capf_with_callmanager=capf_with_callmanager,
-                no_callmanager_restart=no_callmanager_restart,
-                canary=canary,
-                reset_batch=reset_batch,
-                batches_by=batches_by,
-                failure_limit=failure_limit,
-            ),
-            said=words_of(say, by, words),
-        )
-        print(as_json(plan_document(plan)) if json else plan)
+        plan = await planned(cluster, asked, asked.policy(lab_speed))
+        print_plan(plan, json=json)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
 @app.command("run")
+@takes_asked
 def run_command(
     inventory: InventoryOption,
     journal: JournalOption,
+    asked: Asked,
     rescue_kit: Annotated[
         Path | None, typer.Option("--rescue-kit", help="A new folder; JOURNAL.rescue if not given.")
     ] = None,
-    unit: UnitOption = None,
-    window: WindowOption = None,
-    waive: WaiveOption = None,
-    expiring: ExpiringOption = None,
-    tvs_first: TvsFirstOption = False,
-    capf_with_callmanager: CapfOption = False,
-    no_callmanager_restart: NoRestartOption = False,
-    barrier_within: BarrierOption = 1800.0,
-    canary: CanaryOption = "wave",
-    reset_batch: BatchOption = 100,
-    batches_by: BatchesByOption = "name",
-    failure_limit: FailureLimitOption = None,
-    say: SayOption = None,
-    by: ByOption = "",
-    words: WordsOption = None,
     maintenance: MaintenanceOption = None,
     measured: MeasuredOption = None,
     approve: ApproveOption = None,
@@ -197,34 +190,25 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
+        Journal.check_new(journal)
         hours = maintenance_of(maintenance, measured)
-        plan = await planned(
-            cluster,
-            units=unit,
-            windows=window,
-            expiring=expiring,
-            waive=waive,
-            policy=policy_of(
-                tvs_first=tvs_first,
-                barrier_within=barrier_within,
-                speed=lab_speed,
-                capf_with_callmanager=capf_with_callmanager,
-                no_callmanager_restart=no_callmanager_restart,
-                canary=canary,
-                reset_batch=reset_batch,
-                batches_by=batches_by,
-                failure_limit=failure_limit,
-                approve=stages_of(approve),
-            ),
-            said=words_of(say, by, words),
-        )
-        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        policy = asked.policy(lab_speed, stages_of(approve))
+        plan = await planned(cluster, asked, policy)
+        print_plan(plan, json=json)
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("resume")
@@ -255,7 +239,15 @@ def resume_command(
         ) as run:
             return await follow(run, json=json)
 
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+    with_cluster(
+        inventory,
+        lab_speed,
+        work,
+        json=json,
+        record=record,
+        pseudonyms=pseudonyms,
+        journal=journal,
+    )
 
 
 @app.command("verify")
@@ -274,7 +266,10 @@ def verify_command(
 
     async def work(cluster: Cluster) -> Exit:
         report = await cluster.verify(journal=journal, said=words_of(say, by, words))
-        print(as_json(report) if json else report)
+        if json:
+            print_document(DocumentKind.VERIFY, report)
+        else:
+            print(report)
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,17 +11,19 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
-from cucm_certflow.cli.output import Exit, as_json, exit_of_error
+from cucm_certflow.cli.asking import ask_on_terminal
+from cucm_certflow.cli.documents import DocumentKind, error_document, print_document
+from cucm_certflow.cli.interrupting import run_until_interrupted
+from cucm_certflow.cli.output import Exit, exit_of_error
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
-from cucm_certflow.core.plan import Plan
-from cucm_certflow.core.planner import expiring_units, make_plan
+from cucm_certflow.core.planner import expiring_units
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.facts import ClusterFacts
-from cucm_certflow.findings import Said
 from cucm_certflow.inventory import Inventory
 from cucm_certflow.names import CertUnit
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.policies import BatchesBy, Canary, CapfWindow, Policy, UnitOrder
 from cucm_certflow.procedures.vocabulary import Stage
 
@@ -45,8 +46,8 @@ __all__ = [
     "UnitOption",
     "WaiveOption",
     "WindowOption",
+    "check_kinds",
     "fail",
-    "planned",
     "policy_of",
     "unit_named",
     "units_of",
@@ -124,8 +125,7 @@ JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record
 def fail(error: CertflowError, *, json: bool) -> NoReturn:
     """Say *error*, and end with its exit status."""
     if json:
-        document = {"error": type(error).__name__, "code": error.code, "report": error.report}
-        print(as_json(document))
+        print_document(DocumentKind.ERROR, error_document(error))
     else:
         print(error, file=sys.stderr)
     raise typer.Exit(exit_of_error(error))
@@ -139,36 +139,46 @@ def with_cluster(
     json: bool,
     record: Path | None = None,
     pseudonyms: bool = False,
+    journal: Path | None = None,
 ) -> NoReturn:
-    """Run *work* on the cluster; every error of ours becomes a message and an exit status."""
+    """Run *work* on the cluster, and end with its exit status.
+
+    *journal* is what a run can be resumed from once it is there.
+    """
+    if speed <= 0:
+        raise _wrong("--lab-speed must be over 0")
+    if pseudonyms and record is None:
+        raise _wrong("--pseudonyms is for --record")
+    # Outside the loop: at the prompt for a password Ctrl-C works as it does anywhere.
+    loaded = Inventory.load(inventory, ask=ask_on_terminal)
+    clock: Clock = SystemClock()
+    if speed != 1:
+        # The lab wrote the file when its story began: all who read it share that instant, so
+        # that a run that is resumed does not find itself before its own journal.
+        began = datetime.fromtimestamp(inventory.stat().st_mtime, UTC)
+        clock = ScaledClock(speed, epoch=began)
 
     async def main() -> Exit:
-        if speed <= 0:
-            raise UsageError(Report(headline="--lab-speed must be over 0", left="nothing was sent"))
-        loaded = Inventory.load(inventory)
-        clock: Clock = SystemClock()
-        if speed != 1:
-            # The lab wrote the file when its story began: all who read it share that instant, so
-            # that a run that is resumed does not find itself before its own journal.
-            written = inventory.stat().st_mtime  # noqa: ASYNC240 - nothing else runs yet
-            began = datetime.fromtimestamp(written, UTC)
-            clock = ScaledClock(speed, epoch=began)
         recorder = None
         if record is not None:
             from cucm_certflow.transports.record import open_recording
 
             recorder = open_recording(record, loaded, clock, pseudonyms=pseudonyms)
         async with connect(loaded, clock=clock, recorder=recorder) as cluster:
-            return await work(cluster)
+            status = await work(cluster)
+        if recorder is not None and recorder.problem:
+            print(f"{record}: not all was recorded: {recorder.problem}", file=sys.stderr)
+        return status
 
     try:
-        status = asyncio.run(main())
+        status = run_until_interrupted(main, journal=journal)
     except CertflowError as error:
         fail(error, json=json)
-    except KeyboardInterrupt:
-        print("interrupted; nothing more is sent, the journal resumes the run", file=sys.stderr)
-        raise typer.Exit(Exit.PAUSED) from None
     raise typer.Exit(status)
+
+
+def _wrong(headline: str) -> UsageError:
+    return UsageError(Report(headline=headline, left="nothing was sent"))
 
 
 def policy_of(
@@ -216,8 +226,10 @@ def _member(kind: type[E], option: str, name: str) -> E:
     try:
         return kind[name.upper()]
     except KeyError:
-        known = ", ".join(member.name.lower() for member in kind)
-        raise ValueError(f"{option}: expected one of {known}, saw {name!r:.40}") from None
+        known = [member.name.lower() for member in kind]
+        hint = suggestion(name, known)
+        text = f"{option}: expected one of {', '.join(known)}, saw {name!r:.40}{hint}"
+        raise ValueError(text) from None
 
 
 def unit_named(name: str) -> CertUnit:
@@ -231,11 +243,31 @@ def unit_named(name: str) -> CertUnit:
             return unit
     raise UsageError(
         Report(
-            headline=f"there is no certificate kind {name.strip()!r}",
+            headline=f"there is no certificate kind {name.strip()!r}{suggestion(name, CertUnit)}",
             expected=", ".join(CertUnit),
             left="nothing was sent",
         )
     )
+
+
+def check_kinds(units: list[str] | None, windows: list[str] | None, expiring: float | None) -> None:
+    """Make sure, before anybody is asked, that kinds are named once, and that there are such kinds.
+
+    Raises:
+        UsageError: They are named in no way, or in several, or one is unknown.
+    """
+    ways = sum(map(bool, (units, windows, expiring is not None)))
+    if ways != 1:
+        raise UsageError(
+            Report(
+                headline="say once what is to be regenerated",
+                expected="one of --unit, --window and --expiring",
+                saw=f"{ways} of them",
+                left="nothing was sent",
+            )
+        )
+    for name in (units or []) + [each for window in windows or () for each in window.split(",")]:
+        unit_named(name)
 
 
 def units_of(
@@ -247,15 +279,8 @@ def units_of(
     """The kinds that were asked for: by name, by window, or by what is over within some days.
 
     Raises:
-        UsageError: A kind is unknown, more than one way was used, or nothing expires in time.
+        UsageError: A kind is unknown, or nothing expires in time.
     """
-    if sum(map(bool, (units, windows, expiring is not None))) > 1:
-        raise UsageError(
-            Report(
-                headline="--unit, --window and --expiring exclude each other",
-                left="nothing was sent",
-            )
-        )
     if expiring is not None:
         found = expiring_units(facts, expiring)
         if not found:
@@ -268,27 +293,3 @@ def units_of(
         return found
     names = [name for window in windows or () for name in window.split(",")] + (units or [])
     return tuple(dict.fromkeys(unit_named(name) for name in names))
-
-
-async def planned(
-    cluster: Cluster,
-    *,
-    units: list[str] | None,
-    windows: list[str] | None,
-    expiring: float | None,
-    waive: list[str] | None,
-    policy: Policy,
-    said: tuple[Said, ...],
-) -> Plan:
-    """Discover, look at everything that has to be right, and plan. Nothing is changed."""
-    facts = await cluster.discover()
-    asked = units_of(facts, units, windows, expiring)
-    report = await cluster.preflight(units=asked, facts=facts, policy=policy, said=said)
-    return make_plan(
-        facts,
-        units=None if windows else asked,
-        windows=[{unit_named(name) for name in w.split(",")} for w in windows] if windows else None,
-        policy=policy,
-        waive=waive or (),
-        preflight=report,
-    )

@@ -11,6 +11,7 @@ from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.run_state import RunState
 from cucm_certflow.core.states import Blocked, CommandState
 from cucm_certflow.errors import NotWaiting, Report
+from cucm_certflow.nearest import suggestion
 
 __all__ = ["Gate", "again_gate", "check_waiting", "gates_before", "waiting_gates"]
 
@@ -81,7 +82,9 @@ def check_waiting(plan: Plan, state: RunState, blocked: Iterable[Blocked], item:
         Report(
             headline=f"nothing called {item!r:.120} waits for an approval",
             expected=words or "nothing waits now",
-            saw="it was approved already" if item in state.approved else "",
+            saw="it was approved already"
+            if item in state.approved
+            else suggestion(item, waiting).removeprefix("; "),
             left="nothing was written down",
             next="approve what waits, by the name that the reason gives",
         )

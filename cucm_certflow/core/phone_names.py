@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cucm_certflow.errors import Report, UsageError
+from cucm_certflow.nearest import suggestion
 
 __all__ = ["check_names"]
 
@@ -15,12 +16,13 @@ def check_names(names: Iterable[str], phones: Iterable[str], headline: str) -> N
     Raises:
         UsageError: With *headline*, and the names that are no phone's.
     """
-    strangers = set(names) - set(phones)
+    known = set(phones)
+    strangers = set(names) - known
     if strangers:
         raise UsageError(
             Report(
                 headline=headline,
-                saw=", ".join(sorted(strangers)),
+                saw=", ".join(f"{name}{suggestion(name, known)}" for name in sorted(strangers)),
                 left="nothing was sent",
                 next="correct the name; it is a device name, for example SEP001122334455",
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -40,6 +40,7 @@ from cucm_certflow.facts import (
     Phones,
     PresentedCertificate,
     Query,
+    Reach,
     RegistrationCounts,
     Registrations,
     Replication,
@@ -54,9 +55,9 @@ from cucm_certflow.facts import (
     UnitsOn,
     VersionOf,
 )
-from cucm_certflow.names import Interface, Release, Service
+from cucm_certflow.names import DeviceClass, Interface, ListKind, Release, Service
 
-__all__ = ["WAYS", "WITHOUT", "Way", "agree", "route_of", "ways_for"]
+__all__ = ["PROBES", "WAYS", "WITHOUT", "Way", "agree", "route_of", "ways_for"]
 
 _ANY: Final = (0, 0)
 
@@ -162,8 +163,20 @@ WITHOUT: Final[Mapping[Interface, str]] = MappingProxyType({
     _TFTP: "trust lists cannot be read: plans for CallManager and TVS are refused",
     _TLS: "what a port presents is not seen: the proof for Tomcat is not given, and the run holds",
 })
-# fmt: on
 """What is left when an interface cannot be used."""
+
+PROBES: Final[Mapping[Interface, Callable[[str], Query]]] = MappingProxyType({
+    _SSH: lambda node: Reach(node, _SSH),  # the session itself knows what it was allowed
+    _AXL: VersionOf,
+    _CONTROL: ServicesOn,
+    _RIS: lambda _: Devices(DeviceClass.HUNT_LIST),  # a handful in any cluster
+    _PERFMON: RegistrationCounts,
+    _REST: UnitsOn,
+    _TFTP: lambda node: ServedList(node, ListKind.ITL),
+    _TLS: PresentedCertificate,
+})
+# fmt: on
+"""The small question by which an interface shows whether it answers about a node."""
 
 
 def ways_for(what: Query | Command, release: Release | None) -> tuple[Way, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
@@ -22,9 +21,11 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn
 
+from cucm_certflow.documents import broken_toml
 from cucm_certflow.errors import Report, ScenarioError, UsageError
+from cucm_certflow.nearest import suggestion
 
-__all__ = ["Wrong", "WrongValue", "parse", "strict_converter", "structure", "suggestion"]
+__all__ = ["Wrong", "WrongValue", "parse", "strict_converter", "structure"]
 
 T = TypeVar("T")
 
@@ -69,7 +70,9 @@ def parse(
             Report(
                 headline=f"the {what} is not TOML: {where}",
                 expected="TOML 1.0",
-                saw=str(wrong),
+                saw=broken_toml(text, wrong),
+                left="nothing was sent",
+                next="correct the line, and call it again",
                 source=source,
             )
         ) from wrong
@@ -163,12 +166,6 @@ def _member(value: Any, target: type[Enum]) -> Enum:  # noqa: ANN401 - cattrs' s
         reason = f"expected one of {wanted}; saw {_saw(value)}{suggestion(value, words)}"
         raise WrongValue(Wrong("", reason))
     return target(value)
-
-
-def suggestion(value: object, words: typing.Iterable[str]) -> str:
-    """``; did you mean 'x'?`` if one of *words* is near *value*."""
-    near = difflib.get_close_matches(str(value), list(words), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _is_tuple(target: Any) -> bool:  # noqa: ANN401 - any type

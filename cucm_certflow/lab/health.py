@@ -64,6 +64,11 @@ class Health:
         lost = node in self._said.ntp_unsynchronised
         return NtpStatus(synchronised=not lost, stratum=None if lost else _STRATUM)
 
+    def shown_by(self, node: str, now: datetime) -> datetime:
+        """What *node* prints as the time at *now*, to the second."""
+        off = timedelta(seconds=self._said.clock_off_s.get(node, 0.0))
+        return (now + off).replace(microsecond=0)
+
     def disk_of(self, node: str) -> Mapping[str, int]:
         """How full *node*'s partitions are, in per cent."""
         return {**_DISK, **self._said.disk.get(node, {})}

@@ -33,6 +33,7 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
     RegistrationCounts,
     Registrations,
     Replication,
@@ -51,6 +52,7 @@ from cucm_certflow.facts import (
 )
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.memory_faults import Unseen
+from cucm_certflow.lab.memory_reach import reached
 from cucm_certflow.lab.observe import list_view
 from cucm_certflow.lab.physics.world import Cert, TrustList
 from cucm_certflow.lab.render import Renderer, digest_of_release
@@ -126,6 +128,8 @@ class Answers:
                     )
                     for node in self._cluster.scenario.nodes
                 )
+            case Reach():
+                return reached(self._cluster, query)
             case _:
                 return self._seen_in_the_book(query)
 
@@ -159,7 +163,8 @@ class Answers:
                 )
                 return frozenset(each.fingerprint for each in (*known, *strangers))
             case TimeSync(node):
-                return cluster.health.time_of(node)
+                shown = cluster.health.shown_by(node, cluster.now)
+                return attrs.evolve(cluster.health.time_of(node), at=shown)
             case DiskUse(node):
                 return cluster.health.disk_of(node)
             case CoreFiles(node):

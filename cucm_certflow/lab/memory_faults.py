@@ -41,6 +41,7 @@ ACCOUNTS: Final[Mapping[str, str]] = {
     Interface.RISPORT: "application",
     Interface.PERFMON: "application",
     Interface.CONTROL_CENTER: "application",
+    Interface.PLATFORM_REST: "platform",
 }
 """Which account each interface wants; the others want none."""
 
@@ -170,6 +171,7 @@ def foreign_certificate(node: str, door: int) -> str:
 class Unseen(Exception):
     """There is no answer, and this is why."""
 
-    def __init__(self, reason: str, why: Why = Why.UNREACHABLE) -> None:
+    def __init__(self, reason: str, why: Why = Why.UNREACHABLE, role: str = "") -> None:
         super().__init__(reason)
         self.why = why
+        self.role = role

@@ -24,6 +24,7 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
     RegistrationCounts,
     Registrations,
     Replication,
@@ -37,6 +38,7 @@ from cucm_certflow.facts import (
     UnitsOn,
     VersionOf,
 )
+from cucm_certflow.lab.memory_reach import words_of_reach
 from cucm_certflow.names import PORTS, CertUnit, Interface
 
 __all__ = ["CLI", "TOMCAT_PORT", "asked"]
@@ -105,6 +107,8 @@ def asked(query: Query, publisher: str) -> tuple[str, tuple[str, ...], str]:  # 
             return publisher, ("executeSQLQuery",), Interface.AXL
         case RegistrationCounts() | TftpCounters():
             return publisher, ("perfmonCollectCounterData",), Interface.PERFMON
+        case Reach():
+            return words_of_reach(query, publisher)
         case Interfaces():
             return publisher, ("interfaces",), "lab"
         case ReplyTo():

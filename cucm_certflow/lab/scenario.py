@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import attrs
 
+from cucm_certflow.documents import not_read
 from cucm_certflow.errors import Report, ScenarioError
 from cucm_certflow.facts import Phone, PhoneSecurity
 from cucm_certflow.lab.document import (
@@ -25,7 +26,6 @@ from cucm_certflow.lab.document import (
     parse,
     strict_converter,
     structure,
-    suggestion,
 )
 from cucm_certflow.lab.physics.world import Cert, Layout, Node, PhoneKind, Trusted, Variant
 from cucm_certflow.lab.scenario_book import (
@@ -54,8 +54,10 @@ from cucm_certflow.lab.scenario_tables import (
 )
 from cucm_certflow.lab.timing import Timing
 from cucm_certflow.names import CertUnit, Product, Release, SecurityMode, Service
+from cucm_certflow.nearest import suggestion
 
 __all__ = [
+    "SHIPPED",
     "AccountSpec",
     "Accounts",
     "ApplicationSpec",
@@ -82,6 +84,10 @@ __all__ = [
     "VariantSpec",
     "services_of",
 ]
+
+_SHIPPED_FOLDER: Final = Path(__file__).parent / "shipped"
+SHIPPED: Final = tuple(sorted(path.stem for path in _SHIPPED_FOLDER.glob("*.toml")))
+"""The scenarios that come with the library; each is loaded by its bare name."""
 
 _FIRST_ECDSA: Final = (11, 0)
 _FIRST_REUSE: Final = (14, 0)
@@ -160,18 +166,23 @@ class Scenario:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a scenario file.
+        """Read a scenario file, or one that comes with the library, by its bare name: ``tutorial``.
 
         Raises:
             ScenarioError: The file cannot be read, is not TOML, or is wrong; the report names the
                 places.
         """
         target = Path(path)
+        if str(path) in SHIPPED and not target.exists():
+            target = _SHIPPED_FOLDER / f"{path}.toml"
         try:
             text = target.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             report = Report(
-                headline="the scenario cannot be read", saw=str(error), source=str(path)
+                headline=f"the scenario {path} cannot be read",
+                saw=not_read(path, error),
+                left="nothing was started",
+                next="name a scenario file; some are in examples/scenarios",
             )
             raise ScenarioError(report) from error
         return cls.loads(text, source=str(path))
@@ -300,16 +311,18 @@ class Scenario:
         for spec in self.phones:
             if spec.first is not None:
                 prefix, number = spec.first[:3], int(spec.first[3:], 16)
-            for _ in range(spec.count):
+            counted = [f"{prefix}{number + i:012X}" for i in range(spec.count)]
+            number += 0 if spec.names else spec.count
+            for name in spec.names or counted:
                 device = Phone(
-                    name=f"{prefix}{number:012X}",
+                    name=name,
                     model=spec.model,
                     group=spec.group,
                     security=spec.security,
                     security_by_default=spec.security_by_default,
                     protocol=spec.protocol,
                     pool=spec.pool or f"DP_{groups.index(spec.group) + 1}",
-                    profile=f"{spec.model} - {spec.security.value} Profile",
+                    profile=spec.profile or f"{spec.model} - {spec.security.value} Profile",
                 )
                 kind = PhoneKind(
                     name=device.name,
@@ -320,7 +333,6 @@ class Scenario:
                     reaches_tvs=spec.reaches_tvs,
                 )
                 yield LabPhone(device, kind, spec.state, spec.lists, spec.call_s, spec.web)
-                number += 1
 
     # ── what contradicts what ─────────────────────────────────────────────────────────────
 

@@ -160,6 +160,8 @@ class HealthSpec:
             node; ``database_lag_default_s`` for the others.
         database_lag_default_s: The same, for the others.
         ntp_unsynchronised: The nodes that have no time server.
+        clock_off_s: By node, by how many seconds the time that it prints is ahead; behind if
+            negative. What else it dates is right.
         disk: By node, how full partitions are, in per cent, by their names: ``logging``.
         cores: By node, its core files.
         unauthenticated: The nodes that ``show network cluster`` shows as not authenticated.
@@ -171,6 +173,7 @@ class HealthSpec:
     database_lag_s: Mapping[str, float] = attrs.field(factory=dict[str, float])
     database_lag_default_s: float = 8.0
     ntp_unsynchronised: tuple[str, ...] = ()
+    clock_off_s: Mapping[str, float] = attrs.field(factory=dict[str, float])
     disk: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict[str, Mapping[str, int]])
     cores: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
     unauthenticated: tuple[str, ...] = ()
@@ -200,7 +203,7 @@ class HealthSpec:
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Every node that is named, with the path of the place."""
-        for key in ("replication", "database_lag_s", "disk", "cores"):
+        for key in ("replication", "database_lag_s", "clock_off_s", "disk", "cores"):
             for name in getattr(self, key):
                 yield f"{key}.{name}", name
         for key in ("ntp_unsynchronised", "unauthenticated"):

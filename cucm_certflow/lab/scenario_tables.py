@@ -29,6 +29,7 @@ __all__ = [
 _FEATURES: Final = (Service.CALLMANAGER, Service.TFTP, Service.TVS, Service.CTIMANAGER)
 _PROTOCOLS: Final = ("SIP", "SCCP")
 _PHONE_NAME: Final = re.compile(r"([A-Z]{3})([0-9A-F]{12})")
+_DEVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")  # SEP…, CSF…, an analogue port
 
 
 class PhoneState(Enum):
@@ -75,7 +76,8 @@ class PlatformSpec(AccountSpec):
     """The platform administrator.
 
     Attributes:
-        privilege: Of ``set account name``: 0 may read, 1 may read and write.
+        privilege: Of ``set account name``: 0 may read, 1 may read and write. Over SSH, 0 may not
+            give `set` and what drives services and lists.
     """
 
     privilege: int = attrs.field(default=1, kw_only=True)
@@ -179,7 +181,7 @@ class NodeSpec:
         return _FEATURES if self.services is None else self.services
 
     def __attrs_post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", self.name):
+        if not re.fullmatch(r"[A-Za-z0-9.-]{1,63}", self.name):
             raise WrongValue(Wrong("name", f"expected a host name, saw {self.name!r:.40}"))
         octets = self.address.split(".")
         if (
@@ -210,16 +212,18 @@ class PhoneSpec:
     """One of ``[[phones]]``: *count* phones that are alike.
 
     Attributes:
-        count: How many; 1 or more.
+        count: How many; 1 or more. Not with *names*.
         model: As CUCM prints it.
         group: Their CallManager group in order, by node name.
         tftp: Their TFTP nodes in order, by node name.
         first: The name of the first; the others count on from it. Not given: they count on from
             the phones of the table before, the first of all being SEP001122330001.
+        names: The name of each, in place of *count* and *first*: real ones do not count on.
         security: ``Non Secure``, ``Authenticated`` or ``Encrypted``.
         protocol: ``SIP`` or ``SCCP``, as the database has it: the lab's phones behave alike.
         pool: Their device pool; all phones of a pool have one CallManager group. Not given: one
             for each group, ``DP_1`` for the first.
+        profile: The name of their security profile. Not given: that of model and security.
         security_by_default: Whether they hold an ITL and ask TVS.
         web: Whether their own web pages can be read.
         reaches_tvs: False if a firewall or their TLS version keeps them from TVS.
@@ -234,9 +238,11 @@ class PhoneSpec:
     tftp: tuple[str, ...]
     count: int = 1
     first: str | None = None
+    names: tuple[str, ...] = ()
     security: PhoneSecurity = PhoneSecurity.NON_SECURE
     protocol: str = "SIP"
     pool: str | None = None
+    profile: str | None = None
     security_by_default: bool = True
     web: bool = False
     reaches_tvs: bool = True
@@ -250,11 +256,18 @@ class PhoneSpec:
         if self.first is not None and not _PHONE_NAME.fullmatch(self.first):
             reason = f"expected a name such as SEP001122330001, saw {self.first!r:.40}"
             raise WrongValue(Wrong("first", reason))
+        if self.names and (self.count != 1 or self.first is not None):
+            raise WrongValue(Wrong("names", "say how many there are: no count, and no first"))
+        for index, name in enumerate(self.names):
+            if not _DEVICE_NAME.fullmatch(name):
+                reason = f"expected a device's name, saw {name!r:.40}"
+                raise WrongValue(Wrong(f"names[{index}]", reason))
         if self.protocol not in _PROTOCOLS:
             reason = f"expected one of {', '.join(_PROTOCOLS)}; saw {self.protocol!r:.40}"
             raise WrongValue(Wrong("protocol", reason))
-        if self.pool is not None and not self.pool.strip():
-            raise WrongValue(Wrong("pool", "expected a name"))
+        for key in ("pool", "profile"):
+            if (given := getattr(self, key)) is not None and not given.strip():
+                raise WrongValue(Wrong(key, "expected a name"))
         for key in ("group", "tftp"):
             names = getattr(self, key)
             if not names:

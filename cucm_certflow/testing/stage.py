@@ -127,7 +127,8 @@ def play(
         way = transport if recorder is None else recorder.seam(transport)
         names = [node.name for node in cluster_of.nodes]
         find = partial(discover, way, names, lab.driver_clock)  # so that it is recorded, too
-        cluster = Cluster(way, find, clock=lab.driver_clock)
+        nodes = {node.name: node.address for node in cluster_of.nodes}
+        cluster = Cluster(way, find, clock=lab.driver_clock, nodes=nodes)
         try:
             return await story(Stage(lab=lab, transport=way, cluster=cluster, clock=clock))
         finally:

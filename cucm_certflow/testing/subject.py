@@ -43,6 +43,7 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
     RegistrationCounts,
     Registrations,
     Replication,
@@ -55,7 +56,7 @@ from cucm_certflow.facts import (
     UnitsOn,
     VersionOf,
 )
-from cucm_certflow.names import MODE_PARAMETER, CertUnit, DeviceClass, ListKind, Service
+from cucm_certflow.names import MODE_PARAMETER, CertUnit, DeviceClass, Interface, ListKind, Service
 from cucm_certflow.transports.base import Transport
 
 __all__ = ["SCENARIO", "Check", "NotOffered", "Subject"]
@@ -187,6 +188,7 @@ class Subject:
             CallManagerGroups(),
             DevicePools(),
             Interfaces(),
+            Reach(name, Interface.SSH),
             Regenerate(name, unit),
             UpdateCtl(self.publisher),
             ResetLocalkey(self.publisher, ListKind.ITL),

@@ -18,7 +18,7 @@ from cucm_certflow.commands import (
     StartService,
     StopService,
 )
-from cucm_certflow.core.routing import agree, ways_for
+from cucm_certflow.core.routing import PROBES, agree, ways_for
 from cucm_certflow.errors import IdentityNotTrusted
 from cucm_certflow.facts import (
     CertificateOf,
@@ -30,6 +30,8 @@ from cucm_certflow.facts import (
     PhoneTrustList,
     PresentedCertificate,
     Query,
+    Reach,
+    Reached,
     Registration,
     RegistrationCounts,
     Registrations,
@@ -39,7 +41,7 @@ from cucm_certflow.facts import (
     VersionOf,
     Why,
 )
-from cucm_certflow.names import CertUnit, Interface, Release, Service
+from cucm_certflow.names import CertUnit, DeviceClass, Interface, Release, Service
 from cucm_certflow.transports.base import Transport, look
 from cucm_certflow.transports.phone_web import PhoneWeb
 from cucm_certflow.transports.pins import PINNED_UNITS, WEB_PORT, Pins
@@ -121,6 +123,8 @@ class Route:
         """Whether one of the ways can answer or do *what*."""
         if isinstance(what, Interfaces):
             return True
+        if isinstance(what, Reach):
+            return self._has(what.interface) and what.node in self._nodes
         if isinstance(what, Registrations | Devices):
             return self._ris is not None
         if isinstance(what, PhoneTrustList):
@@ -132,6 +136,8 @@ class Route:
         match query:
             case Interfaces():
                 return await self._interfaces()
+            case Reach():
+                return await self._reach(query)
             case Registrations() | Devices():
                 return await self._registrations(query)
             case PhoneTrustList(phone):
@@ -333,6 +339,29 @@ class Route:
             key=lambda each: (self._nodes.index(each.node), list(Interface).index(each.interface)),
         )
         return Known(tuple(states), at, "route")
+
+    def _has(self, interface: Interface) -> bool:
+        return interface in self.ways or (interface is Interface.RISPORT and self._ris is not None)
+
+    async def _reach(self, query: Reach) -> Fact:
+        """Put the small question of one interface to it, whatever is known of others."""
+        node, interface = query.node, query.interface
+        at, by = self._clock.now(), f"{interface} {self._asked(query, interface)}"
+        if not self.supports(query):
+            return Unknown(f"{interface} is not used here", at, by)
+        probe = PROBES[interface](node)
+        if interface is Interface.RISPORT:
+            fact = await self._registrations(Devices(DeviceClass.HUNT_LIST))
+        else:
+            release = self._releases.get(node)
+            ways = (way.interface for way in ways_for(probe, release))
+            if interface is Interface.PLATFORM_REST and interface not in ways:
+                words = "the release is not known" if release is None else f"not in {release}"
+                return Unknown(f"platform REST is there from 14 on: {words}", at, by)
+            fact = await self._look(interface, probe)
+        if isinstance(fact, Unknown) or interface is Interface.SSH:
+            return fact
+        return Known(Reached(), fact.at, fact.by)
 
     # ── identities ────────────────────────────────────────────────────────────────────────
 

@@ -15,7 +15,7 @@ import pytest
 
 from cucm_certflow.commands import ByHand, Command
 from cucm_certflow.core.routing import WAYS, WITHOUT
-from cucm_certflow.facts import PhoneTrustList, Query, ReplyTo, Why
+from cucm_certflow.facts import PhoneTrustList, Query, Reach, ReplyTo, Why
 from cucm_certflow.lab.scenario_tables import Role
 from cucm_certflow.names import Interface
 
@@ -26,7 +26,7 @@ CELL = re.compile(
     rf"{NO}|(?:yes|refused|in doubt|{'|'.join(why.value for why in Why)}), [1-9]\d*"
     r"(?: \(first [1-9]\d*\))?"
 )
-NOBODYS = {ReplyTo.__name__, ByHand.__name__, PhoneTrustList.__name__}
+NOBODYS = {Reach.__name__, ReplyTo.__name__, ByHand.__name__, PhoneTrustList.__name__}
 KINDS = {kind.__name__ for kind in (*get_args(Query), *get_args(Command))} - NOBODYS
 
 

@@ -14,7 +14,14 @@ from typer.testing import CliRunner
 from cucm_certflow.cli.app import app
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("check.md", "property-testing.md", "proof.md", "writing-a-transport.md")
+PAGES: Final = (
+    "check.md",
+    "json.md",
+    "property-testing.md",
+    "proof.md",
+    "twin.md",
+    "writing-a-transport.md",
+)
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -12,11 +12,12 @@ import tomllib
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.packaging.interpreters import MINORS, find_python
+
 __all__ = ["ROOT", "Python", "lines_by", "others"]
 
 ROOT: Final = Path(__file__).parents[2]
 CACHE: Final = ROOT / "build" / "pythons"
-_MINORS: Final = (11, 12, 13, 14)
 _INSTALL_S: Final = 300
 
 
@@ -29,20 +30,21 @@ class Python(NamedTuple):
 
 
 def others(*, build: bool) -> list[Python]:
-    """Every supported Python but this one, found on the path or not.
+    """Every supported Python but this one, found or not.
 
     Args:
         build: Whether to make virtual environments that are not there yet, with what the package
             index has. They stay in ``build/pythons``.
     """
     here = sys.version_info[1]
-    return [_prepared(f"3.{minor}", build=build) for minor in _MINORS if minor != here]
+    return [_prepared(minor, build=build) for minor in MINORS if minor != here]
 
 
-def _prepared(version: str, *, build: bool) -> Python:
-    found = next(filter(None, map(_works, _calls(version))), None)
+def _prepared(minor: int, *, build: bool) -> Python:
+    version = f"3.{minor}"
+    found = find_python(minor)
     if found is None:
-        return Python(version, why="not found on the path, or it does not start")
+        return Python(version, why="not found, or it does not start")
     needs = _needs()
     stamp = hashlib.sha256("\n".join(needs).encode()).hexdigest()[:12]
     folder = CACHE / f"{version}-{stamp}"
@@ -68,22 +70,6 @@ def _prepared(version: str, *, build: bool) -> Python:
             return Python(version, why=f"what it needs cannot be installed: {said[-1][:200]}")
     (folder / "ready").touch()
     return Python(version, str(python))
-
-
-def _calls(version: str) -> list[str]:
-    """Every interpreter of that name along the path: the first one may be a shim for none."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return [call for each in folders if (call := shutil.which(f"python{version}", path=each))]
-
-
-def _works(call: str) -> str | None:
-    try:
-        done = subprocess.run(
-            (call, "-c", "import venv"), capture_output=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return None if done.returncode else call
 
 
 def _needs() -> list[str]:

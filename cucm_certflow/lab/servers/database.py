@@ -213,7 +213,7 @@ class Database:
         models: dict[tuple[str, bool], int] = {}
         groups: set[tuple[str, ...]] = set()
         pools: set[str] = set()
-        profiles: set[tuple[int, PhoneSecurity]] = set()
+        profiles: set[str] = set()
         devices: list[tuple[object, ...]] = []
         feature = _SBD_FEATURE
         self._put("typesupportsfeature", [(feature, "Security By Default", "SBD")])
@@ -236,9 +236,9 @@ class Database:
             if device.pool not in pools:
                 pools.add(device.pool)
                 self._put("devicepool", [(pool, device.pool, _pkid("group", *device.group))])
-            profile = _pkid("profile", str(model), device.security.name)
-            if (model, device.security) not in profiles:
-                profiles.add((model, device.security))
+            profile = _pkid("profile", str(model), device.security.name, device.profile)
+            if profile not in profiles:
+                profiles.add(profile)
                 mode = _MODES[device.security]
                 self._put("securityprofile", [(profile, device.profile, model, mode, 99)])
             pkid, protocol = _pkid("device", device.name), _PROTOCOLS[device.protocol]

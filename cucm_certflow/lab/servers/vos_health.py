@@ -47,8 +47,11 @@ def _replication(cli: VosCli) -> str:
 
 
 def _time(cli: VosCli) -> str:
-    status = cli.cluster.health.time_of(cli.node)
-    return health_texts.ntp_status(synchronised=status.synchronised, now=cli.cluster.now)
+    health = cli.cluster.health
+    return health_texts.ntp_status(
+        synchronised=health.time_of(cli.node).synchronised,
+        now=health.shown_by(cli.node, cli.cluster.now),
+    )
 
 
 def _status(cli: VosCli) -> str:

@@ -14,6 +14,7 @@ import cattrs
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
 from cucm_certflow.core.entry_guards import ENTRY_GUARDS
+from cucm_certflow.documents import not_read
 from cucm_certflow.errors import PolicyError, Report
 from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.lab.document import (
@@ -22,9 +23,9 @@ from cucm_certflow.lab.document import (
     parse,
     strict_converter,
     structure,
-    suggestion,
 )
 from cucm_certflow.names import CertUnit
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.policies import Canary, Evidence, NotAwaited, Policy, UnitOrder
 
 __all__ = ["GUARDS", "Wish", "contradictions_in"]
@@ -86,7 +87,12 @@ class Wish:
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            report = Report(headline="the policy cannot be read", saw=str(error), source=str(path))
+            report = Report(
+                headline=f"the policy {path} cannot be read",
+                saw=not_read(path, error),
+                left="nothing was explored, and nothing was sent",
+                next="name a TOML file of units or windows, policy, waive, without",
+            )
             raise PolicyError(report) from error
         return cls.loads(text, source=str(path))
 

@@ -107,25 +107,46 @@ _CHRONY: Final = re.compile(
 
 
 def ntp_status(text: str) -> NtpStatus:
-    """``utils ntp status``: whether the node follows an NTP server, and at which stratum."""
+    """``utils ntp status``: whether the node follows an NTP server, how closely, and its time."""
     command = "utils ntp status"
     lines = [line.strip() for line in lines_of(text)]
     good = [m for line in lines if (m := _SYNCHRONISED.fullmatch(line))]
     bad = [line for line in lines if _NOT_SYNCHRONISED.fullmatch(line)]
     sources = [m for line in lines if (m := _CHRONY.fullmatch(line))]
     chrony = any(_CHRONY_HEAD.fullmatch(line) for line in lines)
+    at = _time_in_utc(lines)
     if bad and not good:
-        return NtpStatus(synchronised=False)
+        return NtpStatus(synchronised=False, at=at)
     # The poll comes after the stratum: without it, the stratum may have been cut.
     if len(good) == 1 and not bad and any(_POLLING.fullmatch(line) for line in lines):
-        return NtpStatus(synchronised=True, stratum=int(good[0]["stratum"]))
+        return NtpStatus(synchronised=True, stratum=int(good[0]["stratum"]), at=at)
     if chrony and sources and not good:
         followed = [source for source in sources if source["mark"] == "*"]
         if not followed:
-            return NtpStatus(synchronised=False)
+            return NtpStatus(synchronised=False, at=at)
         if len(followed) == 1:
-            return NtpStatus(synchronised=True, stratum=int(followed[0]["stratum"]) + 1)
+            stratum = int(followed[0]["stratum"]) + 1
+            return NtpStatus(synchronised=True, stratum=stratum, at=at)
     raise unknown(command, text)
+
+
+_IN_UTC: Final = re.compile(
+    r"Current time in UTC is : \w{3} (?P<month>\w{3}) +(?P<day>\d{1,2}) "
+    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) UTC (?P<year>\d{4})"
+)
+
+
+def _time_in_utc(lines: list[str]) -> datetime | None:
+    """What the node takes for now, to the second; None where it does not print it, or not so."""
+    found = [m for line in lines if (m := _IN_UTC.fullmatch(line))]
+    if len(found) != 1 or found[0]["month"] not in _MONTHS:
+        return None
+    day, hour, minute, second = (int(found[0][n]) for n in ("day", "hour", "minute", "second"))
+    year, month = int(found[0]["year"]), _MONTHS.index(found[0]["month"]) + 1
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 _ZONE: Final = re.compile(r"Time Zone\s*: .*\((?P<zone>[A-Za-z][\w+-]*(?:/[\w+-]+)*)\)")

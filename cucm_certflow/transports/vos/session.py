@@ -48,7 +48,16 @@ class Client(asyncssh.SSHClient):
         self._breaker = breaker
         self._stack = stack
         self.gave_password = False
+        self.shown_key = ""
+        """The host key that is not the known one, as a line of known_hosts without the name."""
         self.refused: AuthenticationFailed | None = None
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        """Never: asyncssh asks about a key that is not among the known ones. It is kept to show."""
+        self.shown_key = key.export_public_key().decode("ascii").strip()
+        return False
 
     async def _give(self) -> str | None:
         if self.gave_password or self.refused is not None:

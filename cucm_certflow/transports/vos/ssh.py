@@ -31,6 +31,8 @@ from cucm_certflow.facts import (
     ClusterMember,
     Fact,
     Query,
+    Reach,
+    Reached,
     ServiceOn,
     ServicesOn,
     ServiceState,
@@ -79,7 +81,9 @@ __all__ = ["VosTransport"]
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
+_SSH_PORT: Final = 22
 _TERMINAL: Final = ("vt100", (200, 1000))
+_PAGER_IS_OFF: Final = "Automatic pagination is turned off"
 _LISTING_AGE_S: Final = 0.5
 _MAX_UNANSWERED_LOGINS: Final = 2
 
@@ -152,6 +156,7 @@ class VosTransport:
         self._unanswered_logins = 0
         self._closed = False
         self._listing: _Listing | None = None
+        self._privilege: int | None = None
         self._starting: set[str] = set()
         self._started_at: dict[str, datetime] = {}
 
@@ -163,7 +168,9 @@ class VosTransport:
             return True
         if isinstance(what, Command):
             return can_be_typed(what) and what.node == self._node.name
-        kinds = (*ABOUT_NODE, ServiceOn, ServicesOn)
+        if isinstance(what, Reach) and what.interface is not Interface.SSH:
+            return False
+        kinds = (*ABOUT_NODE, ServiceOn, ServicesOn, Reach)
         return isinstance(what, kinds) and what.node == self._node.name
 
     async def observe(self, query: Query) -> Fact:
@@ -175,8 +182,14 @@ class VosTransport:
                 return await self._of_listing(lambda states: _state_of(states, service.value))
             case ServicesOn():
                 return await self._of_listing(lambda states: states)
+            case Reach():
+                return await look(self._clock, self._by, self._reach)
             case _:
                 return await look(self._clock, self._by, lambda: self._questions.answer(query))
+
+    async def _reach(self) -> Reached:
+        await self.version()  # a shell that answers, and not only a login
+        return Reached(privilege=self._privilege)
 
     async def _of_listing(self, read: Callable[[Mapping[str, ServiceState]], object]) -> Fact:
         """A fact out of the list of services, which several questions may share."""
@@ -370,8 +383,11 @@ class VosTransport:
         session = Session(shell, wire, Dialogue(quiet_s=self._quiet_s))
         result = await session.begin(self._connect_timeout_s)
         if isinstance(result, Finished):
-            # What it says does not matter: the pager is dealt with wherever it comes up.
+            # The pager is dealt with wherever it comes up. What the command needs is another
+            # matter: an account that may give it has privilege level 1 (CLI reference 15).
             result = await session.run("set cli pagination off", self._read_timeout_s)
+            is_off = isinstance(result, Finished) and _PAGER_IS_OFF in result.text
+            self._privilege = 1 if is_off else None
         if isinstance(result, NotFinished):
             raise self._error(NodeUnreachable, f"no prompt: {result.why}", result.text)
         if self._closed:
@@ -441,11 +457,29 @@ class VosTransport:
             raise
         return SshShell(connection, channel)
 
+    def _other_key(self, report: Report, key: str) -> Report:
+        """*report* about a host key, with *key*, which the node showed, as what to write down."""
+        node = self._node
+        port = node.ssh_port
+        host = node.address if port == _SSH_PORT else f"[{node.address}]:{port}"
+        place = f'into the inventory: host_key = "{key}"'
+        if node.host_key is None:
+            place = f"into known_hosts: {host} {key}"
+        fingerprint = asyncssh.import_public_key(key).get_fingerprint()
+        return attrs.evolve(
+            report,
+            saw=f"a key with the fingerprint {fingerprint}",
+            next="compare it with what the node itself shows on its console, or with what was "
+            f"written down when it was installed; only if they are the same, write {place}",
+        )
+
     def _not_let_in(self, error: BaseException, client: Client) -> NodeError:
         name, user = self._node.name, self._account.user
         if client.refused is not None:
             return client.refused
         ours = translate(error, name, "nothing was sent")
+        if isinstance(ours, IdentityNotTrusted) and client.shown_key:
+            return IdentityNotTrusted(self._other_key(ours.report, client.shown_key))
         if client.gave_password and not isinstance(ours, AuthenticationFailed):
             # Hung up on without an answer: it may have counted as a failure.
             self._unanswered_logins += 1

@@ -1,0 +1,150 @@
+"""The frame around every command: whatever goes wrong is a message and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cucm_certflow.cli.common import fail
+from cucm_certflow.cli.documents import DocumentKind, ErrorDocument, print_document
+from cucm_certflow.cli.extras import missing
+from cucm_certflow.cli.interrupting import Interrupted
+from cucm_certflow.cli.lessons import LESSONS, start_epilog
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.streams import go_on_unread
+from cucm_certflow.errors import CertflowError, Report, UsageError
+
+__all__ = ["TRACEBACK", "Commands"]
+
+TRACEBACK: Final = "CERTFLOW_TRACEBACK"
+"""The environment variable that asks for the traceback of a bug."""
+
+_NARROW: Final = 60
+"""Columns below which frames around help and errors leave no room for words."""
+
+_OF_A_PATH: Final = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+_KEPT_TEXT: Final = 300
+
+
+class Commands(TyperGroup):
+    """The commands, each inside the frame."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's signature
+        super().__init__(**options)
+        self.epilog = start_epilog()
+        for name, lesson in LESSONS.items():
+            if (command := self.commands.get(name)) is not None:
+                assert isinstance(command, TyperCommand)
+                command.epilog = lesson.epilog()
+                command.rich_help_panel = lesson.panel
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's signature
+        """The names of the commands, in the order of a change."""
+        order = list(LESSONS)
+        return sorted(self.commands, key=lambda name: order.index(name) if name in order else -1)
+
+    def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - typer's signature
+        """As typer has it, without frames where the terminal has no room for them."""
+        plain = shutil.get_terminal_size().columns < _NARROW or os.environ.get("TERM") == "dumb"
+        for each in (self, *self.commands.values()):
+            assert isinstance(each, TyperGroup | TyperCommand)
+            each.rich_markup_mode = None if plain else "rich"
+        return super().main(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's signature
+        """Invoke a command; an error of any kind ends in its message and its exit status."""
+        words = [*ctx._protected_args, *ctx.args]
+        json = "--json" in _before_dashes(words)
+        if words and words[0] in LESSONS and not LESSONS[words[0]].only_looks:
+            go_on_unread()
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("interrupted; nothing was changed", file=sys.stderr)
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except Interrupted as error:
+            raise typer.Exit(error.status) from None
+        except Exception as error:
+            if json and isinstance(error, _WRONG_CALL):
+                report = Report(headline=error.format_message(), left="nothing was sent")
+                fail(UsageError(report), json=True)
+            if isinstance(error, (typer.Exit, typer.Abort, _SAYS_ITSELF)):
+                raise
+            _say(error, json=json)
+
+
+_WRONG_CALL: Final[type[Any]] = typer.BadParameter.__bases__[0]
+_SAYS_ITSELF: Final[type[Any]] = _WRONG_CALL.__bases__[0]
+"""The root of what typer says of a wrong call; it has no name there that all its releases share."""
+
+
+def _before_dashes(words: Sequence[str]) -> Sequence[str]:
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _say(error: Exception, *, json: bool) -> NoReturn:
+    leaves = list(_leaves(error))
+    ours = [each for each in leaves if isinstance(each, CertflowError)]
+    if ours and len(ours) == len(leaves):
+        fail(ours[0], json=json)
+    if isinstance(error, ModuleNotFoundError) and (needs := missing(error)) is not None:
+        fail(needs, json=json)
+    if isinstance(error, OSError) and error.errno in _OF_A_PATH:
+        fail(UsageError(_of_a_path(error)), json=json)
+    _bug(error, json=json)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _of_a_path(error: OSError) -> Report:
+    reason = error.strerror or str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return Report(
+        headline=f"{where}{reason}",
+        next="check the path, its permissions, and the room on its disk; then call it again",
+    )
+
+
+def _bug(error: Exception, *, json: bool) -> NoReturn:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:_KEPT_TEXT]
+    headline = f"this is a bug in certflow: {text}"
+    then = f"the journal resumes the run, if there is one; {TRACEBACK}=1 shows where it happened"
+    if json:
+        report = Report(headline=headline, next=then)
+        print_document(
+            DocumentKind.ERROR, ErrorDocument(error=type(error).__name__, code="", report=report)
+        )
+    else:
+        print(f"{headline}; {then}", file=sys.stderr)
+    raise typer.Exit(Exit.BUG) from error
