@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(en
 
 def test_every_dependency_of_the_library_and_of_its_extras_has_a_floor() -> None:
     project = PYPROJECT["project"]
-    needs = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    needs = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     assert len(floors(project)) == len({each.split(">=")[0].strip() for each in needs})
 
 
