@@ -109,13 +109,13 @@ $(BASE):
 	@touch $@
 
 $(RUN): pyproject.toml | $(BASE)
-	@echo "installing the library, cli and lab into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab]'
+	@echo "installing the library and what the demonstration needs into $(VENV)"
+	@$(PIP) install --editable '.[cli,lab,report]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BASE)
 	@echo "installing the library and the tools of its developers into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab,testing]' --group dev
+	@$(PIP) install --editable '.[cli,lab,report,testing]' --group dev
 	@touch $(RUN) $@
 
 # A client whose pins are too old for the others comes without what it depends on.

@@ -39,7 +39,16 @@ from cucm_certflow.facts import ClusterFacts
 from cucm_certflow.findings import Baseline, CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.inventory import Account, Inventory, NodeEntry
 from cucm_certflow.names import CertUnit, Interface, Service
-from cucm_certflow.observers import Aborted, Held, LeftBehind, NotWaitedFor, Paused, Verified
+from cucm_certflow.observers import (
+    Aborted,
+    Event,
+    Held,
+    LeftBehind,
+    NotWaitedFor,
+    Observer,
+    Paused,
+    Verified,
+)
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.explain import explain
 from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
@@ -73,6 +82,7 @@ __all__ = [
     "ClusterFacts",
     "ClusterInUse",
     "DoctorReport",
+    "Event",
     "Evidence",
     "Finding",
     "Held",
@@ -96,6 +106,7 @@ __all__ = [
     "NotServed",
     "NotWaitedFor",
     "NotWaiting",
+    "Observer",
     "Order",
     "OrderKind",
     "Paused",

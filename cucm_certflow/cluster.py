@@ -18,11 +18,13 @@ from cucm_certflow.core.planner import fingerprint_of
 from cucm_certflow.core.run_state import Acknowledged, folded
 from cucm_certflow.doctor import DoctorReport, examine
 from cucm_certflow.errors import JournalError, RefusedError, Report, RunFinished, UsageError
+from cucm_certflow.event_stream import checked_observers
 from cucm_certflow.facts import ClusterFacts, Known, TrustEntry, TrustStores
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
 from cucm_certflow.names import CertUnit
+from cucm_certflow.observers import Observer
 from cucm_certflow.orders import Order, OrderKind
 from cucm_certflow.procedures.maintenance import Maintenance
 from cucm_certflow.procedures.policies import Policy
@@ -141,14 +143,16 @@ class Cluster:
         journal: str | os.PathLike[str],
         rescue_kit: str | os.PathLike[str] | None = None,
         maintenance: Maintenance | None = None,
+        observers: Iterable[Observer] = (),
     ) -> Run:
         """As :meth:`run`, for callers that enter the run themselves."""
+        watching = checked_observers(observers)
         plan.raise_if_refused()
         self._check_preflight(plan)
         if self._lock is not None:
             self._lock.acquire(self.clock.now(), run="", records=0)
         try:
-            return await self._start(plan, journal, rescue_kit, maintenance)
+            return await self._start(plan, journal, rescue_kit, maintenance, watching)
         except BaseException:
             if self._lock is not None:
                 self._lock.release()
@@ -160,6 +164,7 @@ class Cluster:
         journal: str | os.PathLike[str],
         rescue_kit: str | os.PathLike[str] | None,
         maintenance: Maintenance | None,
+        observers: Sequence[Observer],
     ) -> Run:
         now = await self._discover()
         if now.unknown or fingerprint_of(now) != plan.fingerprint:
@@ -178,7 +183,14 @@ class Cluster:
             folder = Path(rescue_kit) if rescue_kit else Path(f"{os.fspath(journal)}.rescue")
             _check_kit(await save_rescue_kit(now, self.transport, folder, clock=self.clock))
         opened = Journal.create(journal, plan, at=self.clock.now())
-        return Run(opened, self.transport, self.clock, maintenance=maintenance, lock=self._lock)
+        return Run(
+            opened,
+            self.transport,
+            self.clock,
+            maintenance=maintenance,
+            lock=self._lock,
+            observers=observers,
+        )
 
     def _check_preflight(self, plan: Plan) -> None:
         """Refuse a plan before which nobody looked, or not lately. A clean-up looks by itself."""
@@ -206,6 +218,7 @@ class Cluster:
         journal: str | os.PathLike[str],
         rescue_kit: str | os.PathLike[str] | None = None,
         maintenance: Maintenance | None = None,
+        observers: Iterable[Observer] = (),
     ) -> _Starting:
         """Run *plan* from its beginning, as ``async with cluster.run(…) as run``.
 
@@ -219,8 +232,12 @@ class Cluster:
                 given. A clean-up of trust stores needs none.
             maintenance: When anything may be changed; at any time if it is not given. Nothing is
                 begun that cannot be finished before a window closes.
+            observers: Callables that are told every event; one that raises never disturbs the run,
+                a slow one holds it up for as long as it takes
+                (:data:`~cucm_certflow.observers.Observer`).
 
         Raises:
+            TypeError: An observer cannot be called, or is asynchronous. Nothing was sent.
             RefusedError: The plan is refused, nobody looked before it, or the cluster has changed
                 since. Nothing was sent.
             RescueKitError: The rescue kit cannot be saved. Nothing was sent.
@@ -230,7 +247,11 @@ class Cluster:
         """
         return _Starting(
             lambda: self.start(
-                plan, journal=journal, rescue_kit=rescue_kit, maintenance=maintenance
+                plan,
+                journal=journal,
+                rescue_kit=rescue_kit,
+                maintenance=maintenance,
+                observers=observers,
             )
         )
 
@@ -259,6 +280,7 @@ class Cluster:
         waived_by: str = "",
         said: Iterable[Said] = (),
         maintenance: Maintenance | None = None,
+        observers: Iterable[Observer] = (),
     ) -> Run:
         """Go on from *journal*, after a crash, a pause or a hold, as ``async with``.
 
@@ -273,8 +295,10 @@ class Cluster:
             said: What people say about partner tasks, or about phones that may be left behind, by
                 name; written to the journal.
             maintenance: When anything may be changed from now on; as it was if not given.
+            observers: As for :meth:`run`; they are told what happens from now on.
 
         Raises:
+            TypeError: An observer cannot be called, or is asynchronous. Nothing was sent.
             JournalError: The file does not read, is another user's, belongs to other tables, is an
                 old copy, or comes from the future. Nothing was sent.
             RunFinished: The run was verified, or was aborted. Nothing was sent.
@@ -292,9 +316,17 @@ class Cluster:
             waived_by=waived_by,
             said=said,
             maintenance=maintenance,
+            observers=observers,
         )
 
-    def abort(self, *, journal: str | os.PathLike[str], by: str, why: str) -> Run:
+    def abort(
+        self,
+        *,
+        journal: str | os.PathLike[str],
+        by: str,
+        why: str,
+        observers: Iterable[Observer] = (),
+    ) -> Run:
         """End the run of *journal*, which nobody drives, for good, as ``async with``.
 
         What is half-way is finished first, by the same rules as ever; then ``outcome`` is Aborted
@@ -305,12 +337,14 @@ class Cluster:
             journal: The file of the run.
             by: Who ends it.
             why: The reason.
+            observers: As for :meth:`run`; they are told what happens from now on.
 
         Raises:
             ValueError: *by* or *why* is empty.
-            JournalError, RunFinished, JournalInUse, ClusterInUse: As :meth:`resume`.
+            JournalError, RunFinished, JournalInUse, ClusterInUse, TypeError: As :meth:`resume`.
         """
-        return self._go_on(journal, Order(kind=OrderKind.ABORT, by=by, why=why))
+        order = Order(kind=OrderKind.ABORT, by=by, why=why)
+        return self._go_on(journal, order, observers=observers)
 
     def _go_on(
         self,
@@ -321,6 +355,7 @@ class Cluster:
         waived_by: str = "",
         said: Iterable[Said] = (),
         maintenance: Maintenance | None = None,
+        observers: Iterable[Observer] = (),
     ) -> Run:
         now = self.clock.now()
         opened = Journal.open(path, at=now)
@@ -342,6 +377,7 @@ class Cluster:
                 orders=(order,),
                 maintenance=maintenance,
                 lock=self._lock,
+                observers=observers,
             )
         except BaseException:
             opened.close()

@@ -1,22 +1,25 @@
-"""What a run claims of each phone at its end: never more than was seen."""
+"""What a run claims of each phone, while it goes and at its end: never more than was seen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.not_awaited import BRINGS_BACK
 from cucm_certflow.core.phone_words import Says, what_it_says
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import Known, Registration, Registrations
-from cucm_certflow.observers import LeftBehind, NotWaitedFor, Verified
+from cucm_certflow.notes import PhoneNoted, PhonesGraded
+from cucm_certflow.observers import EvidenceSeen, LeftBehind, NotWaitedFor, Verified
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.trust.lifeline import Health, best_lifeline
 from cucm_certflow.trust.phone import must_hold_after_reset
 
-__all__ = ["graded"]
+__all__ = ["EvidenceCounts", "graded", "noted"]
 
 
 def graded(view: View, *, unasked: int) -> Verified:
@@ -75,6 +78,95 @@ def graded(view: View, *, unasked: int) -> Verified:
         grades=grades,
         unasked=unasked,
     )
+
+
+def noted(outcome: Verified, view: View) -> PhonesGraded:
+    """*outcome* as the journal keeps it: grades counted by node, the phones left by name."""
+    fact = view.facts.get(Registrations())
+    table: Mapping[str, Registration] = fact.value if isinstance(fact, Known) else {}
+    left: list[tuple[LeftBehind | NotWaitedFor, str]] = [
+        (phone, "waived by name") for phone in outcome.left_behind
+    ]
+    left += [(phone, f"not waited for: it {phone.kind.value}") for phone in outcome.not_awaited]
+    return PhonesGraded(
+        at=view.now,
+        by_node=_counted(outcome.grades.items(), table),
+        left=tuple(
+            PhoneNoted(
+                name=phone.name,
+                why=why,
+                evidence=phone.evidence.name.lower(),
+                remedy=phone.remedy,
+            )
+            for phone, why in left
+        ),
+    )
+
+
+class EvidenceCounts:
+    """Counts the phones' grades per node while a run goes, and tells when a count has changed."""
+
+    def __init__(self) -> None:
+        self._last: Mapping[str, Mapping[str, int]] | None = None
+
+    def saw(self, view: View) -> EvidenceSeen | None:
+        """The counts as *view* shows them; None if they are as before, or cannot be told now.
+
+        Whether a phone that came back is locked needs the lists that are served: while these are
+        not known afresh nothing is said, for it could be above the truth.
+        """
+        fact = view.facts.get(Registrations())
+        if not isinstance(fact, Known):
+            return None
+        table: Mapping[str, Registration] = fact.value
+        grades = _grades_so_far(view, table)
+        if grades is None:
+            return None
+        by_node = _counted(grades.items(), table)
+        if by_node == self._last:
+            return None
+        self._last = by_node
+        return EvidenceSeen(at=fact.at, by_node=by_node)
+
+
+def _grades_so_far(view: View, table: Mapping[str, Registration]) -> dict[str, Evidence] | None:
+    """The grade of each phone by the last reset that was sent to it; None if it cannot be told."""
+    called = {
+        name: progress
+        for step, progress in zip(view.plan.steps, view.state.steps, strict=True)
+        if isinstance(step.command, ResetPhones) and progress.attempt
+        for name in step.command.names
+    }
+    cluster = view.cluster() if called else None
+    if isinstance(cluster, Blocked):
+        return None
+    grades: dict[str, Evidence] = {}
+    for phone, names in view.plan.classes.items():
+        locked = cluster is not None and is_locked(
+            cluster, phone, must_hold_after_reset(cluster, phone, view.belief(phone))
+        )
+        for name in names:
+            reset = called.get(name)
+            grade = _grade(table.get(name), reset.baseline if reset else "")
+            if locked:
+                grade = min(grade, Evidence.REGISTERED)
+            elif reset and view.plan.policy.phone_pages and grade is Evidence.RE_REGISTERED:
+                says = what_it_says(view, name, phone, reset.intended_at)
+                grade = _better_known(grade, says)
+            grades[name] = grade
+    return grades
+
+
+def _counted(
+    grades: Iterable[tuple[str, Evidence]], table: Mapping[str, Registration]
+) -> dict[str, dict[str, int]]:
+    """How many phones have which grade, by the node with which they are registered."""
+    counts: dict[str, Counter[str]] = {}
+    for name, grade in grades:
+        seen = table.get(name)
+        node = seen.node if seen is not None and seen.registered else ""
+        counts.setdefault(node, Counter())[grade.name.lower()] += 1
+    return {node: dict(sorted(counts[node].items())) for node in sorted(counts)}
 
 
 def _grade(registration: Registration | None, baseline: str) -> Evidence:

@@ -12,7 +12,15 @@ import attrs
 
 from cucm_certflow.core.states import Blocked
 
-__all__ = ["Migrated", "Note", "RegistrationsNoted", "ReplyNoted", "Stood"]
+__all__ = [
+    "Migrated",
+    "Note",
+    "PhoneNoted",
+    "PhonesGraded",
+    "RegistrationsNoted",
+    "ReplyNoted",
+    "Stood",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,4 +63,29 @@ class Migrated:
     name: str
 
 
-Note = RegistrationsNoted | ReplyNoted | Stood | Migrated
+@attrs.frozen(kw_only=True)
+class PhoneNoted:
+    """A phone that a verified run left: why nobody waited for it, its evidence, and a remedy."""
+
+    name: str
+    why: str
+    evidence: str
+    remedy: str
+
+
+@attrs.frozen(kw_only=True)
+class PhonesGraded:
+    """The evidence for the phones: counts whenever one changes, and who was left at the end.
+
+    While the run goes ``left`` is empty, and a phone is graded by the last reset that was sent to
+    it; the last note of a verified run is of its end. ``by_node`` counts grades by the node with
+    which the phones are registered, the empty name for those that are not. Grades are named as the
+    members of ``Evidence``, in lower case.
+    """
+
+    at: datetime
+    by_node: Mapping[str, Mapping[str, int]]
+    left: tuple[PhoneNoted, ...] = ()
+
+
+Note = PhonesGraded | RegistrationsNoted | ReplyNoted | Stood | Migrated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import attrs
@@ -25,9 +25,11 @@ from cucm_certflow.procedures.policies import Evidence, NotAwaited
 __all__ = [
     "Aborted",
     "Event",
+    "EvidenceSeen",
     "Held",
     "LeftBehind",
     "NotWaitedFor",
+    "Observer",
     "Outcome",
     "Paused",
     "Recorded",
@@ -100,6 +102,37 @@ class RegistrationsSeen:
     def __str__(self) -> str:
         nodes = ", ".join(f"{name} {count}" for name, count in sorted(self.by_node.items()))
         return f"{self.at:%H:%M:%S} {self.registered} of {self.total} phones registered ({nodes})"
+
+
+@attrs.frozen(kw_only=True)
+class EvidenceSeen:
+    """How well phones are known to have come back, counted per node.
+
+    Told whenever a count changes. A phone is graded by the last reset that was sent to it, so that
+    each window begins again with "registered".
+
+    Attributes:
+        at: When registrations were looked at.
+        by_node: Counts by node and by grade (a member of ``Evidence``, in lower case); the node
+            with the empty name has the phones that are not registered.
+    """
+
+    at: datetime
+    by_node: Mapping[str, Mapping[str, int]]
+
+    @property
+    def total(self) -> Mapping[str, int]:
+        """The counts of all nodes by grade, the best grade first; those of no phone are 0."""
+        return {
+            grade.name.lower(): sum(
+                counts.get(grade.name.lower(), 0) for counts in self.by_node.values()
+            )
+            for grade in sorted(Evidence, reverse=True)
+        }
+
+    def __str__(self) -> str:
+        counts = (f"{n} {grade.replace('_', ' ')}" for grade, n in self.total.items() if n)
+        return f"{self.at:%H:%M:%S} evidence: {', '.join(counts) or 'no phones'}"
 
 
 @attrs.frozen(kw_only=True)
@@ -206,4 +239,21 @@ class Aborted:
 
 
 Outcome = Verified | Held | Paused | Aborted
-Event = Recorded | Replied | RegistrationsSeen | Waiting
+Event = Recorded | Replied | RegistrationsSeen | EvidenceSeen | Waiting
+"""Everything that a run tells while it goes; new kinds may be added."""
+
+Observer = Callable[[Event], None]
+"""Is told every event of a run, in order and at once: a function, a method, a callable object.
+
+Given to :meth:`~cucm_certflow.Cluster.run` or ``resume`` as ``observers=[…]``. It is called on the
+run's event loop, in the middle of the run, so it must return soon: for as long as it takes the run
+stands still, and nothing limits that. What takes time (a web request, a slow disk) belongs into a
+task or a thread of its own, or into a reader of ``run.events()``, which never holds up a run.
+
+An observer that raises is logged with its traceback by the logger ``cucm_certflow.event_stream``,
+and is not called any more; the run, its journal and the other observers do not notice. So it goes
+with whatever it raises, ``SystemExit`` and ``CancelledError`` included, but not with a
+``KeyboardInterrupt``, which is a person's. It is told of what happens from then on in *this*
+process, not of what stands in a journal that is resumed, and not of the outcome, which
+``run.outcome`` has when the block is left.
+"""

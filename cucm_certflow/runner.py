@@ -43,16 +43,17 @@ from cucm_certflow.facts import (
     Want,
 )
 from cucm_certflow.findings import Said
-from cucm_certflow.grading import graded
+from cucm_certflow.grading import EvidenceCounts, graded, noted
 from cucm_certflow.holding import for_a_person, half_way, standing_still, stopped_by, too_slow
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
-from cucm_certflow.notes import ReplyNoted, Stood
+from cucm_certflow.notes import PhonesGraded, ReplyNoted, Stood
 from cucm_certflow.observers import (
     Aborted,
     Event,
     Held,
+    Observer,
     Outcome,
     Paused,
     Recorded,
@@ -78,7 +79,8 @@ class Run:
 
     Entering it starts the run; leaving it in peace waits for its end; leaving it by an exception
     stops sending at once, with ``outcome`` Paused, and the journal resumes it. It belongs to one
-    event loop. A slow reader of :meth:`events` never holds it up.
+    event loop. A slow reader of :meth:`events` never holds it up; an observer does, for as long as
+    it takes.
 
     Args:
         journal: Open; it is closed when the run ends.
@@ -92,9 +94,11 @@ class Run:
         orders: What a person asks of it from the beginning: to go on, or to abort.
         maintenance: When anything may be changed from now on; as it was if not given.
         lock: Of the cluster on this machine; let go of when the run ends.
+        observers: Called with every event, as :data:`~cucm_certflow.observers.Observer` says.
 
     Raises:
         UsageError: A waived name is not a phone of the plan. Nothing was sent.
+        TypeError: An observer cannot be called, or would have to be awaited. Nothing was sent.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Run:
         orders: Iterable[Order] = (),
         maintenance: Maintenance | None = None,
         lock: ClusterLock | None = None,
+        observers: Iterable[Observer] = (),
         tables: Tables = STANDARD,
     ) -> None:
         self.plan: Final[Plan] = journal.plan
@@ -128,8 +133,9 @@ class Run:
         self._inbox = Inbox(journal.path)
         self._blocked: tuple[Blocked, ...] = ()
         self._curve = RegistrationCurve(len(self.plan.facts.phones))
+        self._evidence = EvidenceCounts()
         self._facts: dict[Query, Fact] = {}
-        self._events = EventStream()
+        self._events = EventStream(observers=observers)
         self._moved_s = clock.monotonic()
         self._changed = asyncio.Event()
         self._ours: set[ReplyTo] = set()
@@ -475,6 +481,13 @@ class Run:
             if noted is not None:
                 self._journal.note(noted)
             await self._events.tell(seen)
+            await self._tell_evidence()
+
+    async def _tell_evidence(self) -> None:
+        counts = self._evidence.saw(View(self.plan, self.state, self._facts, self._clock.now()))
+        if counts is not None:
+            self._journal.note(PhonesGraded(at=counts.at, by_node=counts.by_node))
+            await self._events.tell(counts)
 
     async def _sleep_until(self, instant: datetime | None) -> bool:
         """Wait for *instant* or for a reply; True if time has passed."""
@@ -505,4 +518,6 @@ class Run:
             seen = View(self.plan, self.state, self._facts, self._clock.now())
             await self._read(pages_not_read(seen))
         view = View(self.plan, self.state, self._facts, self._clock.now())
-        return graded(view, unasked=self._anew.total)
+        outcome = graded(view, unasked=self._anew.total)
+        self._journal.note(noted(outcome, view))
+        return outcome

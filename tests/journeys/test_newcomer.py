@@ -1,4 +1,4 @@
-"""The newcomer's path: every command of the tutorial, as it stands there, from a clean environment."""
+"""The newcomer's path: every command of the tutorial, as it stands, from a clean environment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def shown() -> Iterator[Shown]:
 
 
 def matches(printed: str, lines: tuple[str, ...]) -> bool:
-    """Whether *printed* is what the page shows: ``...`` is anything, in a line or for many lines."""
+    """Whether *printed* is what the page shows; ``...`` is anything, in a line or for lines."""
     pattern = "".join(
         r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
         for line in lines
@@ -81,8 +81,7 @@ def test_every_command_of_the_tutorial_does_what_it_says(tmp_path: Path) -> None
             "COLUMNS": "100",
         },
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=_WITHIN_S,
         check=False,
