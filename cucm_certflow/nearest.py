@@ -19,6 +19,6 @@ def suggestion(value: object, words: Iterable[str]) -> str:
         >>> suggestion("x", ["CallManager", "TVS"])
         ''
     """
-    by_case = {word.lower(): word for word in words}
+    by_case = {str(word).lower(): str(word) for word in words}
     near = difflib.get_close_matches(str(value).strip().lower(), by_case, 1)
     return f"; did you mean {by_case[near[0]]!r}?" if near else ""

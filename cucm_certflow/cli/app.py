@@ -32,18 +32,23 @@ from cucm_certflow.cli.controlling import (
     status_command,
 )
 from cucm_certflow.cli.doctoring import doctor_command
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.frame import Commands
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
-from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.plan_document import print_plan
 from cucm_certflow.cli.rehearsing import rehearse_command
+from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.routing import WITHOUT
 from cucm_certflow.facts import ClusterFacts
+from cucm_certflow.journal import Journal
 
 __all__ = ["app"]
 
@@ -76,7 +81,9 @@ app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
+app.command("report")(report_command)
 app.command("explain")(explain_command)
+app.command("diagram")(diagram_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("status")(status_command)
@@ -109,7 +116,10 @@ def discover_command(
             twin = twin_of(facts, name=out.stem)
             twin.write(out)
             differences = twin.differences
-        print(as_json(facts) if json else _facts_text(facts))
+        if json:
+            print_document(DocumentKind.FACTS, facts)
+        else:
+            print(_facts_text(facts))
         if out is not None and not json:
             print(f"a twin of it is in {out}")
             for difference in differences:
@@ -154,7 +164,7 @@ def plan_command(
 
     async def work(cluster: Cluster) -> Exit:
         plan = await planned(cluster, asked, asked.policy(lab_speed))
-        print(as_json(plan_document(plan)) if json else plan)
+        print_plan(plan, json=json)
         return Exit.REFUSED if plan.is_refused else Exit.DONE
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
@@ -180,10 +190,11 @@ def run_command(
     """Discover, plan and run. Held or interrupted, it goes on with ``certflow resume``."""
 
     async def work(cluster: Cluster) -> Exit:
+        Journal.check_new(journal)
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)
-        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        print_plan(plan, json=json)
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
         ) as run:
@@ -255,7 +266,10 @@ def verify_command(
 
     async def work(cluster: Cluster) -> Exit:
         report = await cluster.verify(journal=journal, said=words_of(say, by, words))
-        print(as_json(report) if json else report)
+        if json:
+            print_document(DocumentKind.VERIFY, report)
+        else:
+            print(report)
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)

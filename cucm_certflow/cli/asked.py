@@ -22,6 +22,7 @@ from cucm_certflow.cli.common import (
     UnitOption,
     WaiveOption,
     WindowOption,
+    check_kinds,
     policy_of,
     unit_named,
     units_of,
@@ -30,7 +31,6 @@ from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.findings import Said
 from cucm_certflow.names import CertUnit
 from cucm_certflow.procedures.policies import Policy
@@ -113,25 +113,18 @@ class Asked:
         """Make sure that kinds are asked for in one way.
 
         Raises:
-            UsageError: In none, or in several.
+            UsageError: In none, or in several, or a kind is unknown.
         """
-        ways = [bool(self.unit), bool(self.window), self.expiring is not None]
-        if sum(ways) != 1:
-            raise UsageError(
-                Report(
-                    headline="say once what is to be regenerated",
-                    expected="one of --unit, --window and --expiring",
-                    saw=f"{sum(ways)} of them",
-                    left="nothing was sent",
-                )
-            )
+        check_kinds(self.unit, self.window, self.expiring)
 
 
 async def planned(cluster: Cluster, asked: Asked, policy: Policy) -> Plan:
     """Discover, look at everything that has to be right, and plan. Nothing is changed."""
+    asked.check_one_way()
+    said = asked.said
     facts = await cluster.discover()
     units = units_of(facts, asked.unit, asked.window, asked.expiring)
-    report = await cluster.preflight(units=units, facts=facts, policy=policy, said=asked.said)
+    report = await cluster.preflight(units=units, facts=facts, policy=policy, said=said)
     windows = asked.windows
     return make_plan(
         facts,

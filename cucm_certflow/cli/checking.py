@@ -17,14 +17,25 @@ from cucm_certflow.cli.common import (
     fail,
     unit_named,
 )
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.core.states import Blocked
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
 if TYPE_CHECKING:  # exploring needs the lab, which `certflow --help` does not wait for
     from cucm_certflow.testing.check.checked import CheckedPlan, CheckedReading
     from cucm_certflow.testing.check.wish import Wish
 
-__all__ = ["EXITS", "check_command", "check_document"]
+__all__ = [
+    "EXITS",
+    "CheckDocument",
+    "CheckedVariant",
+    "ExploredPart",
+    "HangsOn",
+    "NoMatter",
+    "check_command",
+    "check_document",
+]
 
 EXITS: Final[Mapping[str, Exit]] = {
     "HOLDS": Exit.DONE,
@@ -79,47 +90,163 @@ def check_command(
         )
     except CertflowError as error:
         fail(error, json=json)
-    print(as_json(check_document(checked)) if json else checked)
+    if json:
+        print_document(DocumentKind.CHECK, check_document(checked))
+    else:
+        print(checked)
     raise typer.Exit(EXITS[checked.answer.name])
 
 
-def check_document(checked: CheckedPlan) -> dict[str, object]:
+@attrs.frozen(kw_only=True)
+class HangsOn:
+    """An assumption on which a plan hangs, for machines.
+
+    Attributes:
+        assumption: What it is about.
+        assumed: As the library assumes it.
+        if_otherwise: The variant under which the plan does not hold.
+    """
+
+    assumption: str
+    assumed: str
+    if_otherwise: str
+
+
+@attrs.frozen(kw_only=True)
+class ExploredPart:
+    """One exploration, for machines: a kind of phones, or the cluster without phones.
+
+    Attributes:
+        phones: Whom it is about, in words.
+        nodes: The nodes that are explored with them.
+        stays: They keep to their own TFTP node.
+        states: Found.
+        edges: Found.
+        seconds: Of this machine.
+        unexplored: States that were found and not followed.
+        proved: Steps that were proved in the furthest state that was followed.
+        steps: Steps that there are.
+        verdict: What came of it.
+        what: What is wrong, in words; empty for nothing.
+        story: The shortest way to it, a line a move.
+    """
+
+    phones: str
+    nodes: tuple[str, ...]
+    stays: bool
+    states: int
+    edges: int
+    seconds: float
+    unexplored: int
+    proved: int
+    steps: int
+    verdict: str
+    what: str
+    story: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CheckedVariant:
+    """What came of a plan in one variant of what is uncertain, for machines.
+
+    Attributes:
+        name: The variant's.
+        assumption: What it is about.
+        verdict: The worst of its parts.
+        refusals: Why the library refuses the plan in it.
+        parts: The explorations, one for each kind of phones.
+    """
+
+    name: str
+    assumption: str
+    verdict: str
+    refusals: tuple[str, ...]
+    parts: tuple[ExploredPart, ...]
+
+
+@attrs.frozen(kw_only=True)
+class NoMatter:
+    """An assumption that makes no difference to the plan, and why."""
+
+    assumption: str
+    why: str
+
+
+@attrs.frozen(kw_only=True)
+class CheckDocument:
+    """What came of a check, for machines.
+
+    Attributes:
+        answer: What can be said of the whole.
+        refusals: Why the plan is refused.
+        contradictions: What in the wish cannot be had together.
+        without: The guards that the wish leaves out.
+        steps: How many steps the plan has.
+        faults: How many mishaps a story had at most.
+        hangs_on: What the plan hangs on.
+        covered: Whether everything was looked at.
+        variants: The library's own reading first.
+        combinations: Of several assumptions at once.
+        combinations_not_begun: How many more there are.
+        not_begun: The variants that the budget was over for.
+        no_matter: What makes no difference.
+        not_covered: What else is not covered, in words.
+    """
+
+    answer: str
+    refusals: tuple[Blocked, ...]
+    contradictions: tuple[str, ...]
+    without: tuple[str, ...]
+    steps: int
+    faults: int
+    hangs_on: tuple[HangsOn, ...]
+    covered: bool
+    variants: tuple[CheckedVariant, ...]
+    combinations: tuple[CheckedVariant, ...]
+    combinations_not_begun: int
+    not_begun: tuple[str, ...]
+    no_matter: tuple[NoMatter, ...]
+    not_covered: tuple[str, ...]
+
+
+def check_document(checked: CheckedPlan) -> CheckDocument:
     """A check for machines."""
-    return {
-        "answer": checked.answer.name.lower(),
-        "refusals": checked.plan.refusals,
-        "contradictions": checked.contradictions,
-        "without": checked.without,
-        "steps": len(checked.plan.steps),
-        "faults": checked.faults,
-        "hangs_on": [
-            {
-                "assumption": each.reading.title,
-                "assumed": each.reading.assumed,
-                "if": each.reading.name,
-            }
+    return CheckDocument(
+        answer=checked.answer.name.lower(),
+        refusals=checked.plan.refusals,
+        contradictions=checked.contradictions,
+        without=checked.without,
+        steps=len(checked.plan.steps),
+        faults=checked.faults,
+        hangs_on=tuple(
+            HangsOn(
+                assumption=each.reading.title,
+                assumed=each.reading.assumed,
+                if_otherwise=each.reading.name,
+            )
             for each in checked.hangs_on
-        ],
-        "covered": checked.is_covered,
-        "variants": [_variant(each) for each in checked.readings],
-        "combinations": [_variant(each) for each in checked.combined],
-        "combinations_not_begun": checked.uncombined,
-        "not_begun": checked.not_begun,
-        "no_matter": [{"assumption": title, "why": why} for title, why in checked.left_out],
-        "not_covered": checked.notes,
-    }
+        ),
+        covered=checked.is_covered,
+        variants=tuple(map(_variant, checked.readings)),
+        combinations=tuple(map(_variant, checked.combined)),
+        combinations_not_begun=checked.uncombined,
+        not_begun=checked.not_begun,
+        no_matter=tuple(NoMatter(assumption=title, why=why) for title, why in checked.left_out),
+        not_covered=checked.notes,
+    )
 
 
-def _variant(checked: CheckedReading) -> dict[str, object]:
-    return {
-        "name": checked.reading.name,
-        "assumption": checked.reading.title,
-        "verdict": checked.verdict.name.lower(),
-        "refusals": checked.refusals,
-        "parts": [
-            {**attrs.asdict(part), "verdict": part.verdict.name.lower()} for part in checked.parts
-        ],
-    }
+def _variant(checked: CheckedReading) -> CheckedVariant:
+    return CheckedVariant(
+        name=checked.reading.name,
+        assumption=checked.reading.title,
+        verdict=checked.verdict.name.lower(),
+        refusals=checked.refusals,
+        parts=tuple(
+            ExploredPart(**{**attrs.asdict(part), "verdict": part.verdict.name.lower()})
+            for part in checked.parts
+        ),
+    )
 
 
 def _wish(

@@ -12,8 +12,9 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from cucm_certflow.cli.asking import ask_on_terminal
+from cucm_certflow.cli.documents import DocumentKind, error_document, print_document
 from cucm_certflow.cli.interrupting import run_until_interrupted
-from cucm_certflow.cli.output import Exit, as_json, exit_of_error
+from cucm_certflow.cli.output import Exit, exit_of_error
 from cucm_certflow.clock import Clock, ScaledClock, SystemClock
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.connection import connect
@@ -45,6 +46,7 @@ __all__ = [
     "UnitOption",
     "WaiveOption",
     "WindowOption",
+    "check_kinds",
     "fail",
     "policy_of",
     "unit_named",
@@ -123,8 +125,7 @@ JournalOption = Annotated[Path, typer.Option("--journal", "-j", help="The record
 def fail(error: CertflowError, *, json: bool) -> NoReturn:
     """Say *error*, and end with its exit status."""
     if json:
-        document = {"error": type(error).__name__, "code": error.code, "report": error.report}
-        print(as_json(document))
+        print_document(DocumentKind.ERROR, error_document(error))
     else:
         print(error, file=sys.stderr)
     raise typer.Exit(exit_of_error(error))
@@ -249,6 +250,26 @@ def unit_named(name: str) -> CertUnit:
     )
 
 
+def check_kinds(units: list[str] | None, windows: list[str] | None, expiring: float | None) -> None:
+    """Make sure, before anybody is asked, that kinds are named once, and that there are such kinds.
+
+    Raises:
+        UsageError: They are named in no way, or in several, or one is unknown.
+    """
+    ways = sum(map(bool, (units, windows, expiring is not None)))
+    if ways != 1:
+        raise UsageError(
+            Report(
+                headline="say once what is to be regenerated",
+                expected="one of --unit, --window and --expiring",
+                saw=f"{ways} of them",
+                left="nothing was sent",
+            )
+        )
+    for name in (units or []) + [each for window in windows or () for each in window.split(",")]:
+        unit_named(name)
+
+
 def units_of(
     facts: ClusterFacts,
     units: list[str] | None,
@@ -258,15 +279,8 @@ def units_of(
     """The kinds that were asked for: by name, by window, or by what is over within some days.
 
     Raises:
-        UsageError: A kind is unknown, more than one way was used, or nothing expires in time.
+        UsageError: A kind is unknown, or nothing expires in time.
     """
-    if sum(map(bool, (units, windows, expiring is not None))) > 1:
-        raise UsageError(
-            Report(
-                headline="--unit, --window and --expiring exclude each other",
-                left="nothing was sent",
-            )
-        )
     if expiring is not None:
         found = expiring_units(facts, expiring)
         if not found:

@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from cucm_certflow.cli.common import JournalOption, JsonOption, SpeedOption, fail, with_cluster
+from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.control import RunStatus, approve, ask_to_abort, ask_to_pause, status_of
 from cucm_certflow.core.durations import measured_s
 from cucm_certflow.errors import CertflowError, Report, UsageError
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import driver_of
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.orders import Order
 from cucm_certflow.procedures.maintenance import Maintenance, MaintenanceWindow
 from cucm_certflow.procedures.vocabulary import Stage
@@ -99,17 +101,17 @@ def stages_of(names: list[str] | None) -> frozenset[Stage]:
     Raises:
         UsageError: There is no such stage.
     """
-    try:
-        return frozenset(Stage(name) for name in names or ())
-    except ValueError:
-        known = ", ".join(stage.value for stage in Stage)
-        report = Report(
-            headline="there is no such stage",
-            expected=known,
-            saw=", ".join(names or ()),
-            left="nothing was sent",
-        )
-        raise UsageError(report) from None
+    known = [stage.value for stage in Stage]
+    for name in names or ():
+        if name not in known:
+            raise UsageError(
+                Report(
+                    headline=f"there is no stage {name!r:.40}{suggestion(name, known)}",
+                    expected=", ".join(known),
+                    left="nothing was sent",
+                )
+            )
+    return frozenset(Stage(name) for name in names or ())
 
 
 def status_command(journal: JournalOption, json: JsonOption = False) -> None:
@@ -118,7 +120,10 @@ def status_command(journal: JournalOption, json: JsonOption = False) -> None:
         status = status_of(journal)
     except CertflowError as error:
         fail(error, json=json)
-    print(as_json(status) if json else status)
+    if json:
+        print_document(DocumentKind.STATUS, status)
+    else:
+        print(status)
     raise typer.Exit(_exit_of(status))
 
 
@@ -182,4 +187,7 @@ def _give(ask: Callable[[], Order], *, json: bool) -> None:
         fail(error, json=json)
     except ValueError as error:
         fail(UsageError(Report(headline=str(error), left="nothing was written down")), json=json)
-    print(as_json(order) if json else f"left in the inbox: {order}")
+    if json:
+        print_document(DocumentKind.ORDER, order)
+    else:
+        print(f"left in the inbox: {order}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import (
@@ -14,11 +16,34 @@ from cucm_certflow.cli.common import (
     SpeedOption,
     with_cluster,
 )
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.doctor import DoctorReport
+from cucm_certflow.doctor.signs import Sign
 
-__all__ = ["doctor_command"]
+__all__ = ["DoctorDocument", "doctor_command"]
+
+
+@attrs.frozen(kw_only=True)
+class DoctorDocument:
+    """What was looked at, for machines.
+
+    Attributes:
+        is_well: Whether everything is as it must be; what is unknown is not.
+        can_be_driven: Whether every node is reached, known, and lets both accounts do their work.
+        at: When the looking began.
+        took_s: How long it took, in seconds of the clock.
+        signs: What each look showed.
+        unseen: What nothing that only looks can show, in words.
+    """
+
+    is_well: bool
+    can_be_driven: bool
+    at: datetime
+    took_s: float
+    signs: tuple[Sign, ...]
+    unseen: tuple[str, ...]
 
 
 def doctor_command(
@@ -36,15 +61,18 @@ def doctor_command(
 ) -> None:
     """Check reachability, credentials, privileges, clock and name of every node. Changes nothing.
 
-    Run it a day before the change, from where the run will be. Each finding says what to do. One
-    login for each node and interface; an account that one node refuses is not tried on another.
-    Exit status 0: all is well. 6: a node or a way to it is not usable, or could not be looked at.
-    8: every way is good, and a clock or a name is not as it must be.
+    Run it a day before the change, from where the run will be. Each finding says what to do.
+    An account that one node refuses is not tried on another.
     """
 
     async def work(cluster: Cluster) -> Exit:
-        report = await cluster.doctor(node_within_s=within, clock_within_s=clock_within)
-        print(as_json(_document(report)) if json else report)
+        # In the lab a look that takes a real second is *lab_speed* seconds old when it is there.
+        slack_s = clock_within * max(1.0, lab_speed)
+        report = await cluster.doctor(node_within_s=within, clock_within_s=slack_s)
+        if json:
+            print_document(DocumentKind.DOCTOR, _document(report))
+        else:
+            print(report)
         if report.is_well:
             return Exit.DONE
         return Exit.NOT_VERIFIED if report.can_be_driven else Exit.NODE
@@ -52,12 +80,12 @@ def doctor_command(
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
-def _document(report: DoctorReport) -> dict[str, object]:
-    return {
-        "is_well": report.is_well,
-        "can_be_driven": report.can_be_driven,
-        "at": report.at,
-        "took_s": report.took_s,
-        "signs": report.signs,
-        "unseen": report.unseen,
-    }
+def _document(report: DoctorReport) -> DoctorDocument:
+    return DoctorDocument(
+        is_well=report.is_well,
+        can_be_driven=report.can_be_driven,
+        at=report.at,
+        took_s=report.took_s,
+        signs=report.signs,
+        unseen=report.unseen,
+    )

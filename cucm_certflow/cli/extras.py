@@ -12,6 +12,7 @@ __all__ = ["EXTRAS", "missing"]
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("typer", "rich"),
     "lab": ("starlette", "uvicorn"),
+    "report": ("jinja2", "markupsafe"),
     "testing": ("hypothesis", "pytest"),
 }
 """By the name of the extra: the modules that it brings."""

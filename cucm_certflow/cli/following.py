@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cucm_certflow.cli.output import Exit, as_json, exit_of_outcome
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit, exit_of_outcome
 from cucm_certflow.observers import Waiting
 from cucm_certflow.runner import Run
 
@@ -13,9 +14,12 @@ async def follow(run: Run, *, json: bool) -> Exit:
     """Print every event until *run* ends; the exit status for how it did."""
     async for event in run.events():
         if json:
-            print(as_json({type(event).__name__: event}), flush=True)
+            print_document(DocumentKind.EVENT, event)
         elif not isinstance(event, Waiting):
             print(event, flush=True)
     outcome = await run.wait()
-    print(as_json({type(outcome).__name__: outcome}) if json else outcome)
+    if json:
+        print_document(DocumentKind.OUTCOME, outcome)
+    else:
+        print(outcome)
     return exit_of_outcome(outcome)

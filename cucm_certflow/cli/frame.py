@@ -14,10 +14,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cucm_certflow.cli.common import fail
+from cucm_certflow.cli.documents import DocumentKind, ErrorDocument, print_document
 from cucm_certflow.cli.extras import missing
 from cucm_certflow.cli.interrupting import Interrupted
 from cucm_certflow.cli.lessons import LESSONS, start_epilog
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.cli.streams import go_on_unread
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
@@ -141,7 +142,9 @@ def _bug(error: Exception, *, json: bool) -> NoReturn:
     then = f"the journal resumes the run, if there is one; {TRACEBACK}=1 shows where it happened"
     if json:
         report = Report(headline=headline, next=then)
-        print(as_json({"error": type(error).__name__, "code": "", "report": report}))
+        print_document(
+            DocumentKind.ERROR, ErrorDocument(error=type(error).__name__, code="", report=report)
+        )
     else:
         print(f"{headline}; {then}", file=sys.stderr)
     raise typer.Exit(Exit.BUG) from error

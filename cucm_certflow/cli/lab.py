@@ -7,26 +7,43 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import JsonOption, SpeedOption, fail
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, as_document, print_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.clock import ScaledClock
-from cucm_certflow.errors import CertflowError, Report, UsageError
+from cucm_certflow.documents import not_written
+from cucm_certflow.errors import CertflowError, NodeError, Report, UsageError
 
 if TYPE_CHECKING:
     from cucm_certflow.testing.verdict import Verdict
 
-__all__ = ["lab_command"]
+__all__ = ["LabDocument", "lab_command"]
 
 T = TypeVar("T")
 
 _TO_END_S: Final = 5.0
 """How long a command that is told to end has for that, in real seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class LabDocument:
+    """That a lab is ready, for machines.
+
+    Attributes:
+        ready: Where its inventory is.
+        lab_speed: How many times as fast its clock runs.
+    """
+
+    ready: str
+    lab_speed: float
 
 
 def lab_command(
@@ -41,7 +58,8 @@ def lab_command(
     folder: Annotated[Path, typer.Option("--folder", help="Gets inventory.toml.")] = Path("lab"),
     lab_speed: SpeedOption = 1.0,
     ssh_port: Annotated[
-        int, typer.Option("--ssh-port", help="Of every node; 0: the machine chooses.")
+        int,
+        typer.Option("--ssh-port", min=0, max=65535, help="Of every node; 0: the machine chooses."),
     ] = 0,
     settle: Annotated[
         float,
@@ -61,28 +79,48 @@ def lab_command(
         left = "nothing was started"
         text = "--lab-speed must be over 0, and --settle 0 or more"
         fail(UsageError(Report(headline=text, left=left)), json=json)
+    _make(folder, json=json)
     try:
         found, status = asyncio.run(
             _tell(scenario, command or (), folder, lab_speed, ssh_port, settle, json=json)
         )
     except CertflowError as error:
         fail(error, json=json)
-    except ModuleNotFoundError as error:
-        print(f"the lab needs {error.name}: pip install 'cucm-certflow[lab]'", file=sys.stderr)
-        raise typer.Exit(Exit.USAGE) from None
     except OSError as error:
-        text = f"the lab could not start: {error.strerror or error}"
-        print(text, file=sys.stderr)
-        raise typer.Exit(Exit.NODE) from None
-    print(as_json(found) if json else found, flush=True)
+        report = Report(
+            headline="the lab could not start",
+            saw=error.strerror or str(error),
+            left="nothing was started",
+            next="end the other lab on this machine, or leave out --ssh-port",
+        )
+        fail(NodeError(report), json=json)
+    if json:
+        print_document(DocumentKind.VERDICT, found)
+    else:
+        print(found, flush=True)
     if verdict is not None:
         _write(verdict, found, json=json)
     raise typer.Exit(status if found.is_clean else Exit.LEFT_BEHIND)
 
 
+def _make(folder: Path, *, json: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        report = Report(
+            headline=f"the lab cannot write to {folder}",
+            saw=not_written(error),
+            left="nothing was started",
+            next="name a folder that you may write in with --folder",
+        )
+        fail(UsageError(report), json=json)
+
+
 def _write(path: Path, verdict: Verdict, *, json: bool) -> None:
     try:
-        path.write_text(f"{as_json(verdict)}\n", encoding="utf-8")
+        path.write_text(f"{as_document(DocumentKind.VERDICT, verdict)}\n", encoding="utf-8")
     except OSError as error:
         report = Report(
             headline=f"the verdict could not be written to {path}",
@@ -111,10 +149,13 @@ async def _tell(
 
     clock = ScaledClock(speed)
     async with LabServers(loaded, clock=clock, folder=folder, ssh_port=ssh_port) as servers:
-        ready = {"ready": str(servers.inventory), "lab_speed": speed}
+        ready = LabDocument(ready=str(servers.inventory), lab_speed=speed)
         status: int = Exit.DONE
         with _stopping() as stop:
-            print(as_json(ready) if json else f"ready: {ready['ready']}", flush=True)
+            if json:
+                print_document(DocumentKind.LAB, ready)
+            else:
+                print(f"ready: {ready.ready}", flush=True)
             if command:
                 status = await _run(command, servers.inventory, speed, stop, json=json)
                 await _first(asyncio.ensure_future(clock.sleep(settle_s)), stop)

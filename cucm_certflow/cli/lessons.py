@@ -95,13 +95,27 @@ def _paragraphs(*texts: str) -> str:
 
 
 LESSONS: Final[Mapping[str, Lesson]] = {
+    "doctor": Lesson(
+        panel="Look",
+        changes=_NOTHING,
+        exits=(Exit.NODE, Exit.NOT_VERIFIED),
+        examples=(
+            "certflow doctor -i inventory.toml",
+            "certflow doctor -i inventory.toml --json",
+        ),
+        meanings={
+            Exit.DONE: "every node and every way to it is as it must be",
+            Exit.NODE: "a node, or a way to it, cannot be used, or could not be looked at",
+            Exit.NOT_VERIFIED: "every way can be used; a clock or a name is not as it must be",
+        },
+    ),
     "discover": Lesson(
         panel="Look",
         changes=_NOTHING,
         exits=(Exit.NODE,),
         examples=(
             "certflow discover -i inventory.toml",
-            "certflow discover -i inventory.toml --json",
+            "certflow discover -i inventory.toml --out twin.toml",
         ),
         meanings={
             Exit.DONE: "everything was read",
@@ -147,6 +161,20 @@ LESSONS: Final[Mapping[str, Lesson]] = {
             Exit.DONE: "the plan holds, whichever way CUCM is",
             Exit.REFUSED: "the plan is refused, or a story of it loses a phone",
             Exit.HELD: "a story of the plan ends in a hold",
+        },
+    ),
+    "rehearse": Lesson(
+        panel="Plan",
+        changes="nothing on any cluster; with --journal it writes that file",
+        exits=(Exit.REFUSED, Exit.HELD, Exit.LEFT_BEHIND),
+        examples=(
+            "certflow rehearse twin.toml -u CallManager -u TVS --words words.toml",
+            "certflow rehearse twin.toml -u TVS --measured CHG1.journal",
+        ),
+        meanings={
+            Exit.DONE: "the rehearsal was verified, and no phone is lost",
+            Exit.HELD: "the rehearsal was held: the run would be",
+            Exit.LEFT_BEHIND: "the rehearsal leaves phones behind",
         },
     ),
     "run": Lesson(
@@ -247,6 +275,20 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         meanings={
             Exit.DONE: "the procedure is printed",
             Exit.REFUSED: "there is no procedure for that; the reason is printed",
+        },
+    ),
+    "diagram": Lesson(
+        panel="Lab and learning",
+        changes="nothing but the file that --out names",
+        exits=(Exit.REFUSED,),
+        examples=(
+            "certflow diagram command --out command.svg",
+            "certflow diagram ITLRecovery --release 12.5 --mode mixed",
+            "certflow diagram windows --scenario examples/scenarios/small.toml -u TVS",
+        ),
+        meanings={
+            Exit.DONE: "it is drawn",
+            Exit.REFUSED: "there is no such procedure, or the plan that is drawn is refused",
         },
     ),
     "lab": Lesson(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.common import (
@@ -16,24 +17,45 @@ from cucm_certflow.cli.common import (
     RecordOption,
     SpeedOption,
     UnitOption,
+    check_kinds,
     policy_of,
     units_of,
     with_cluster,
 )
+from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.output import Exit, as_json, plan_document
+from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.plan_document import print_plan
 from cucm_certflow.cli.words import ByOption, SayOption, WordsOption, words_of
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.plan import TrustKey
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import TrustEntry
+from cucm_certflow.findings import Finding, Said
+from cucm_certflow.journal import Journal
+from cucm_certflow.nearest import suggestion
 from cucm_certflow.procedures.partners import tasks_for
 from cucm_certflow.words import write_questions
 
-__all__ = ["cleanup_command", "preflight_command"]
+__all__ = ["PreflightDocument", "cleanup_command", "preflight_command"]
 
 _BARRIER_S = 1800.0
+
+
+@attrs.frozen(kw_only=True)
+class PreflightDocument:
+    """What a preflight found, for machines.
+
+    Attributes:
+        open: Whether anything stops a run until somebody has seen to it or said something about it.
+        findings: The worst first.
+        said: What people have said.
+    """
+
+    open: bool
+    findings: tuple[Finding, ...]
+    said: tuple[Said, ...]
 
 
 def preflight_command(
@@ -55,13 +77,15 @@ def preflight_command(
     """Look at everything that has to be right first, findings by severity. Changes nothing."""
 
     async def work(cluster: Cluster) -> Exit:
+        check_kinds(unit, None, expiring)
+        said = words_of(say, by, words)
         facts = await cluster.discover()
         units = units_of(facts, unit, None, expiring)
         report = await cluster.preflight(
             units=units,
             facts=facts,
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
-            said=words_of(say, by, words),
+            said=said,
         )
         left = report.open(word.item for word in report.said)
         is_open = bool(left)
@@ -78,7 +102,8 @@ def preflight_command(
                 ],
             )
         if json:
-            print(as_json({"open": is_open, "findings": report.in_order(), "said": report.said}))
+            document = PreflightDocument(open=is_open, findings=report.in_order(), said=report.said)
+            print_document(DocumentKind.PREFLIGHT, document)
         else:
             print(report)
         return Exit.REFUSED if is_open else Exit.DONE
@@ -107,6 +132,9 @@ def cleanup_command(
     """Show which expired trust certificates can go, or delete them (with --journal)."""
 
     async def work(cluster: Cluster) -> Exit:
+        if journal is not None:
+            Journal.check_new(journal)
+        said = words_of(say, by, words)
         facts = await cluster.discover()
         stores = await cluster.trust_stores(facts)
         plan = plan_cleanup(
@@ -114,9 +142,9 @@ def cleanup_command(
             stores,
             delete=_named(stores, delete) if delete else None,
             policy=policy_of(tvs_first=False, barrier_within=_BARRIER_S, speed=lab_speed),
-            said=words_of(say, by, words),
+            said=said,
         )
-        print(as_json(plan_document(plan)) if json else plan, flush=True)
+        print_plan(plan, json=json)
         if journal is None or plan.is_refused or not plan.entries:
             return Exit.REFUSED if plan.is_refused else Exit.DONE
         async with cluster.run(plan, journal=journal) as run:
@@ -154,7 +182,7 @@ def _named(
             Report(
                 headline="no trust store has what is to be deleted",
                 expected="STORE/FILE, for example tomcat-trust/old-ca.pem",
-                saw=", ".join(strangers),
+                saw=", ".join(f"{name}{suggestion(name, keys)}" for name in strangers),
                 left="nothing was sent",
             )
         )

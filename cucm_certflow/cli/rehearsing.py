@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from cucm_certflow.cli.asked import Asked, takes_asked
 from cucm_certflow.cli.common import JsonOption, fail
 from cucm_certflow.cli.controlling import ApproveOption, MeasuredOption, measured_of, stages_of
-from cucm_certflow.cli.output import Exit, as_json, exit_of_outcome, plan_document
+from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.cli.output import Exit, exit_of_outcome
+from cucm_certflow.cli.plan_document import PlanDocument, plan_document
 from cucm_certflow.errors import CertflowError
+from cucm_certflow.findings import Said
+from cucm_certflow.observers import Outcome
 
 if TYPE_CHECKING:  # rehearsing needs the lab, which `certflow --help` does not wait for
-    from cucm_certflow.lab.rehearsal import Rehearsal
+    from cucm_certflow.lab.chronicle import Executed
+    from cucm_certflow.lab.rehearsal import Rehearsal, RehearsedStep
 
-__all__ = ["rehearsal_document", "rehearse_command"]
+__all__ = ["RehearsalDocument", "rehearsal_document", "rehearse_command"]
 
 
 @takes_asked
@@ -49,7 +55,10 @@ def rehearse_command(
         )
     except CertflowError as error:
         fail(error, json=json)
-    print(as_json(rehearsal_document(rehearsal)) if json else rehearsal)
+    if json:
+        print_document(DocumentKind.REHEARSAL, rehearsal_document(rehearsal))
+    else:
+        print(rehearsal)
     raise typer.Exit(exit_of_rehearsal(rehearsal))
 
 
@@ -62,19 +71,50 @@ def exit_of_rehearsal(rehearsal: Rehearsal) -> Exit:
     return Exit.LEFT_BEHIND if lost and status is Exit.DONE else status
 
 
-def rehearsal_document(rehearsal: Rehearsal) -> dict[str, object]:
+@attrs.frozen(kw_only=True)
+class RehearsalDocument:
+    """A rehearsal, for machines.
+
+    Attributes:
+        scenario: On what it was rehearsed.
+        plan: What was rehearsed.
+        outcome: How the run ended; null if the plan is refused.
+        steps: Every step of the plan, as it went.
+        sent: Every changing command that the lab's cluster took, in order.
+        answered: What only people can answer, and was taken as answered.
+        approvals: The stages that would have waited for a person.
+        expected_s: Seconds that the steps take by earlier journals; null without such journals.
+        unmeasured: The steps that no earlier journal has.
+        lasted_s: Seconds that it took by the lab's clock.
+        lost: Phones that are lost at the end; null if nothing was run.
+    """
+
+    scenario: str
+    plan: PlanDocument
+    outcome: Outcome | None
+    steps: tuple[RehearsedStep, ...]
+    sent: tuple[Executed, ...]
+    answered: tuple[Said, ...]
+    approvals: tuple[str, ...]
+    expected_s: float | None
+    unmeasured: tuple[str, ...]
+    lasted_s: float
+    lost: tuple[str, ...] | None
+
+
+def rehearsal_document(rehearsal: Rehearsal) -> RehearsalDocument:
     """A rehearsal for machines."""
     verdict = rehearsal.verdict
-    return {
-        "scenario": rehearsal.scenario.name,
-        "plan": plan_document(rehearsal.plan),
-        "outcome": rehearsal.outcome,
-        "steps": rehearsal.steps,
-        "sent": [each._asdict() for each in rehearsal.sent],
-        "answered": rehearsal.answered,
-        "approvals": rehearsal.approvals,
-        "expected_s": rehearsal.expected_s,
-        "unmeasured": rehearsal.unmeasured,
-        "lasted_s": rehearsal.lasted_s,
-        "lost": sorted(verdict.lost) if verdict is not None else None,
-    }
+    return RehearsalDocument(
+        scenario=rehearsal.scenario.name,
+        plan=plan_document(rehearsal.plan),
+        outcome=rehearsal.outcome,
+        steps=rehearsal.steps,
+        sent=rehearsal.sent,
+        answered=rehearsal.answered,
+        approvals=rehearsal.approvals,
+        expected_s=rehearsal.expected_s,
+        unmeasured=rehearsal.unmeasured,
+        lasted_s=rehearsal.lasted_s,
+        lost=tuple(sorted(verdict.lost)) if verdict is not None else None,
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cucm_certflow.commands import ByHand, ResetPhones
-from cucm_certflow.core.plan import Plan, Step
+from cucm_certflow.core.not_done import not_asked, not_done
+from cucm_certflow.core.particulars import Particulars, Touched
+from cucm_certflow.core.plan import Plan, PlannedWindow, Step
 from cucm_certflow.core.routing import WAYS, WITHOUT, route_of
 from cucm_certflow.facts import (
     CertificateOf,
@@ -17,74 +19,180 @@ from cucm_certflow.facts import (
     ServedList,
     ServiceOn,
 )
-from cucm_certflow.findings import Verdict
+from cucm_certflow.findings import CheckReport, Verdict
 from cucm_certflow.names import Interface
 from cucm_certflow.procedures.choices import Choice, choices_for
+from cucm_certflow.procedures.explain import purpose
 
-__all__ = ["by_hand", "choices_of", "describe_plan", "ways_of"]
+__all__ = [
+    "NAMED",
+    "alike_outlooks",
+    "alike_steps",
+    "by",
+    "by_hand",
+    "choices_of",
+    "counts_of",
+    "describe_plan",
+    "hours",
+    "kinds",
+    "time_of",
+    "ways_of",
+    "what",
+    "window_title",
+]
 
-_NAMED: Final = 50
+NAMED: Final = 50
+"""So many phones are named where they are told of; of others it is said how many."""
+
+_KINDS: Final = 4
 
 
 def describe_plan(plan: Plan) -> str:
     """The whole plan, for a person who has to approve it."""
     facts = plan.facts
     mode = facts.mode.name.lower().replace("_", "-")
+    told = Particulars(plan)
     lines = [
         f"release {facts.release}, {mode} mode",
         f"{len(facts.nodes)} nodes, {len(facts.phones)} phones",
+        f"seen at {facts.at.isoformat(timespec='seconds')}",
+        f"fingerprint {plan.fingerprint}",
     ]
     for window in plan.windows:
         lines.append("")
-        units = ", ".join(window.units) or "trust certificates"
-        lines.append(f"window {window.number + 1}: {units}")
+        lines.append(f"window {window.number + 1}: {window_title(window)}")
         lines.append(f"  why    {window.reason}")
-        rows: dict[tuple[str, tuple[str, ...], str, str, str], list[str]] = {}
-        for step in plan.steps:
-            if step.window == window.number:
-                source = str(step.row.source)
-                by = _by(plan, step)
-                before = tuple(sorted(each.value for each in step.row.requires))
-                row = (_what(step), before, by, step.row.proof.value, source)
-                rows.setdefault(row, []).append(step.command.node)
-        for (what, before, by, proof, source), nodes in rows.items():
-            lines.append(f"  {what}")
-            lines.append(f"    on     {', '.join(nodes)}")
-            lines.append(f"    by     {by}")
-            lines += [f"    before {each}" for each in before]
-            lines.append(f"    proof  {proof}")
-            lines.append(f"    source {source}")
-        if any(plan.procedures[unit].moves_lists for unit in window.units):
-            grade = plan.policy.barrier.name.lower().replace("_", "-")
-            lines.append(
-                f"  barrier: every phone in scope {grade} within "
-                f"{plan.policy.barrier_within_s:.0f} s, or waived by name"
-            )
+        lines.append(f"  time   {time_of(told, window)}")
+        for together in alike_steps(plan, window):
+            lines += _steps(plan, told, together)
+        if barrier := told.barrier(window):
+            lines.append(f"  barrier: {barrier}")
         if window.rest and window is not plan.windows[-1]:
             lines.append(f"  between nights: {window.rest}")
     lines += _entries(plan)
-    lines += _choices(plan)
-    lines += _other_people(plan)
+    lines += _choices(plan, told)
+    lines += _other_people(plan, told)
     lines += _ways(plan)
-    if plan.outlooks:
-        lines += ["", "phones that will not simply come back:"]
-        alike: dict[tuple[str, str, str, bool], list[str]] = {}
-        for outlook in plan.outlooks:
-            waived = outlook.name in plan.waived
-            key = (outlook.reason, outlook.outcome, outlook.remedy, waived)
-            alike.setdefault(key, []).append(outlook.name)
-        for (reason, outcome, remedy, waived), names in alike.items():
-            lines.append(f"  {len(names)} phones{' (waived)' if waived else ''}: {reason}")
-            for start in range(0, min(len(names), _NAMED), 5):
-                lines.append(f"    {'  '.join(names[start : start + 5])}")
-            if len(names) > _NAMED:
-                lines.append(f"    and {len(names) - _NAMED} more")
-            lines.append(f"    outcome  {outcome}")
-            lines.append(f"    remedy   {remedy}")
+    lines += _phones(plan, told)
+    lines += _not_done(plan)
     if plan.refusals:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
     return "\n".join(lines)
+
+
+def window_title(window: PlannedWindow) -> str:
+    """What changes in *window*."""
+    return ", ".join(window.units) or "trust certificates"
+
+
+def time_of(told: Particulars, window: PlannedWindow) -> str:
+    """How long *window* lasts at most, in words."""
+    return (
+        f"at most {hours(told.at_most_s(window))} before it holds; people's own time comes on top"
+    )
+
+
+def hours(seconds: float) -> str:
+    """*seconds* as hours, minutes and seconds, as a clock shows them."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def alike_steps(plan: Plan, window: PlannedWindow) -> tuple[tuple[Step, ...], ...]:
+    """The steps of *window*, in the order of the first of each; together what differs by node."""
+    found: dict[object, list[Step]] = {}
+    for step in plan.steps:
+        if step.window == window.number:
+            row = step.row
+            key = (what(step), row.requires, ways_of(plan, step), row.proof, row.source)
+            found.setdefault(key, []).append(step)
+    return tuple(map(tuple, found.values()))
+
+
+def _steps(plan: Plan, told: Particulars, together: tuple[Step, ...]) -> list[str]:
+    first = together[0]
+    row = first.row
+    lines = [
+        f"  {what(first)}",
+        f"    on     {', '.join(step.command.node for step in together)}",
+        f"    by     {by(plan, first)}",
+        f"    why    {purpose(row.does)}",
+    ]
+    for step in together:
+        touched = told.touched(step)
+        if touched.count:
+            where = f"{step.command.node}: " if len(together) > 1 else ""
+            lines.append(f"    phones {where}{touched}")
+            lines += [f"           {kind}" for kind in kinds(touched)]
+    lines += [f"    before {each}" for each in sorted(each.value for each in row.requires)]
+    lines.append(f"    proof  {row.proof.value}")
+    lines.append(f"    within {hours(row.within_s)} on each, or it holds")
+    lines.append(f"    source {row.source}")
+    return lines
+
+
+def kinds(touched: Touched) -> list[str]:
+    """The kinds of phones of a step, a line each; beyond some, how many more."""
+    lines = [str(kind) for kind in touched.kinds[:_KINDS]]
+    if rest := touched.kinds[_KINDS:]:
+        lines.append(f"{sum(kind.count for kind in rest)} of {len(rest)} more kinds")
+    return lines
+
+
+def _phones(plan: Plan, told: Particulars) -> list[str]:
+    """Who will not simply come back, who is waived, and who is exposed meanwhile."""
+    lines: list[str] = []
+    if plan.waived:
+        lines += ["", f"waived by name, and left behind if they do not come: {len(plan.waived)}"]
+        lines += _names(sorted(plan.waived), "  ")
+    if plan.outlooks:
+        lines += ["", "phones that will not simply come back:"]
+        for (reason, outcome, remedy, waived), names in alike_outlooks(plan).items():
+            lines.append(f"  {len(names)} phones{' (waived)' if waived else ''}: {reason}")
+            lines += _names(names, "    ")
+            lines.append(f"    outcome  {outcome}")
+            lines.append(f"    remedy   {remedy}")
+    if exposed := told.exposed():
+        lines += ["", "meanwhile only a remedy would help:"]
+        for each in exposed:
+            lines.append(
+                f"  {len(each.phones)} phones, from {each.first} until {each.last} is over"
+            )
+            lines += _names(each.phones, "    ")
+            lines.append(f"    remedy   {each.remedy}")
+    return lines
+
+
+def alike_outlooks(plan: Plan) -> dict[tuple[str, str, str, bool], list[str]]:
+    """Phones that will not simply come back, by reason, outcome, remedy and whether waived."""
+    alike: dict[tuple[str, str, str, bool], list[str]] = {}
+    for outlook in plan.outlooks:
+        waived = outlook.name in plan.waived
+        key = (outlook.reason, outlook.outcome, outlook.remedy, waived)
+        alike.setdefault(key, []).append(outlook.name)
+    return alike
+
+
+def _names(names: Sequence[str], indent: str) -> list[str]:
+    lines = [
+        f"{indent}{'  '.join(names[start : start + 5])}"
+        for start in range(0, min(len(names), NAMED), 5)
+    ]
+    if len(names) > NAMED:
+        lines.append(f"{indent}and {len(names) - NAMED} more")
+    return lines
+
+
+def _not_done(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    if rows := not_asked(plan):
+        lines += ["", "certificates that nobody asked for, and that stay as they are:"]
+        lines += [f"  {row}" for row in rows]
+    if others := not_done(plan):
+        lines += ["", "it does not:"]
+        lines += [f"  {each}" for each in others]
+    return lines
 
 
 def _entries(plan: Plan) -> list[str]:
@@ -111,13 +219,18 @@ def choices_of(plan: Plan) -> tuple[Choice, ...]:
     return tuple(sorted(chosen, key=lambda choice: not choice.differs(plan.policy)))
 
 
-def _choices(plan: Plan) -> list[str]:
-    """What was chosen where sources disagree or are silent, a line each."""
+def _choices(plan: Plan, told: Particulars) -> list[str]:
+    """What was chosen where sources disagree or are silent, a line each; and what else was."""
     lines = [
         f"  {choice.name}: {choice.in_force(plan.policy)} ({', '.join(choice.points)})"
         for choice in choices_of(plan)
     ]
-    return ["", "choices:", *lines] if lines else []
+    named = frozenset(choice.name for choice in choices_of(plan))
+    others = [f"  {each}" for each in told.other_policy(named)] if plan.steps else []
+    return [
+        *(["", "choices:", *lines] if lines else []),
+        *(["", "not as usual:", *others] if others else []),
+    ]
 
 
 def by_hand(plan: Plan) -> tuple[Step, ...]:
@@ -125,7 +238,7 @@ def by_hand(plan: Plan) -> tuple[Step, ...]:
     return tuple(step for step in plan.steps if isinstance(step.command, ByHand))
 
 
-def _other_people(plan: Plan) -> list[str]:
+def _other_people(plan: Plan, told: Particulars) -> list[str]:
     """What only people can do or say, and what nobody touches."""
     lines: list[str] = []
     held = by_hand(plan)
@@ -141,9 +254,8 @@ def _other_people(plan: Plan) -> list[str]:
     if plan.preflight is None and plan.steps:
         lines += ["", "preflight: nobody looked"]
     elif plan.preflight is not None:
-        verdicts = [finding.verdict for finding in plan.preflight.findings]
-        counts = ", ".join(f"{verdicts.count(each)} {each.value}" for each in Verdict)
-        lines += ["", f"preflight: {counts}"]
+        lines += ["", f"preflight: {counts_of(plan.preflight)}"]
+        lines += [f"  {each}" for each in told.judged()]
     if plan.said:
         lines += ["", "said:"]
         lines += [f"  {word.item}, by {word.by}: {word.why}" for word in plan.said]
@@ -153,13 +265,21 @@ def _other_people(plan: Plan) -> list[str]:
     return lines
 
 
-def _by(plan: Plan, step: Step) -> str:
+def counts_of(report: CheckReport) -> str:
+    """How many checks passed, found something, and are unknown."""
+    verdicts = [finding.verdict for finding in report.findings]
+    return ", ".join(f"{verdicts.count(each)} {each.value}" for each in Verdict)
+
+
+def by(plan: Plan, step: Step) -> str:
+    """The interfaces that *step* may go over, in words."""
     if isinstance(step.command, ByHand):
         return "a person"
     return ", else ".join(ways_of(plan, step)) or "no way"
 
 
-def _what(step: Step) -> str:
+def what(step: Step) -> str:
+    """The command of *step* as CUCM sees it; which phones are reset is told by the first."""
     if isinstance(step.command, ResetPhones):
         first = " first, as canaries" if step.canary else ""
         return f"doDeviceReset, {len(step.command.names)} phones{first}, {step.command.names[0]} …"

@@ -32,6 +32,7 @@ from cucm_certflow.facts import (
     Phones,
     PhoneTrustList,
     Query,
+    Reach,
     Registrations,
     Replication,
     ReplyTo,
@@ -53,7 +54,9 @@ from cucm_certflow.lab.memory_faults import (
     why_of,
     words_of,
 )
+from cucm_certflow.lab.memory_reach import is_served
 from cucm_certflow.lab.memory_words import CLI, TOMCAT_PORT, asked
+from cucm_certflow.lab.privilege import may_type
 from cucm_certflow.lab.scenario_faults import FaultKind, FaultSpec, door_of
 from cucm_certflow.names import Interface, Service
 
@@ -111,6 +114,8 @@ class MemoryTransport:
         if isinstance(what, about_cluster):
             return True
         if isinstance(what, ReplyTo | ByHand):
+            return False
+        if isinstance(what, Reach) and not is_served(self._cluster, what.interface):
             return False
         return what.node in self._names()
 
@@ -176,6 +181,8 @@ class MemoryTransport:
             struck = await self._doors.reach(node, door_of(text), CLI, text)
         except Unseen as error:
             return Reply(ReplyKind.REFUSED, f"not sent: {error}", sent=False)
+        if not may_type(self._cluster.scenario.accounts.platform, text):
+            return Reply(ReplyKind.REFUSED, "the account has privilege level 0")
         marks = self._doors.marks(node)
         fault = None if struck else self._cluster.faults.strike(node, text)
         if fault is not None and (reply := self._before(fault, command)) is not None:

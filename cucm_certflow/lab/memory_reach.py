@@ -12,7 +12,7 @@ from cucm_certflow.lab.memory_faults import Unseen
 from cucm_certflow.lab.scenario_tables import Role
 from cucm_certflow.names import Interface, Product, Service
 
-__all__ = ["reached", "words_of_reach"]
+__all__ = ["is_served", "reached", "words_of_reach"]
 
 _WORDS: Final[Mapping[Interface, str]] = MappingProxyType(
     {
@@ -41,6 +41,11 @@ _ROLES: Final[Mapping[Interface, tuple[Role, ...]]] = MappingProxyType(
 _REST_SINCE: Final = (14, 0)
 
 
+def is_served(cluster: LabCluster, interface: Interface) -> bool:
+    """Whether the release has *interface* at all."""
+    return interface is not Interface.PLATFORM_REST or cluster.scenario.release.short >= _REST_SINCE
+
+
 def words_of_reach(query: Reach, publisher: str) -> tuple[str, tuple[str, ...], str]:
     """Which node is asked, with which words, by which way."""
     interface = query.interface
@@ -60,9 +65,6 @@ def reached(cluster: LabCluster, query: Reach) -> Reached:
         raise Unseen(f"no connection to {asked}")
     if interface is Interface.SSH:
         return Reached(privilege=cluster.scenario.accounts.platform.privilege or None)
-    if interface is Interface.PLATFORM_REST and cluster.scenario.release.short < _REST_SINCE:
-        message = f"platform REST is there from 14 on: not in {cluster.scenario.release}"
-        raise Unseen(message, Why.NOT_ASKED)
     if interface is Interface.TFTP_HTTP:
         if not cluster.is_up(asked, Service.TFTP):
             raise Unseen(f"nobody answers on port 6970 of {asked}")

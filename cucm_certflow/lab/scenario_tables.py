@@ -76,7 +76,8 @@ class PlatformSpec(AccountSpec):
     """The platform administrator.
 
     Attributes:
-        privilege: Of ``set account name``: 0 may read, 1 may read and write.
+        privilege: Of ``set account name``: 0 may read, 1 may read and write. Over SSH, 0 may not
+            give `set` and what drives services and lists.
     """
 
     privilege: int = attrs.field(default=1, kw_only=True)

@@ -34,7 +34,7 @@ from cucm_certflow.procedures.vocabulary import (
     StopOf,
 )
 
-__all__ = ["Explanation", "doing", "explain", "explanation_of"]
+__all__ = ["Explanation", "doing", "explain", "explanation_of", "purpose"]
 
 _TOKENLESS_FROM: Final = (10, 0)
 """``utils ctl`` exists from 10.0 on; before, in mixed mode, a USB token signs the CTL."""
@@ -61,6 +61,29 @@ def doing(action: RowAction) -> tuple[str, str]:
             return f"by hand: {what}", "where the CTL client is; the run holds until it is seen"
         case DeleteEntry():
             return "set cert delete", "each node that has it"
+
+
+def purpose(action: RowAction) -> str:
+    """What a row is there for, in words; its source has the rule behind it."""
+    match action:
+        case RegenerateUnit():
+            return "a new key and certificate, as was asked for"
+        case CtlUpdate():
+            return "the CTL is to name the new certificates"
+        case LocalkeyReset():
+            return "the list is to be signed by the anchor that phones still know"
+        case RestartOf():
+            return "the service goes by what it found when it started"
+        case StopOf():
+            return "it would put back what is deleted"
+        case StartOf():
+            return "it was stopped for this"
+        case PhoneReset():
+            return "a phone takes the new lists when it starts"
+        case DoneByHand():
+            return "no command of the platform does it"
+        case DeleteEntry():
+            return "nothing needs it any more"
 
 
 @attrs.frozen(kw_only=True)
@@ -107,10 +130,7 @@ class Explanation:
             return
         yield from _list("who is affected", table.consumers)
         yield "where it exists"
-        alone = table.publisher_only or (
-            self.unit is CertUnit.CAPF and not self.policy.capf_on_subscribers
-        )
-        nodes = "on the publisher alone" if alone else "on every node, publisher first"
+        nodes = "on the publisher alone" if self._alone else "on every node, publisher first"
         yield f"  {' and '.join(sorted(table.products))} nodes; regenerated {nodes}"
         yield f"  source  {EXISTS[self.unit].source}"
         never = ", ".join(sorted(table.never_with)) or "no unit is excluded"
@@ -119,7 +139,7 @@ class Explanation:
             yield f"shares the window and the restarts of: {table.joins}, where both are asked for"
         yield "steps, one at a time, each proved before the next (P6)"
         for number, row in enumerate(self.rows, 1):
-            yield from self._row(number, row, alone=alone)
+            yield from self._row(number, row)
             last = number == len(self.rows) or self.rows[number].wave != row.wave
             if last and table.moves_lists:
                 grade = self.policy.barrier.name.lower().replace("_", "-")
@@ -135,10 +155,23 @@ class Explanation:
             yield f"  remedy  {exposure.remedy}"
             yield f"  source  {exposure.source}"
 
-    def _row(self, number: int, row: Row, *, alone: bool) -> Iterator[str]:
+    @property
+    def _alone(self) -> bool:
+        """Whether it is regenerated on the publisher alone."""
+        table = self.procedure
+        idle = table is not None and table.idle_on_subscribers
+        alone = table is not None and table.publisher_only
+        return alone or (idle and not self.policy.capf_on_subscribers)
+
+    def doing(self, row: Row) -> tuple[str, str]:
+        """What *row* does, as the node or a person hears it, and where, under its policy."""
         what, where = doing(row.does)
-        if alone and isinstance(row.does, RegenerateUnit):
+        if self._alone and isinstance(row.does, RegenerateUnit):
             where = "the publisher"
+        return what, where
+
+    def _row(self, number: int, row: Row) -> Iterator[str]:
+        what, where = self.doing(row)
         yield f"  {number}. {row.name}: {what}"
         yield f"     where   {where}"
         if row.when is not Condition.ALWAYS:

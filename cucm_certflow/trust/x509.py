@@ -31,6 +31,7 @@ _PREFIX: Final = 2  # tag and short length in DER
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _UNREADABLE: Final = (
     ValueError,
+    KeyError,  # before cryptography 50: a name whose string is of no type that there is
     TypeError,
     OverflowError,
     UnsupportedAlgorithm,

@@ -5,7 +5,6 @@ What they lose there is what the same script loses in memory, with the stand-in.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,9 +15,11 @@ from typing import Any, Final
 
 import pytest
 
-from cucm_certflow.cli.output import Exit, as_json
+from cucm_certflow.cli.documents import DocumentKind, as_document
+from cucm_certflow.cli.output import Exit
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.testing.scripts import ScriptLab
+from tests.documents import document
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "replay_script"
 SCENARIO: Final = EXAMPLE / "cluster.toml"
@@ -53,13 +54,13 @@ def on_the_wires(
         env=os.environ | {"CUCM_PASSWORD": PASSWORD, "PYTHONPATH": root, "HOME": str(folder)},
     )
     print(done.stderr)
-    return done, json.loads(verdict.read_text(encoding="utf-8"))
+    return done, document(verdict.read_text(encoding="utf-8"), "verdict")
 
 
 def in_memory(script: str) -> dict[str, Any]:
     with ScriptLab(Scenario.load(SCENARIO)) as lab:
         lab.run(EXAMPLE / "scripts" / script, *HOSTS)
-    read: dict[str, Any] = json.loads(as_json(lab.verdict()))
+    read: dict[str, Any] = document(as_document(DocumentKind.VERDICT, lab.verdict()), "verdict")
     return read
 
 

@@ -16,6 +16,7 @@ from cucm_certflow.cli.app import app
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (
     "check.md",
+    "json.md",
     "property-testing.md",
     "proof.md",
     "twin.md",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from cucm_certflow.cli.app import app
 from cucm_certflow.cli.output import Exit
+from tests.documents import document
 
 SCENARIOS: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 SMALL: Final = str(SCENARIOS / "small.toml")
@@ -22,9 +22,8 @@ def check(*words: str) -> Result:
     return CliRunner().invoke(app, ["check", SMALL, "--faults", "0", "--each-alone", *words])
 
 
-def document(*words: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(check("--json", *words).stdout)
-    return found
+def checked(*words: str) -> dict[str, Any]:
+    return document(check("--json", *words).stdout, "check")
 
 
 def test_a_plan_that_hangs_on_an_assumption_has_an_exit_status_of_its_own() -> None:
@@ -49,7 +48,7 @@ def test_a_plan_without_a_step_is_no_pass() -> None:
 
 
 def test_json_names_the_variants_the_stories_and_what_was_left_out() -> None:
-    found = document("-u", "CallManager", "-u", "TVS")
+    found = checked("-u", "CallManager", "-u", "TVS")
     assert found["answer"] == "hangs"
     assert {"TVS vouches for a CTL"} <= {each["assumption"] for each in found["hangs_on"]}
     assert found["covered"] is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from cucm_certflow.cli.output import Exit
+from tests.documents import document, documents
 from tests.lab.small import OFF, SMALL
 
 # Addresses that no other test uses.
@@ -79,7 +79,7 @@ def test_a_script_that_loses_phones_ends_with_the_verdict_and_its_status(tmp_pat
     assert "sub utils service restart Cisco Trust Verification Service" in done.stdout
     assert "lost: 6 of 6 phones" in done.stdout
     assert "lost by: utils service restart Cisco Trust Verification Service on sub" in done.stdout
-    verdict: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+    verdict: dict[str, Any] = document(written.read_text(encoding="utf-8"), "verdict")
     assert sum(len(loss["phones"]) for loss in verdict["losses"]) == 6
     assert [each["text"] for each in verdict["commands"]] == [
         "set cert regen CallManager",
@@ -98,7 +98,7 @@ def test_a_clean_verdict_leaves_the_status_to_the_script(tmp_path: Path) -> None
     assert done.returncode == 7
     assert "busy" in done.stderr  # what others print is not among our documents
     assert "ended with exit status 7" in done.stderr
-    ready, verdict = map(json.loads, done.stdout.splitlines())
+    ready, verdict = documents(done.stdout)
     assert ready["ready"].endswith("inventory.toml")
     assert verdict["losses"] == []
     assert verdict["missing"] == [{"phones": [OFF], "was": False, "why": "it is off"}]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import re
 import shutil
@@ -30,6 +29,7 @@ from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.testing.virtual import run_virtual
 from cucm_certflow.transports.record import RecordedClock, Recording, ReplayTransport
+from tests.documents import document
 from tests.journeys.main_job import executed, run_to_the_end, start
 
 ROOT = Path(__file__).parents[2]
@@ -220,7 +220,7 @@ def test_killed_during_a_command_the_run_resumes_and_regenerates_nothing_twice(
         look = ("verify", *where, "-j", journal, "--json")
         status, out, _ = await _certflow(*look)
         assert status == Exit.NOT_VERIFIED, out
-        for_people = _left_to_people(json.loads(out))
+        for_people = _left_to_people(document(out, "verify"))
         status, out, _ = await _certflow(*look, *_say(for_people))
         assert status == Exit.DONE, out
 
@@ -285,11 +285,11 @@ def test_plan_and_discover_speak_json_and_change_nothing(tmp_path: Path) -> None
     async def story(lab: LabCluster, where: list[str]) -> None:
         status, out, _ = await _certflow("discover", *where, "--json")
         assert status == Exit.DONE
-        facts: dict[str, Any] = json.loads(out)
+        facts = document(out, "facts")
         assert [node["name"] for node in facts["nodes"]] == ["pub", "sub1"]
         status, out, _ = await _certflow("plan", *where, *UNITS, *_words(where), "--json")
         assert status == Exit.DONE
-        assert [w["units"] for w in json.loads(out)["windows"]] == [
+        assert [w["units"] for w in document(out, "plan")["windows"]] == [
             ["tomcat", "CallManager"],
             ["TVS"],
         ]
@@ -311,7 +311,7 @@ def test_preflight_clean_up_and_remedies_look_and_change_nothing(tmp_path: Path)
     async def story(lab: LabCluster, where: list[str]) -> None:
         status, out, err = await _certflow("preflight", *where, *UNITS, "--json")
         assert status == Exit.REFUSED, err
-        looked: dict[str, Any] = json.loads(out)
+        looked = document(out, "preflight")
         assert looked["open"]
         left = {f["check"] for f in looked["findings"] if f["verdict"] == "finding"}
         assert left <= {"expiry-monitor-running", "capf-running"}
@@ -325,7 +325,7 @@ def test_preflight_clean_up_and_remedies_look_and_change_nothing(tmp_path: Path)
         assert "no certificate expires within 1 days" in err
         status, out, err = await _certflow("cleanup", *where, "--json")
         assert status == Exit.DONE, err
-        assert json.loads(out)["windows"][0]["steps"] == []
+        assert document(out, "plan")["windows"][0]["steps"] == []
         status, out, err = await _certflow("cleanup", *where, "--delete", "tomcat-trust/none.pem")
         assert status == Exit.USAGE
         assert "no trust store has what is to be deleted" in err
@@ -333,7 +333,7 @@ def test_preflight_clean_up_and_remedies_look_and_change_nothing(tmp_path: Path)
             "remedies", *where, "--phone", "SEP001122330001", "--json"
         )
         assert status == Exit.DONE, err
-        remedies = json.loads(out)
+        remedies = document(out, "remedies")["remedies"]
         assert remedies[0]["works"] is True  # a phone without lists takes the first that it meets
         assert remedies[-1]["kind"]
         status, _, err = await _certflow("remedies", *where, "--phone", "SEPFFFFFFFFFFFF")
@@ -441,7 +441,7 @@ def test_a_recorded_discovery_can_be_sent_to_us_and_replayed(tmp_path: Path) -> 
     async def story(lab: LabCluster, where: list[str]) -> None:
         status, out, err = await _certflow("discover", *where, "--json", "--record", str(recording))
         assert status == Exit.DONE, out + err
-        facts = json.loads(out)
+        facts = document(out, "facts")
         text = recording.read_text()
         token = base64.b64encode(b"certflow:lab-application").decode()
         for secret in ("lab-platform", "lab-application", token):
@@ -469,7 +469,7 @@ def test_a_recorded_discovery_can_be_sent_to_us_and_replayed(tmp_path: Path) -> 
     ("arguments", "status", "words"),
     [
         (["plan", "-u", "tomcta"], Exit.USAGE, ["tomcta", "tomcat"]),
-        (["plan"], Exit.USAGE, ["no unit was asked for"]),
+        (["plan"], Exit.USAGE, ["say once what is to be regenerated"]),
         (["plan", "-u", "TVS", "--waive", "SEP1"], Exit.USAGE, ["SEP1"]),
         (["plan", "-u", "TVS", "--barrier-within", "0"], Exit.USAGE, ["barrier_within_s"]),
         (["resume", "-j", "missing.journal"], Exit.USAGE, ["JournalError", "missing.journal"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +27,7 @@ from cucm_certflow.names import Release, Service
 from cucm_certflow.procedures.vocabulary import Stage as RowStage
 from cucm_certflow.testing import Stage, play
 from cucm_certflow.testing.strategies import clusters, units_in, wishes
+from tests.documents import document
 
 SCENARIOS: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 SEED: Final = 214231
@@ -337,7 +337,7 @@ def test_command_ends_as_the_run_would() -> None:
 
 def test_json_has_every_step_with_its_durations() -> None:
     result = certflow("rehearse", str(SCENARIOS / "small.toml"), "-u", "TVS", "--json")
-    found = json.loads(result.stdout)
+    found = document(result.stdout, "rehearsal")
     assert [step["id"] for step in found["steps"]] == [
         step["id"] for window in found["plan"]["windows"] for step in window["steps"]
     ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
-from cucm_certflow.cli.output import as_json
+from cucm_certflow.cli.documents import DocumentKind, as_document
 from cucm_certflow.lab.chronicle import Executed
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.happenings import Happened
@@ -17,6 +16,7 @@ from cucm_certflow.lab.physics.judge import health
 from cucm_certflow.names import CertUnit, ListKind, Service
 from cucm_certflow.testing import verdict as module
 from cucm_certflow.testing.verdict import Away, Health, OldProcess, Regenerated, verdict_of
+from tests.documents import document
 from tests.lab.small import OFF, PHONE, SECURE, HandClock, cluster, scenario
 
 ALL = tuple(f"SEP00112233000{number}" for number in range(1, 7))
@@ -218,7 +218,7 @@ def test_resets_of_many_phones_are_one_line() -> None:
 def test_the_verdict_is_json() -> None:
     hands = Hands()
     both_at_once(hands)
-    read = json.loads(as_json(verdict_of(hands.lab)))
+    read = document(as_document(DocumentKind.VERDICT, verdict_of(hands.lab)), "verdict")
     assert read["losses"][0]["by"]["text"].startswith("utils service restart")
     assert read["regenerated"][0] == {"node": "pub", "times": 1, "unit": "CallManager"}
 

@@ -163,7 +163,7 @@ def _try(folder: Path, python: str, wheel: Path, unpacked: Path, *, short: bool)
     said = at.program("certflow", "--help", status=2)
     if "pip install 'cucm-certflow[cli]'" not in said or "Traceback" in said:
         raise CallFailed(f"without the extra, certflow says:\n{said}")
-    bare, light = (at.start_s(code, times=5) for code in ("pass", "import cucm_certflow"))
+    bare, light = at.starts_s("pass", "import cucm_certflow", times=5)
     print(
         f"Python {version}: {len(core)} distributions, import in {(light - bare) * 1e3:.0f} ms "
         f"over a bare start of {bare * 1e3:.0f} ms; {len(lacking)} modules wait for extras",

@@ -131,14 +131,16 @@ class Environment:
             if each.is_file() and "__pycache__" not in each.parts
         )
 
-    def start_s(self, code: str, *, times: int) -> float:
-        """The median of how long a fresh interpreter takes to run *code*, in seconds.
+    def starts_s(self, *codes: str, times: int) -> list[float]:
+        """The median of how long a fresh interpreter takes to run each of *codes*, in seconds.
 
-        It is run once before that, so that what Python compiles is there.
+        Each is run once before that, so that what Python compiles is there; then they take turns,
+        so that a machine that is busy for a moment is busy for all of them.
         """
-        took = []
+        took: dict[str, list[float]] = {code: [] for code in codes}
         for _ in range(times + 1):
-            began = time.perf_counter()
-            self.run("-c", code)
-            took.append(time.perf_counter() - began)
-        return statistics.median(took[1:])
+            for code in codes:
+                began = time.perf_counter()
+                self.run("-c", code)
+                took[code].append(time.perf_counter() - began)
+        return [statistics.median(each[1:]) for each in took.values()]

@@ -44,7 +44,7 @@ def ways_of_steps(text: str) -> dict[str, str]:
 
 def ways_of_questions(text: str) -> dict[str, str]:
     """The way of each kind of question of *text*."""
-    _, _, ways = text.partition("\nways:\n")
+    ways = text.partition("\nways:\n")[2].partition("\n\n")[0]
     return dict(re.findall(r"^  ([A-Z]\w+) +(\S.*)$", ways, re.MULTILINE))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -28,6 +27,7 @@ from cucm_certflow.procedures.policies import (
     restarts_callmanager,
 )
 from cucm_certflow.procedures.vocabulary import DoneByHand, RestartOf
+from tests.documents import document
 from tests.golden.book import combinations
 
 _TOLD = {combination: combination.told for combination in combinations()}
@@ -248,14 +248,14 @@ def test_the_command_line_explains_without_a_cluster() -> None:
 
 def test_the_command_line_explains_to_machines() -> None:
     status, output = _certflow("ITLRecovery", "--release", "14SU2", "--mode", "mixed", "--json")
-    document = json.loads(output)
+    found = document(output, "explanation")
     told = explanation_of(CertUnit.ITLRECOVERY, _R14SU2, SecurityMode.MIXED)
     assert status == Exit.DONE
-    assert [step["name"] for step in document["steps"]] == [row.name for row in told.rows]
-    assert [step["source"] for step in document["steps"]] == [str(row.source) for row in told.rows]
-    assert document["publisher_only"]
-    assert document["never_with"] == ["CallManager", "CallManager-ECDSA", "TVS"]
-    assert [choice["name"] for choice in document["choices"]] == [c.name for c in told.choices]
+    assert [step["name"] for step in found["steps"]] == [row.name for row in told.rows]
+    assert [step["source"] for step in found["steps"]] == [str(row.source) for row in told.rows]
+    assert found["publisher_only"]
+    assert found["never_with"] == ["CallManager", "CallManager-ECDSA", "TVS"]
+    assert [choice["name"] for choice in found["choices"]] == [c.name for c in told.choices]
 
 
 def test_a_unit_that_does_not_exist_there_is_refused_by_the_exit_status() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 import pytest
 
-from cucm_certflow.cli.output import as_json, plan_document
+from cucm_certflow.cli.documents import DocumentKind, as_document
+from cucm_certflow.cli.plan_document import plan_document
 from cucm_certflow.commands import ByHand
 from cucm_certflow.core.cleanup import plan_cleanup
 from cucm_certflow.core.describe import by_hand, choices_of, describe_plan
@@ -18,6 +17,7 @@ from cucm_certflow.findings import CheckReport, Finding, Said, Severity, Verdict
 from cucm_certflow.names import CertUnit, SecurityMode
 from cucm_certflow.procedures.choices import CHOICES
 from cucm_certflow.procedures.policies import Policy, UnitOrder
+from tests.documents import document
 from tests.tables.paper import cluster, entry
 
 BOTH = {CertUnit.CALLMANAGER, CertUnit.TVS}
@@ -37,9 +37,7 @@ def _with_token(facts: ClusterFacts) -> ClusterFacts:
 
 
 def _document(plan: Plan) -> dict[str, object]:
-    document = json.loads(as_json(plan_document(plan)))
-    assert isinstance(document, dict)
-    return document
+    return document(as_document(DocumentKind.PLAN, plan_document(plan)), "plan")
 
 
 def _lines(plan: Plan, head: str) -> list[str]:
@@ -134,11 +132,11 @@ def test_what_a_preflight_found_is_counted_and_what_was_said_is_kept() -> None:
     text = describe_plan(plan)
     assert "\npreflight: 0 pass, 1 finding, 0 unknown\n" in text
     assert _lines(plan, "said") == ["  uccx-trust, by jdoe: there is no UCCX here"]
-    document = _document(plan)
-    assert document["said"] == [
+    told = _document(plan)
+    assert told["said"] == [
         {"item": "uccx-trust", "by": "jdoe", "why": "there is no UCCX here", "at": None}
     ]
-    found = document["preflight"]
+    found = told["preflight"]
     assert isinstance(found, list)
     assert [each["check"] for each in found] == ["disk-room"]
 

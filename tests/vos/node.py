@@ -111,7 +111,8 @@ class Node:
     async def run(self, shell: Shell) -> None:
         answer = self.answers_to.get(shell.command, "No valid command entered\n")
         if shell.command == "set cli pagination off":
-            answer = "Automatic pagination is turned off\n"
+            off = "Automatic pagination is turned off\n"
+            answer = self.answers_to.get(shell.command, off)
         if isinstance(answer, str):
             shell.say(answer)
         elif shell.command:

@@ -108,6 +108,16 @@ def test_time_of_a_node() -> None:
     assert health.ntp_status("ntpd (pid 1) is running...\ntime server re-starting\n") == bad
 
 
+def test_a_node_prints_what_it_takes_for_the_time() -> None:
+    good = health.ntp_status(printed("ntp-status-synchronised-10.5"))
+    assert good.at == datetime(2019, 7, 3, 12, 40, 36, tzinfo=UTC)
+    bad = health.ntp_status(printed("ntp-status-unsynchronised"))
+    assert bad.at == datetime(2019, 9, 6, 20, 54, 50, tzinfo=UTC)
+    text = printed("ntp-status-synchronised-10.5")
+    for wrong in ("Jly 3", "Jul 99"):
+        assert health.ntp_status(text.replace("Jul 3", wrong, 1)).at is None
+
+
 def test_time_in_the_form_that_a_public_reader_expects_of_chrony() -> None:
     head = "MS Name/IP address         Stratum Poll Reach LastRx Last sample\n=======\n"
     one = "^? 10.1.89.2     0  10     0     -     +0ns[   +0ns] +/-    0ns\n"

@@ -25,13 +25,15 @@ from cucm_certflow.facts import (
     Certificate,
     CertificateOf,
     Known,
+    Reach,
+    Reached,
     Registrations,
     ServiceOn,
     ServiceState,
     ServiceStatus,
     Unknown,
 )
-from cucm_certflow.names import CertUnit, ListKind, Service
+from cucm_certflow.names import CertUnit, Interface, ListKind, Service
 from cucm_certflow.transports.base import Transport
 from cucm_certflow.transports.breaker import Breaker
 from cucm_certflow.transports.vos.security import ERRORS, translate
@@ -398,6 +400,37 @@ async def test_unknown_host_key_is_not_trusted_and_gets_no_password(tmp_path: Pa
         assert await vos.version()
         await vos.aclose()
     assert logins_before == 0
+
+
+async def test_an_unknown_host_key_is_shown_as_the_line_to_write_down() -> None:
+    node = Node({"show version active": VERSION})
+    key = KEY.export_public_key().decode().strip()
+    other = asyncssh.generate_private_key("ssh-rsa", key_size=2048).export_public_key().decode()
+    async with running(node):
+        for known, line in ((None, f"[127.0.0.1]:{node.port} {key}"), (other, f'"{key}"')):
+            vos = node.transport(host_key=known)
+            with pytest.raises(IdentityNotTrusted) as caught:
+                await vos.version()
+            assert caught.value.report.next.endswith(line)
+            assert KEY.get_fingerprint() in caught.value.report.saw
+    assert node.logins == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [("Automatic pagination is turned off\n", 1), ("Executed command unsuccessfully\n", None)],
+)
+async def test_what_the_account_may_do_is_seen_by_a_command_of_level_1(
+    said: str, level: int | None
+) -> None:
+    node = Node({"show version active": VERSION, "set cli pagination off": said})
+    async with running(node):
+        vos = node.transport()
+        fact = await vos.observe(Reach("pub", Interface.SSH))
+        await vos.aclose()
+    assert isinstance(fact, Known)
+    assert fact.value == Reached(privilege=level)
+    assert node.commands == ["set cli pagination off", "show version active"]
 
 
 async def test_unreadable_host_keys_are_the_inventorys_fault(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import attrs
 
 from cucm_certflow.clock import Clock
 from cucm_certflow.lab.cluster import LabCluster
+from cucm_certflow.lab.privilege import may_type
 from cucm_certflow.lab.scenario import FaultKind, FaultSpec
 from cucm_certflow.lab.servers import layouts
 from cucm_certflow.lab.servers.database import Database
@@ -150,6 +151,9 @@ class VosCli:
             await asyncio.gather(reading, idle, return_exceptions=True)
 
     async def _carry_out(self, text: str) -> None:
+        if not may_type(self.scenario.accounts.platform, text):
+            self.refuse("The account has privilege level 0")  # what a real node says is not known
+            return
         for beginning, handler in self._commands:
             if f"{text} ".startswith(f"{beginning} "):
                 await handler(self, text[len(beginning) :].strip())

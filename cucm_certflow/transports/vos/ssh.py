@@ -462,7 +462,9 @@ class VosTransport:
         node = self._node
         port = node.ssh_port
         host = node.address if port == _SSH_PORT else f"[{node.address}]:{port}"
-        place = f"known_hosts: {host} {key}" if node.host_key is None else f'host_key = "{key}"'
+        place = f'into the inventory: host_key = "{key}"'
+        if node.host_key is None:
+            place = f"into known_hosts: {host} {key}"
         fingerprint = asyncssh.import_public_key(key).get_fingerprint()
         return attrs.evolve(
             report,
