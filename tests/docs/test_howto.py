@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import re
 import runpy
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -67,37 +73,57 @@ def matches(printed: str, lines: tuple[str, ...]) -> bool:
     return re.fullmatch(pattern, printed) is not None
 
 
-def run_page(page: str, folder: Path, *, before: str = "", faults: str = "") -> None:
-    """Run the commands of *page*, one after the other in one shell, beside a lab of its own."""
+def environment(folder: Path) -> dict[str, str]:
+    """In which `certflow` is the one of this checkout, on the lab's clock."""
+    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, "COLUMNS": "100"}
+
+
+@contextmanager
+def lab(folder: Path, more: str = "") -> Iterator[None]:
+    """A lab on loopback in a process of its own; its inventory is in *folder*."""
     told = folder / "told.toml"
-    told.write_text(SCENARIO.read_text(encoding="utf-8") + faults, encoding="utf-8")
-    here = folder / "bin"
-    here.mkdir()
-    (here / "certflow").write_text(_CERTFLOW, encoding="utf-8")
-    (here / "certflow").chmod(0o755)
-    shown = commands(page)
-    assert shown
-    lab = (
-        f"certflow lab told.toml --folder . --lab-speed {SPEED} > lab.log 2>&1 &\nLAB=$!\n"
-        "until grep -q ready lab.log; do sleep 0.2; done\n"
-    )
-    script = "".join(
-        f"{each.command}\n__status=$?; echo '{_END}'; (exit $__status)\n" for each in shown
-    )
-    done = subprocess.run(
-        ["bash", "-c", f"{lab}{before}{script}\nkill -INT $LAB; wait"],
+    told.write_text(SCENARIO.read_text(encoding="utf-8") + more, encoding="utf-8")
+    program = folder / "bin" / "certflow"
+    program.parent.mkdir()
+    program.write_text(_CERTFLOW, encoding="utf-8")
+    program.chmod(0o755)
+    command = [sys.executable, "-m", "cucm_certflow", "lab", str(told), "--folder", str(folder)]
+    command += ["--lab-speed", str(SPEED), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment(folder), cwd=folder
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline(), "the lab did not start"
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+def typed(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "PATH": os.pathsep.join([str(here), os.environ["PATH"]]),
-            "COLUMNS": "100",
-        },
+        env=environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=_WITHIN_S,
         check=False,
+    )
+
+
+def run_page(page: str, folder: Path) -> None:
+    """Run the commands of *page*, one after the other in one shell, in *folder*."""
+    shown = commands(page)
+    assert shown
+    done = typed(
+        "".join(
+            f"{each.command}\n__status=$?; echo '{_END}'; (exit $__status)\n" for each in shown
+        ),
+        folder,
     )
     printed = done.stdout.split(f"{_END}\n")
     for each, text in zip(shown, printed, strict=False):
@@ -107,7 +133,135 @@ def run_page(page: str, folder: Path, *, before: str = "", faults: str = "") -> 
 
 @pytest.mark.slow
 def test_change_window_page_takes_a_cluster_from_ticket_to_ticket(tmp_path: Path) -> None:
-    run_page("howto-change-window.md", tmp_path)
+    with lab(tmp_path):
+        run_page("howto-change-window.md", tmp_path)
+
+
+PREPARED: Final = """
+certflow preflight -i inventory.toml -u CallManager -u TVS --questions words.toml > /dev/null
+sed -i 's/^by = ""/by = "A. Person"/; s/^why = ""/why = "looked at"/' words.toml
+"""
+AWAY: Final = """
+[[events]]
+kind = "phones away"
+command = "doDeviceReset"
+nth = 2
+share = 0.2
+"""
+
+
+@pytest.mark.slow
+def test_recovery_page_goes_from_a_killed_process_to_phones_left_behind(tmp_path: Path) -> None:
+    with lab(tmp_path, AWAY):
+        typed(PREPARED, tmp_path)
+        run_page("howto-recover.md", tmp_path)
+
+
+# ── Ansible ───────────────────────────────────────────────────────────────────────────────
+
+PLAYBOOKS: Final = ROOT / "examples" / "ansible"
+
+
+def filled(value: Any, names: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of any playbook
+    """*value* of a playbook with its templates evaluated to what they stand for."""
+    if isinstance(value, dict):
+        return {key: filled(each, names) for key, each in value.items()}
+    if isinstance(value, str) and "{{" in value:
+        native = pytest.importorskip("jinja2.nativetypes", reason="the extra report brings Jinja2")
+        return native.NativeEnvironment().from_string(value).render(names)
+    return value
+
+
+def play_of(playbook: str) -> Any:  # noqa: ANN401 - YAML
+    yaml = pytest.importorskip("yaml", reason="PyYAML reads the playbooks")
+    (found,) = yaml.safe_load((PLAYBOOKS / playbook).read_text(encoding="utf-8"))
+    return found
+
+
+def played(playbook: str, folder: Path, **given: object) -> dict[str, int]:
+    """The exit status of each task: its command is run, and its conditions are kept.
+
+    What Ansible's command module does, and what it does with a module that says WANT_JSON, is
+    written down here: Ansible itself is not among what the tests need.
+    """
+    played = play_of(playbook)
+    assert (played["hosts"], played["connection"]) == ("localhost", "local")
+    names: dict[str, Any] = {**played["vars"], **given}
+    statuses: dict[str, int] = {}
+    for task in played["tasks"]:
+        module = next(key for key in task if key.startswith(("ansible.builtin.", "certflow_")))
+        arguments = filled(task[module], names)
+        argv = arguments.get("argv")
+        if module.startswith("certflow_"):
+            file = folder / "arguments.json"
+            file.write_text(json.dumps(arguments), encoding="utf-8")
+            argv = [sys.executable, str(PLAYBOOKS / "library" / f"{module}.py"), str(file)]
+        done = typed(shlex.join(argv), folder)
+        lines = done.stdout.splitlines()
+        assert all(isinstance(json.loads(line), dict) for line in lines), done.stderr
+        statuses[task["name"]] = done.returncode
+        names[task["register"]] = {"rc": done.returncode, "stdout_lines": lines}
+        condition = task.get("failed_when", f"{task['register']}.rc != 0")
+        if filled(f"{{{{ {condition} }}}}", names):
+            break
+    return statuses
+
+
+@pytest.mark.slow
+def test_playbooks_hold_go_on_and_verify_as_honestly_as_the_command(tmp_path: Path) -> None:
+    given = {"cucm": "inventory.toml", "words": "words.toml", "journal": "CHG1234.journal"}
+    with lab(tmp_path, f"{AWAY}for_s = 2400\n"):
+        typed(PREPARED, tmp_path)
+        # Up to the run all is well; it holds for phones that are away, and the playbook fails.
+        # The module goes by this machine's clock, and the lab's runs away from it.
+        changed = {"units": ["-u", "TVS"], "clock_within": 1_000_000}
+        statuses = played("regenerate.yml", tmp_path, **given, **changed)
+        assert list(statuses.values()) == [0, 0, 0, Exit.HELD]
+        # They come back, and the journal goes on.
+        assert played("resume.yml", tmp_path, **given) == {"Resume": Exit.DONE}
+        # What nobody has said after the change is not verified.
+        again = played("verify.yml", tmp_path, **given)
+        assert list(again.values()) == [Exit.NOT_VERIFIED]
+        items = ("backup-after", "directory-tested", "list-on-a-phone")
+        said = [f'[[said]]\nitem = "{item}"\nby = "A. Person"\nwhy = "seen"\n' for item in items]
+        (tmp_path / "after.toml").write_text("\n".join(said), encoding="utf-8")
+        again = played("verify.yml", tmp_path, **given, after="after.toml")
+        assert list(again.values()) == [Exit.DONE]
+        shutil.copy(PLAYBOOKS / "library" / "certflow_doctor.py", tmp_path)
+        run_page("howto-ansible.md", tmp_path)
+
+
+def test_module_fails_with_the_words_of_the_library(tmp_path: Path) -> None:
+    module = PLAYBOOKS / "library" / "certflow_doctor.py"
+    (tmp_path / "bin").mkdir()
+    for given, words in (({"inventory": "none.toml"}, "none.toml"), ({}, "inventory")):
+        (tmp_path / "arguments.json").write_text(json.dumps(given), encoding="utf-8")
+        done = typed(f"{sys.executable} {module} arguments.json", tmp_path)
+        said = json.loads(done.stdout)
+        assert done.returncode == 1
+        assert said["failed"] is True
+        assert words in said["msg"]
+
+
+@pytest.mark.parametrize("playbook", ["regenerate.yml", "resume.yml", "verify.yml"])
+def test_every_task_says_when_it_has_changed_something_and_when_it_has_failed(
+    playbook: str,
+) -> None:
+    for task in play_of(playbook)["tasks"]:
+        if "certflow_doctor" not in task:
+            assert {"name", "register", "changed_when", "failed_when"} <= set(task)
+
+
+def test_snippets_of_the_ansible_page_are_those_of_the_playbooks_or_parse() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML reads the playbooks")
+    tasks = play_of("regenerate.yml")["tasks"]
+    for block in blocks("howto-ansible.md", "yaml"):
+        (task,) = yaml.safe_load(block)
+        same = [each for each in tasks if each["name"] == task["name"]]
+        assert not same or all(same[0][key] == task[key] for key in task if key != "environment")
+
+
+# ── embedding ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_code_of_the_embedding_page_runs_on_a_lab(
