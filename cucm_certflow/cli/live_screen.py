@@ -353,10 +353,7 @@ class _Page:
         told = self.view.replies[-most:]
         if not told:
             return []
-        return [
-            self._heading("Last replies"),
-            *(Text(f"  {reply}", style=_QUIET) for reply in told),
-        ]
+        return [self._heading("Last replies"), *(Text(f"  {reply}", style=_QUIET) for reply in told)]
 
     def _heading(self, text: str) -> Text:
         return Text(text, style=_HEADING)
@@ -447,9 +444,7 @@ def _clock(seconds: float) -> str:
 
 def _cell(text: str, width: int, *, right: bool) -> str:
     if right:
-        return " " * max(0, width - cell_len(text)) + set_cell_size(
-            text, min(width, cell_len(text))
-        )
+        return " " * max(0, width - cell_len(text)) + set_cell_size(text, min(width, cell_len(text)))
     return set_cell_size(text, width)
 
 

@@ -462,7 +462,9 @@ def view_of_journal(written: Written, *, journal: str, driver: str = "") -> Live
             case RegistrationsNoted():
                 points.append(Point(note.at, note.registered, note.by_node))
             case ReplyNoted():
-                replies.append(Replied(at=note.at, step=note.step, kind=note.reply, text=note.text))
+                replies.append(
+                    Replied(at=note.at, step=note.step, kind=note.reply, text=note.text)
+                )
             case PhonesGraded():
                 evidence = note
             case Stood():

@@ -76,8 +76,8 @@ class WindowDocument:
         units: The kinds of certificates; none for a clean-up of trust stores.
         reason: Why together.
         rest: What is so once it is closed, if the cluster can be left like that for days.
-        at_most_s: Seconds until it is over or holds, without what people take, what no budget bounds,
-            and commands that have to be sent again.
+        at_most_s: Seconds until it is over or holds, without what people take, what no budget
+            bounds, and commands that have to be sent again.
         barrier: What ends it; null if no trust list moves in it.
         steps: In order.
     """
