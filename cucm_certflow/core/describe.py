@@ -320,7 +320,8 @@ def what(together: Sequence[Step]) -> str:
     if not names:
         return str(first.command)
     canaries = " first, as canaries" if first.canary else ""
-    batches = f" in {len(together)} batches" if len(together) > 1 else ""
+    most = max(len(getattr(step.command, "names", ())) for step in together)
+    batches = f" in {len(together)} batches of at most {most}" if len(together) > 1 else ""
     return f"doDeviceReset, {len(names)} phones{canaries}{batches}, {names[0]} …"
 
 

@@ -91,6 +91,7 @@ def test_every_step_stands_in_all_three_forms(name: str) -> None:
 
         if isinstance(step.command, ResetPhones):
             assert found["phones"]["count"] == len(step.command.names)
+            assert found["resets"] == list(step.command.names)
             assert sum(kind["count"] for kind in found["phones"]["kinds"]) == len(
                 step.command.names
             )
