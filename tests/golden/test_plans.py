@@ -267,6 +267,16 @@ def test_no_text_of_a_cluster_becomes_mark_up(words: str) -> None:
     assert " ".join(visible.split()) in " ".join(read_back.replace("`", "").split())
 
 
+def test_nothing_of_a_cluster_moves_the_cursor_of_a_terminal() -> None:
+    facts = cluster("12.5")
+    phones = tuple(attrs.evolve(phone, model=NASTY[5]) for phone in facts.phones)
+    facts = attrs.evolve(facts, phones=phones, unknown=(NASTY[5],))
+    for each in (attrs.evolve(facts, unknown=()), facts):
+        text = plan_as(make_plan(each, units={CertUnit.CALLMANAGER}), Form.TEXT)
+        assert "red" in text
+        assert all(character.isprintable() for line in text.splitlines() for character in line)
+
+
 def test_every_step_is_a_row_of_a_table_as_a_viewer_shows_it() -> None:
     for name in PLANS:
         rows = [text for kind, text in shown(told(name, Form.MARKDOWN)) if kind == "code_inline"]
