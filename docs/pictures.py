@@ -102,7 +102,7 @@ class Story(NamedTuple):
 Move = tuple[str, Callable[[ClusterTrust], ClusterTrust] | None]
 """What is done, in words, and to the cluster; None: the phones come for their lists."""
 
-_PHONES_RESET: Final[Move] = ("phones are reset", None)
+PHONES_RESET: Final[Move] = ("phones are reset", None)
 
 
 def _key(unit: CertUnit, generation: int, node: str) -> str:
@@ -139,7 +139,7 @@ def _regenerated(cluster: ClusterTrust, *units: CertUnit) -> ClusterTrust:
     return cluster
 
 
-def _changed(*units: CertUnit) -> Move:
+def changed(*units: CertUnit) -> Move:
     """*units* regenerated everywhere, with the restarts that put them to use."""
     services = [Service.TVS, Service.TFTP] if _TVS in units else [Service.TFTP]
 
@@ -163,7 +163,8 @@ def _tftp(cluster: ClusterTrust) -> ClusterTrust:
     return cluster.restarted_everywhere(Service.TFTP)
 
 
-def _told(title: str, release: str, *moves: Move) -> Story:
+def told(title: str, release: str, *moves: Move) -> Story:
+    """The story of *moves*, with a phone that holds what was served before."""
     cluster = _cluster(release)
     holding = Holding(cluster.publisher.itl, None)
     moments = [Moment("as it was before", cluster, holding)]
@@ -179,47 +180,47 @@ def _told(title: str, release: str, *moves: Move) -> Story:
 _LOCALKEY: Final[Move] = ("utils itl reset localkey", _localkey)
 
 STORIES: Final[Mapping[str, Story]] = {
-    "one-at-a-time": _told(
+    "one-at-a-time": told(
         "One anchor at a time, phones in between",
         "11.5",
-        _changed(_CALLMANAGER),
-        _PHONES_RESET,
-        _changed(_TVS),
-        _PHONES_RESET,
+        changed(_CALLMANAGER),
+        PHONES_RESET,
+        changed(_TVS),
+        PHONES_RESET,
     ),
-    "both-at-once": _told(
+    "both-at-once": told(
         "CallManager and TVS between two visits of the phone",
         "11.5",
-        _changed(_CALLMANAGER, _TVS),
-        _PHONES_RESET,
+        changed(_CALLMANAGER, _TVS),
+        PHONES_RESET,
         _LOCALKEY,
-        _PHONES_RESET,
+        PHONES_RESET,
         ("TFTP restarted", _tftp),
-        _PHONES_RESET,
+        PHONES_RESET,
     ),
-    "in-a-drawer": _told(
+    "in-a-drawer": told(
         "The right order, and a phone that was switched off",
         "11.5",
-        _changed(_CALLMANAGER),
-        _changed(_TVS),
+        changed(_CALLMANAGER),
+        changed(_TVS),
         ("the phone is switched on", None),
     ),
-    "itlrecovery": _told(
+    "itlrecovery": told(
         "ITLRecovery signs the list, and nobody vouches for a new one",
         "12.5",
-        _changed(_ITLRECOVERY),
+        changed(_ITLRECOVERY),
         _LOCALKEY,
-        _PHONES_RESET,
+        PHONES_RESET,
         ("TFTP restarted", _tftp),
-        _PHONES_RESET,
+        PHONES_RESET,
     ),
-    "all-three": _told(
+    "all-three": told(
         "Everything that was due, in one go",
         "12.5",
-        _changed(_CALLMANAGER, _TVS, _ITLRECOVERY),
-        _PHONES_RESET,
+        changed(_CALLMANAGER, _TVS, _ITLRECOVERY),
+        PHONES_RESET,
         _LOCALKEY,
-        _PHONES_RESET,
+        PHONES_RESET,
     ),
 }
 """By the name of the picture. Every yes and no in them is the answer of ``trust/phone.py``."""
@@ -392,8 +393,8 @@ def _drawn() -> Iterator[tuple[str, str]]:
     yield "command", to_svg(machine_diagram(COMMAND))
     yield "certificate", to_svg(machine_diagram(CERTIFICATE))
     yield "entry", to_svg(machine_diagram(ENTRY))
-    told = explanation_of(_ITLRECOVERY, Release.parse("12.5"), SecurityMode.MIXED)
-    yield "procedure-itlrecovery", to_svg(procedure_diagram(told))
+    two_waves = explanation_of(_ITLRECOVERY, Release.parse("12.5"), SecurityMode.MIXED)
+    yield "procedure-itlrecovery", to_svg(procedure_diagram(two_waves))
     facts = facts_of_all(Scenario.load(_SCENARIO))
     yield "windows", to_svg(plan_diagram(make_plan(facts, units=(_CALLMANAGER, _TVS))))
 
