@@ -20,6 +20,7 @@ PAGES: Final = (
     "invariants.md",
     "json.md",
     "property-testing.md",
+    "reading-a-plan.md",
     "proof.md",
     "twin.md",
     "why-phones-get-lost.md",
