@@ -24,6 +24,7 @@ from cucm_certflow.cli.documents import DocumentKind
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.core.run_state import Record
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
+from cucm_certflow.errors import CertflowError
 from cucm_certflow.journal import MIGRATIONS, PROTOCOL
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.notes import Note
@@ -158,7 +159,8 @@ def _parameters(function: Any) -> str:  # noqa: ANN401 - whatever can be called
         if each.kind is each.KEYWORD_ONLY and not keyword_only:
             keyword_only = True
             words.append("*")
-        star = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+        star = "*" if each.kind is each.VAR_POSITIONAL else ""
+        star = "**" if each.kind is each.VAR_KEYWORD else star
         words.append(f"{star}{each.name}" + ("" if each.default is each.empty else "="))
     return f"({', '.join(words)})"
 
@@ -168,9 +170,9 @@ def _parameters(function: Any) -> str:  # noqa: ANN401 - whatever can be called
 
 def _error_codes() -> Iterator[str]:
     found = (getattr(errors, name) for name in errors.__all__)
-    kinds = [each for each in found if inspect.isclass(each) and issubclass(each, Exception)]
+    kinds = [each for each in found if inspect.isclass(each) and issubclass(each, CertflowError)]
     for each in sorted(kinds, key=lambda kind: kind.code):
-        yield f"{each.code} {each.__name__}({each.__base__.__name__})"
+        yield f"{each.code} {each.__name__}({', '.join(base.__name__ for base in each.__bases__)})"
 
 
 def _other_reasons() -> Iterator[str]:
@@ -209,8 +211,8 @@ def _scenario(of: Any, seen: set[Any]) -> Iterator[str]:  # noqa: ANN401 - a typ
 
 
 def _command_line() -> Iterator[str]:
-    commands = getattr(typer.main.get_command(app), "commands")
-    for name, command in sorted(commands.items()):
+    group: Any = typer.main.get_command(app)
+    for name, command in sorted(group.commands.items()):
         options = sorted(
             "/".join(each.opts) if each.param_type_name == "option" else each.name.upper()
             for each in command.params
