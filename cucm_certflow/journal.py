@@ -216,10 +216,10 @@ class Journal:
         target = Path(path)
         try:
             with target.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
                 name = _name_of(file.readline())
                 file.seek(before.size)
                 data = file.read()
-                size = file.tell()
         except OSError as error:
             raise _not_there(target, error) from error
         if name != before.run or size < before.size:

@@ -75,9 +75,13 @@ class Signs(NamedTuple):
 def screen(view: LiveView, now: datetime, *, columns: int, lines: int, signs: Signs) -> list[Text]:
     """*view* at *now*, in at most *lines* lines, none of them wider than *columns*.
 
-    What finds no room is left out, the last of these first: the run's head and what it waits for,
-    windows, the steps of the present window, phones and their curve, nodes, replies.
+    A terminal that became too small for all of it gets one line. What finds no room is left out,
+    the last of these first: the run's head and what it waits for, windows, the steps of the present
+    window, phones and their curve, nodes, replies.
     """
+    if columns < LEAST_COLUMNS or lines < _LEAST_PAGE:
+        line = Text(f"{view.proved}/{len(view.plan.steps)} proved")
+        return [_fitted(line, columns, signs)][:lines]
     columns = min(columns, _MOST_COLUMNS)
     page = _Page(view, now, columns, signs)
     head, foot = page.head(), page.foot(most=max(1, lines // 6))
@@ -109,6 +113,7 @@ def screen(view: LiveView, now: datetime, *, columns: int, lines: int, signs: Si
     return [_fitted(line, columns, signs) for line in (*made, *foot)]
 
 
+_LEAST_PAGE: Final = 5
 _MOST_COLUMNS: Final = 140
 """On a wider terminal a line would be too long for the eye."""
 
@@ -272,7 +277,8 @@ class _Page:
         columns = self._columns_of(rows)
         heading = _styled("  ", _QUIET)
         for column in columns:
-            heading.append(_cell(column.heading, column.width, right=column.right) + "  ")
+            text = _cell(column.heading, column.width, right=column.right)
+            heading.append(text + "  ", style=_QUIET)
         lines = [heading]
         for row in shown:
             line = _styled(f"{self.signs.states[row.mark]} ", _STYLES[row.mark])

@@ -79,10 +79,10 @@ class _Watching:
     async def lines(self) -> None:
         """One line for each record and note from now on, or one document a change."""
         look = await self._first()
-        if not self._json:
-            print(status_of_written(look.written, self._journal, driver=look.driver), flush=True)
-        else:
+        if self._json:
             self._print_status(look)
+        elif not look.is_last:
+            print(status_of_written(look.written, self._journal, driver=look.driver), flush=True)
         while not look.is_last:
             await self._clock.sleep(self._every_s)
             now = self._again(look)
