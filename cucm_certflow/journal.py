@@ -109,6 +109,12 @@ class Written:
     size: int = 0
     """Bytes that were read; what follows was torn."""
 
+    digest: str = ""
+    """SHA-256 of the whole file as it was read, a torn end included, in hex."""
+
+    torn: int = 0
+    """Bytes after those that were read: the beginning of a line that was never synced."""
+
 
 class Journal:
     """An open journal, locked against a second process. Use :meth:`create` or :meth:`open`.
@@ -400,6 +406,8 @@ def _parsed(path: Path, data: bytes, procedures: Iterable[Procedure]) -> tuple[W
         run=_name_of(lines[0]),
         migrations=migrations,
         size=whole,
+        digest=hashlib.sha256(data).hexdigest(),
+        torn=len(data) - whole,
     )
     return written, len(lines)
 

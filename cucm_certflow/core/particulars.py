@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -165,11 +165,17 @@ class Particulars:
                 found.setdefault(seen.node, []).append(name)
         return {node: tuple(sorted(names)) for node, names in found.items()}
 
+    def called(self, steps: Iterable[Step]) -> Touched:
+        """The phones that *steps* reset, together."""
+        commands = [step.command for step in steps]
+        resets = [command for command in commands if isinstance(command, ResetPhones)]
+        return self._kinds(_RESET, tuple(name for reset in resets for name in reset.names))
+
     def touched(self, step: Step) -> Touched:
         """The phones that *step* touches: it resets them, or takes their CallManager away."""
         match step.command:
-            case ResetPhones(names=names):
-                return self._kinds(_RESET, names)
+            case ResetPhones():
+                return self.called((step,))
             case RestartService(node, Service.CALLMANAGER) | StopService(node, Service.CALLMANAGER):
                 return self._kinds(_REGISTERED, self._registered.get(node, ()))
             case _:
@@ -289,4 +295,6 @@ def _in_words(value: object) -> str:
         return "yes" if value else "no"
     if value is None:
         return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(getattr(value, "value", value))

@@ -18,6 +18,7 @@ PAGES: Final = (
     "check.md",
     "json.md",
     "property-testing.md",
+    "reading-a-plan.md",
     "proof.md",
     "twin.md",
     "writing-a-transport.md",
