@@ -72,7 +72,14 @@ class Commands(TyperGroup):
         for each in (self, *self.commands.values()):
             assert isinstance(each, TyperGroup | TyperCommand)
             each.rich_markup_mode = None if plain else "rich"
-        return super().main(*args, **options)
+        try:
+            return super().main(*args, **options)
+        # Before there was a command, as in help without its extra.
+        except Exception as error:  # noqa: BLE001 - the outermost frame of the program
+            try:
+                _say(error, json=False)
+            except typer.Exit as ended:
+                raise SystemExit(ended.exit_code) from error
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's signature
         """Invoke a command; an error of any kind ends in its message and its exit status."""

@@ -79,7 +79,6 @@ def lab_command(
         left = "nothing was started"
         text = "--lab-speed must be over 0, and --settle 0 or more"
         fail(UsageError(Report(headline=text, left=left)), json=json)
-    _make(folder, json=json)
     try:
         found, status = asyncio.run(
             _tell(scenario, command or (), folder, lab_speed, ssh_port, settle, json=json)
@@ -103,7 +102,12 @@ def lab_command(
     raise typer.Exit(status if found.is_clean else Exit.LEFT_BEHIND)
 
 
-def _make(folder: Path, *, json: bool) -> None:
+def _make(folder: Path) -> None:
+    """Make *folder*, and make sure that it can be written.
+
+    Raises:
+        UsageError: It cannot.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -115,7 +119,7 @@ def _make(folder: Path, *, json: bool) -> None:
             left="nothing was started",
             next="name a folder that you may write in with --folder",
         )
-        fail(UsageError(report), json=json)
+        raise UsageError(report) from error
 
 
 def _write(path: Path, verdict: Verdict, *, json: bool) -> None:
@@ -144,6 +148,7 @@ async def _tell(
     from cucm_certflow.lab.scenario import Scenario
 
     loaded = Scenario.load(scenario)
+    _make(folder)
     from cucm_certflow.lab.servers import LabServers
     from cucm_certflow.testing.verdict import verdict_of
 

@@ -141,7 +141,8 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, Exit.NODE),
         examples=(
             "certflow plan -i inventory.toml -u CallManager -u TVS --words words.toml",
-            "certflow plan -i inventory.toml --expiring 90",
+            "certflow plan -i inventory.toml --expiring 90 --format markdown --out ticket.md",
+            "certflow plan --twin twin.toml -u TVS",
             "certflow plan -i inventory.toml -w CallManager -w TVS,CAPF",
         ),
         meanings={
@@ -193,7 +194,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, *_RUN),
         examples=(
             "certflow resume -i inventory.toml -j CHG1.journal",
-            "certflow resume -i inventory.toml -j CHG1.journal --waive SEP1 --waived-by Ann",
+            "certflow resume -i inventory.toml -j C1.journal --say uccx-trust=no --by Ann",
         ),
     ),
     "status": Lesson(
@@ -241,7 +242,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.NODE, Exit.NOT_VERIFIED),
         examples=(
             "certflow verify -i inventory.toml -j CHG1.journal",
-            "certflow verify -i inventory.toml -j CHG1.journal --say uccx='none' --by Ann",
+            "certflow verify -i inventory.toml -j C1.journal --say uccx-trust=no --by Ann",
         ),
         meanings={Exit.DONE: "all that the run was to leave is there"},
     ),
@@ -264,6 +265,16 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         ),
         meanings={Exit.DONE: "the ways are printed, best first"},
     ),
+    "report": Lesson(
+        panel="Afterwards",
+        changes="nothing but the file that --out names, JOURNAL.html if it is not given",
+        exits=(),
+        examples=(
+            "certflow report -j CHG1.journal",
+            "certflow report -j CHG1.journal --out CHG1.html --force",
+        ),
+        meanings={Exit.DONE: "the report is written"},
+    ),
     "explain": Lesson(
         panel="Lab and learning",
         changes=_NOTHING,
@@ -279,7 +290,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
     ),
     "diagram": Lesson(
         panel="Lab and learning",
-        changes="nothing but the file that --out names",
+        changes=_NOTHING,
         exits=(Exit.REFUSED,),
         examples=(
             "certflow diagram command --out command.svg",
@@ -303,6 +314,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
             Exit.DONE: "no phone is lost; with a command after --: the status of that command",
             Exit.LEFT_BEHIND: "phones are lost, or registered ones are not back",
             Exit.NODE: "an address or a port cannot be had",
+            Exit.INTERRUPTED: "interrupted before it was ready, or twice: there is no verdict",
         },
     ),
 }

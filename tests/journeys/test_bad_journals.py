@@ -16,7 +16,13 @@ import pytest
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.control import status_of
 from cucm_certflow.core.planner import make_plan
-from cucm_certflow.errors import CertflowError, ClusterInUse, JournalError, JournalInUse
+from cucm_certflow.errors import (
+    CertflowError,
+    ClusterInUse,
+    JournalError,
+    JournalInUse,
+    JournalNotWritten,
+)
 from cucm_certflow.journal import Journal
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.locks import ClusterLock
@@ -137,7 +143,7 @@ def test_a_journal_in_a_folder_that_cannot_be_written_is_refused_before_anything
         plan = make_plan(
             await there.cluster.discover(), units=UNITS, preflight=NOBODY_LOOKED, said=NO_PARTNERS
         )
-        with pytest.raises(JournalError, match="cannot be used"):
+        with pytest.raises(JournalError, match="you are not allowed to write there"):
             Journal.create(folder / "job.journal", plan, at=there.clock.now())
         assert not executed(there.lab)
 
@@ -169,7 +175,7 @@ def test_a_full_disk_stops_the_run_and_what_was_written_goes_on_when_there_is_ro
         run = await there.cluster.start(plan, journal=journal)
         with (
             _full_disk(journal.stat().st_size + room),
-            pytest.raises(JournalError, match="cannot be used"),
+            pytest.raises(JournalNotWritten, match="the disk refused a line"),
         ):
             async with run:
                 await run.wait()

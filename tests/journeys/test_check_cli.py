@@ -79,7 +79,7 @@ def test_a_budget_that_is_over_is_no_pass() -> None:
         (("-u", "TVS", "-w", "TVS"), "say once what is to be regenerated"),
         (("-u", "TVSS"), "there is no certificate kind 'TVSS'"),
         (("-w", "TVS", "-w", "TVS,CallManager"), "TVS is in windows[0] already"),
-        (("-u", "TVS", "--policy", "nowhere.toml"), "the policy cannot be read"),
+        (("-u", "TVS", "--policy", "nowhere.toml"), "the policy nowhere.toml cannot be read"),
         (("-u", "TVS", "--waive", "SEPNOBODY"), "SEPNOBODY"),
     ],
 )
