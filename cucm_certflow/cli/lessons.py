@@ -203,6 +203,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.HELD, Exit.PAUSED, Exit.ABORTED),
         examples=(
             "certflow status -j CHG1.journal",
+            "certflow status -j CHG1.journal --watch",
             "certflow status -j CHG1.journal --json",
         ),
         meanings={
