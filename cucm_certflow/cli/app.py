@@ -36,7 +36,7 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.frame import Commands
+from cucm_certflow.cli.frame import Commands, Taught
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit
@@ -55,7 +55,6 @@ __all__ = ["app"]
 app = typer.Typer(
     name="certflow",
     cls=Commands,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -273,3 +272,7 @@ def verify_command(
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+
+
+for each in app.registered_commands:
+    each.cls = Taught
