@@ -66,16 +66,18 @@ class Finding:
         """Whether nothing may begin while nobody has said anything about it."""
         return self.verdict is not Verdict.PASS and self.severity is not Severity.WARNING
 
+    @property
+    def mark(self) -> str:
+        """One word or two for how it stands: the severity of what was found, or the verdict."""
+        return str((self.severity if self.verdict is Verdict.FINDING else self.verdict).value)
+
     def is_lifted_by(self, said: Said) -> bool:
         """Whether a person's word lets it through: never a block that was seen, only an unknown."""
         blocked = self.verdict is Verdict.FINDING and self.severity is Severity.BLOCK
         return said.item == self.check and not blocked
 
     def __str__(self) -> str:
-        mark = self.verdict.value
-        if self.verdict is Verdict.FINDING:
-            mark = self.severity.value
-        lines = [f"{mark:<14} {self.check}: {self.detail}"]
+        lines = [f"{self.mark:<14} {self.check}: {self.detail}"]
         if self.verdict is not Verdict.PASS:
             lines += [f"    saw     {line}" for line in self.evidence]
             if self.unlock:

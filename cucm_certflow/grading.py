@@ -10,6 +10,7 @@ from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.forecast import is_locked
 from cucm_certflow.core.not_awaited import BRINGS_BACK
 from cucm_certflow.core.phone_words import Says, what_it_says
+from cucm_certflow.core.run_state import CommandProgress
 from cucm_certflow.core.states import Blocked
 from cucm_certflow.core.view import View
 from cucm_certflow.facts import Known, Registration, Registrations
@@ -17,7 +18,7 @@ from cucm_certflow.notes import PhoneNoted, PhonesGraded
 from cucm_certflow.observers import EvidenceSeen, LeftBehind, NotWaitedFor, Verified
 from cucm_certflow.procedures.policies import Evidence
 from cucm_certflow.trust.lifeline import Health, best_lifeline
-from cucm_certflow.trust.phone import must_hold_after_reset
+from cucm_certflow.trust.phone import PhoneClass, must_hold_after_reset
 
 __all__ = ["EvidenceCounts", "graded", "noted"]
 
@@ -104,57 +105,81 @@ def noted(outcome: Verified, view: View) -> PhonesGraded:
 
 
 class EvidenceCounts:
-    """Counts the phones' grades per node while a run goes, and tells when a count has changed."""
+    """Counts the phones' grades per node while a run goes, and tells when a count has changed.
+
+    Whether a phone that came back is locked needs the lists that are served. While these are not
+    known afresh, a phone is graded no better than it was for the same reset when they were.
+    """
 
     def __init__(self) -> None:
+        self._grades: dict[str, Evidence] = {}
+        self._called: dict[str, CommandProgress] = {}
         self._last: Mapping[str, Mapping[str, int]] | None = None
 
     def saw(self, view: View) -> EvidenceSeen | None:
-        """The counts as *view* shows them; None if they are as before, or cannot be told now.
-
-        Whether a phone that came back is locked needs the lists that are served: while these are
-        not known afresh nothing is said, for it could be above the truth.
-        """
+        """The counts as *view* shows them; None if they are as before, or nobody has looked yet."""
         fact = view.facts.get(Registrations())
         if not isinstance(fact, Known):
             return None
         table: Mapping[str, Registration] = fact.value
-        grades = _grades_so_far(view, table)
-        if grades is None:
-            return None
-        by_node = _counted(grades.items(), table)
+        called = _called_by(view)
+        grades: dict[str, Evidence] = {}
+        for phone, names in view.plan.classes.items():
+            locked = _is_locked(view, phone)
+            for name in names:
+                grades[name] = self._grade_of(
+                    view, phone, name, table.get(name), called.get(name), locked=locked
+                )
+        self._grades = grades
+        self._called = called
+        by_node = _counted(self._grades.items(), table)
         if by_node == self._last:
             return None
         self._last = by_node
         return EvidenceSeen(at=fact.at, by_node=by_node)
 
+    def _grade_of(
+        self,
+        view: View,
+        phone: PhoneClass,
+        name: str,
+        registration: Registration | None,
+        reset: CommandProgress | None,
+        *,
+        locked: bool | None,
+    ) -> Evidence:
+        grade = _grade(registration, reset.baseline if reset else "")
+        if reset is None or grade <= Evidence.REGISTERED:
+            return grade
+        if locked:
+            return Evidence.REGISTERED
+        if locked is None:
+            before = self._called.get(name)
+            same = before is not None and before.baseline == reset.baseline
+            known = self._grades.get(name, Evidence.UNKNOWN) if same else Evidence.UNKNOWN
+            return min(grade, max(known, Evidence.REGISTERED))
+        if view.plan.policy.phone_pages:
+            return _better_known(grade, what_it_says(view, name, phone, reset.intended_at))
+        return grade
 
-def _grades_so_far(view: View, table: Mapping[str, Registration]) -> dict[str, Evidence] | None:
-    """The grade of each phone by the last reset that was sent to it; None if it cannot be told."""
-    called = {
+
+def _called_by(view: View) -> dict[str, CommandProgress]:
+    """The last reset that was sent to each phone."""
+    return {
         name: progress
         for step, progress in zip(view.plan.steps, view.state.steps, strict=True)
         if isinstance(step.command, ResetPhones) and progress.attempt
         for name in step.command.names
     }
-    cluster = view.cluster() if called else None
+
+
+def _is_locked(view: View, phone: PhoneClass) -> bool | None:
+    """Whether phones of the class are locked by the lists now served; None if that is not known."""
+    cluster = view.cluster()
     if isinstance(cluster, Blocked):
         return None
-    grades: dict[str, Evidence] = {}
-    for phone, names in view.plan.classes.items():
-        locked = cluster is not None and is_locked(
-            cluster, phone, must_hold_after_reset(cluster, phone, view.belief(phone))
-        )
-        for name in names:
-            reset = called.get(name)
-            grade = _grade(table.get(name), reset.baseline if reset else "")
-            if locked:
-                grade = min(grade, Evidence.REGISTERED)
-            elif reset and view.plan.policy.phone_pages and grade is Evidence.RE_REGISTERED:
-                says = what_it_says(view, name, phone, reset.intended_at)
-                grade = _better_known(grade, says)
-            grades[name] = grade
-    return grades
+    held = must_hold_after_reset(cluster, phone, view.belief(phone))
+    return is_locked(cluster, phone, held) is not None
 
 
 def _counted(

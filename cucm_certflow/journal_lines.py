@@ -28,7 +28,15 @@ from cucm_certflow.core.run_state import (
 from cucm_certflow.facts import ClusterFacts, ListView, TrustEntry
 from cucm_certflow.findings import CheckReport, Said
 from cucm_certflow.names import CertUnit
-from cucm_certflow.notes import Migrated, Note, PhonesGraded, RegistrationsNoted, ReplyNoted, Stood
+from cucm_certflow.notes import (
+    CertificateNoted,
+    Migrated,
+    Note,
+    PhonesGraded,
+    RegistrationsNoted,
+    ReplyNoted,
+    Stood,
+)
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Procedure
@@ -156,6 +164,7 @@ _KINDS: Final[dict[str, type[Record]]] = {
     "ended": Ended,
 }
 _NOTES: Final[dict[str, type[Note]]] = {
+    "seen": CertificateNoted,
     "graded": PhonesGraded,
     "registrations": RegistrationsNoted,
     "reply": ReplyNoted,

@@ -11,8 +11,11 @@ from datetime import datetime
 import attrs
 
 from cucm_certflow.core.states import Blocked
+from cucm_certflow.facts import Certificate
+from cucm_certflow.names import CertUnit
 
 __all__ = [
+    "CertificateNoted",
     "Migrated",
     "Note",
     "PhoneNoted",
@@ -64,6 +67,16 @@ class Migrated:
 
 
 @attrs.frozen(kw_only=True)
+class CertificateNoted:
+    """The certificate that proved a regeneration, whole: its record keeps the fingerprint alone."""
+
+    at: datetime
+    node: str
+    unit: CertUnit
+    certificate: Certificate
+
+
+@attrs.frozen(kw_only=True)
 class PhoneNoted:
     """A phone that a verified run left: why nobody waited for it, its evidence, and a remedy."""
 
@@ -88,4 +101,4 @@ class PhonesGraded:
     left: tuple[PhoneNoted, ...] = ()
 
 
-Note = PhonesGraded | RegistrationsNoted | ReplyNoted | Stood | Migrated
+Note = CertificateNoted | PhonesGraded | RegistrationsNoted | ReplyNoted | Stood | Migrated

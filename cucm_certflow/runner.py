@@ -13,7 +13,7 @@ from typing import Final, Self
 import attrs
 
 from cucm_certflow.clock import Clock
-from cucm_certflow.commands import ByHand, Command, Reply, ReplyKind
+from cucm_certflow.commands import ByHand, Command, Regenerate, Reply, ReplyKind
 from cucm_certflow.core.decide import STANDARD, Decision, Tables, decide, resume_records
 from cucm_certflow.core.gates import check_waiting
 from cucm_certflow.core.leftovers import what_is_left
@@ -21,6 +21,7 @@ from cucm_certflow.core.phone_words import pages_not_read
 from cucm_certflow.core.plan import Plan, Step
 from cucm_certflow.core.registered_anew import RegisteredAnew
 from cucm_certflow.core.run_state import (
+    CommandMoved,
     Ended,
     Ordered,
     Record,
@@ -33,6 +34,7 @@ from cucm_certflow.core.view import View
 from cucm_certflow.errors import CertflowError, JournalNotWritten, NodeError
 from cucm_certflow.event_stream import EventStream
 from cucm_certflow.facts import (
+    CertificateOf,
     Fact,
     Known,
     Query,
@@ -48,7 +50,7 @@ from cucm_certflow.holding import for_a_person, half_way, standing_still, stoppe
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal
 from cucm_certflow.locks import ClusterLock
-from cucm_certflow.notes import PhonesGraded, ReplyNoted, Stood
+from cucm_certflow.notes import CertificateNoted, PhonesGraded, ReplyNoted, Stood
 from cucm_certflow.observers import (
     Aborted,
     Event,
@@ -315,6 +317,7 @@ class Run:
                 return
             if decision.record is not None:
                 await self._write(decision.record)
+                self._note_certificate(decision)
                 if decision.command is not None and decision.step is not None:
                     self._start(group, decision.step, decision.command, decided_at=now)
                 woken = False
@@ -388,6 +391,18 @@ class Run:
         self.state = apply(self.plan, self.state, record)
         self._moved_s = self._clock.monotonic()
         await self._events.tell(Recorded(at=record.at, record=record))
+
+    def _note_certificate(self, decision: Decision) -> None:
+        """Keep the certificate that proved a regeneration whole, for whoever reads it later."""
+        record, step = decision.record, decision.step
+        if step is None or not isinstance(command := step.command, Regenerate):
+            return
+        fact = self._facts.get(CertificateOf(command.node, command.unit))
+        if isinstance(record, CommandMoved) and record.seen and isinstance(fact, Known):
+            seen = CertificateNoted(
+                at=record.at, node=command.node, unit=command.unit, certificate=fact.value
+            )
+            self._journal.note(seen)
 
     def _lose_replies(self) -> None:
         """A command under way that this process did not send: it can only be looked at."""

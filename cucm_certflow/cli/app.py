@@ -14,6 +14,7 @@ from cucm_certflow.cli.common import (
     InventoryOption,
     JournalOption,
     JsonOption,
+    PlainOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
@@ -41,6 +42,7 @@ from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.cli.plan_document import print_plan
+from cucm_certflow.cli.planning import plan_command
 from cucm_certflow.cli.rehearsing import rehearse_command
 from cucm_certflow.cli.reporting import report_command
 from cucm_certflow.cli.rescuing import remedies_command
@@ -78,6 +80,7 @@ def certflow(
 
 app.command("doctor")(doctor_command)
 app.command("preflight")(preflight_command)
+app.command("plan")(plan_command)
 app.command("cleanup")(cleanup_command)
 app.command("remedies")(remedies_command)
 app.command("report")(report_command)
@@ -149,26 +152,6 @@ def _facts_text(facts: ClusterFacts) -> str:
     return "\n".join(lines)
 
 
-@app.command("plan")
-@takes_asked
-def plan_command(
-    inventory: InventoryOption,
-    asked: Asked,
-    json: JsonOption = False,
-    lab_speed: SpeedOption = 1.0,
-    record: RecordOption = None,
-    pseudonyms: PseudonymsOption = False,
-) -> None:
-    """Show what would be done, in which order, and why. Changes nothing."""
-
-    async def work(cluster: Cluster) -> Exit:
-        plan = await planned(cluster, asked, asked.policy(lab_speed))
-        print_plan(plan, json=json)
-        return Exit.REFUSED if plan.is_refused else Exit.DONE
-
-    with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
-
-
 @app.command("run")
 @takes_asked
 def run_command(
@@ -182,6 +165,7 @@ def run_command(
     measured: MeasuredOption = None,
     approve: ApproveOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -197,7 +181,7 @@ def run_command(
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
         ) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,
@@ -222,6 +206,7 @@ def resume_command(
     maintenance: MaintenanceOption = None,
     measured: MeasuredOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -236,7 +221,7 @@ def resume_command(
             said=words_of(say, by, words),
             maintenance=maintenance_of(maintenance, measured),
         ) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,

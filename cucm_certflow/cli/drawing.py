@@ -65,7 +65,6 @@ def diagram_command(
         str,
         typer.Argument(help="command, certificate, entry, windows, or a certificate kind."),
     ],
-    asked: Asked,
     release: Annotated[
         str | None, typer.Option("--release", help="For a certificate kind: such as 14SU2.")
     ] = None,
@@ -88,6 +87,8 @@ def diagram_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over the file of --out.")] = False,
     json: JsonOption = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Draw a state table, a procedure, or the windows of a plan: Mermaid or SVG. Needs no cluster.
 
@@ -197,7 +198,7 @@ def _procedure(what: str, release: str | None, mode: str | None, *, token: bool)
             name for name, value in (("--release", release), ("--mode", mode)) if value is None
         )
         raise _wrong(
-            f"the procedure of {unit} depends on the cluster: {missing} is missing",
+            f"the procedure of {unit} depends on the cluster: it needs {missing}",
             expected=f"certflow diagram {unit} --release 14SU2 --mode mixed",
         )
     told = explanation_of(unit, release_named(release), mode_named(mode), token_ctl=token or None)
@@ -242,8 +243,9 @@ def _write(path: Path, text: str, *, force: bool) -> None:
         with path.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        exists = isinstance(error, FileExistsError)
-        raise _wrong(
-            f"{path}: {not_written(error)}",
-            then="name another file, or add --force" if exists else "name another file",
-        ) from error
+        if isinstance(error, FileExistsError) and not path.is_dir():
+            raise _wrong(
+                f"{path}: {not_written(error)}", then="name another file, or add --force"
+            ) from error
+        why = "it is a folder; a file is expected" if path.is_dir() else not_written(error)
+        raise _wrong(f"{path}: {why}", then="name another file") from error

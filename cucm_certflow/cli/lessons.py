@@ -142,7 +142,8 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, Exit.NODE),
         examples=(
             "certflow plan -i inventory.toml -u CallManager -u TVS --words words.toml",
-            "certflow plan -i inventory.toml --expiring 90",
+            "certflow plan -i inventory.toml --expiring 90 --format markdown --out ticket.md",
+            "certflow plan --twin twin.toml -u TVS",
             "certflow plan -i inventory.toml -w CallManager -w TVS,CAPF",
         ),
         meanings={
@@ -290,7 +291,7 @@ LESSONS: Final[Mapping[str, Lesson]] = {
     ),
     "diagram": Lesson(
         panel="Lab and learning",
-        changes="nothing but the file that --out names",
+        changes=_NOTHING,
         exits=(Exit.REFUSED,),
         examples=(
             "certflow diagram command --out command.svg",

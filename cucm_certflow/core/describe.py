@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from cucm_certflow.commands import ByHand, ResetPhones
 from cucm_certflow.core.not_done import not_asked, not_done
 from cucm_certflow.core.particulars import Particulars, Touched
-from cucm_certflow.core.plan import Plan, PlannedWindow, Step
+from cucm_certflow.core.plan import Plan, PlannedWindow, Step, TrustKey
 from cucm_certflow.core.routing import WAYS, WITHOUT, route_of
 from cucm_certflow.facts import (
     CertificateOf,
@@ -26,6 +26,7 @@ from cucm_certflow.procedures.explain import purpose
 
 __all__ = [
     "NAMED",
+    "DeletedEntry",
     "alike_outlooks",
     "alike_steps",
     "by",
@@ -33,9 +34,11 @@ __all__ = [
     "choices_of",
     "counts_of",
     "describe_plan",
+    "entries_of",
     "hours",
-    "kinds",
+    "nodes_of",
     "time_of",
+    "touched_lines",
     "ways_of",
     "what",
     "window_title",
@@ -48,7 +51,10 @@ _KINDS: Final = 4
 
 
 def describe_plan(plan: Plan) -> str:
-    """The whole plan, for a person who has to approve it."""
+    """The whole plan, for a person who has to approve it.
+
+    What a terminal would obey and not show (a name may have any character) stands as U+FFFD.
+    """
     facts = plan.facts
     mode = facts.mode.name.lower().replace("_", "-")
     told = Particulars(plan)
@@ -78,7 +84,12 @@ def describe_plan(plan: Plan) -> str:
     if plan.refusals:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    # Refusals have several lines.
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def window_title(window: PlannedWindow) -> str:
@@ -88,9 +99,8 @@ def window_title(window: PlannedWindow) -> str:
 
 def time_of(told: Particulars, window: PlannedWindow) -> str:
     """How long *window* lasts at most, in words."""
-    return (
-        f"at most {hours(told.at_most_s(window))} before it holds; people's own time comes on top"
-    )
+    at_most = hours(told.at_most_s(window))
+    return f"at most {at_most} until it is over or holds; what people take is not in it"
 
 
 def hours(seconds: float) -> str:
@@ -100,12 +110,18 @@ def hours(seconds: float) -> str:
 
 
 def alike_steps(plan: Plan, window: PlannedWindow) -> tuple[tuple[Step, ...], ...]:
-    """The steps of *window*, in the order of the first of each; together what differs by node."""
+    """The steps of *window*, in the order of the first of each.
+
+    Together are those that differ by node alone, and the batches of resets of one wave.
+    """
     found: dict[object, list[Step]] = {}
     for step in plan.steps:
         if step.window == window.number:
             row = step.row
-            key = (what(step), row.requires, ways_of(plan, step), row.proof, row.source)
+            resets = isinstance(step.command, ResetPhones)
+            command = step.canary if resets else str(step.command)
+            ways = ways_of(plan, step)
+            key = (row.name, row.wave, command, row.requires, ways, row.proof, row.source)
             found.setdefault(key, []).append(step)
     return tuple(map(tuple, found.values()))
 
@@ -113,26 +129,38 @@ def alike_steps(plan: Plan, window: PlannedWindow) -> tuple[tuple[Step, ...], ..
 def _steps(plan: Plan, told: Particulars, together: tuple[Step, ...]) -> list[str]:
     first = together[0]
     row = first.row
-    lines = [
-        f"  {what(first)}",
-        f"    on     {', '.join(step.command.node for step in together)}",
+    return [
+        f"  {what(together)}",
+        f"    on     {', '.join(nodes_of(together))}",
         f"    by     {by(plan, first)}",
         f"    why    {purpose(row.does)}",
+        *(f"    phones {line}" for line in touched_lines(told, together)),
+        *(f"    before {each}" for each in sorted(each.value for each in row.requires)),
+        f"    proof  {row.proof.value}",
+        f"    within {hours(row.within_s)}{' each' if len(together) > 1 else ''}, or it holds",
+        f"    source {row.source}",
     ]
+
+
+def nodes_of(together: Iterable[Step]) -> tuple[str, ...]:
+    """The nodes of steps, once each."""
+    return tuple(dict.fromkeys(step.command.node for step in together))
+
+
+def touched_lines(told: Particulars, together: Sequence[Step]) -> list[str]:
+    """The phones that steps touch, a line for each kind; none if they touch none."""
+    if isinstance(together[0].command, ResetPhones):
+        return _kinds_of(told.called(together))
+    lines: list[str] = []
     for step in together:
         touched = told.touched(step)
         if touched.count:
-            where = f"{step.command.node}: " if len(together) > 1 else ""
-            lines.append(f"    phones {where}{touched}")
-            lines += [f"           {kind}" for kind in kinds(touched)]
-    lines += [f"    before {each}" for each in sorted(each.value for each in row.requires)]
-    lines.append(f"    proof  {row.proof.value}")
-    lines.append(f"    within {hours(row.within_s)} on each, or it holds")
-    lines.append(f"    source {row.source}")
+            lines.append(f"on {step.command.node}: {touched}")
+            lines += _kinds_of(touched)
     return lines
 
 
-def kinds(touched: Touched) -> list[str]:
+def _kinds_of(touched: Touched) -> list[str]:
     """The kinds of phones of a step, a line each; beyond some, how many more."""
     lines = [str(kind) for kind in touched.kinds[:_KINDS]]
     if rest := touched.kinds[_KINDS:]:
@@ -195,9 +223,18 @@ def _not_done(plan: Plan) -> list[str]:
     return lines
 
 
-def _entries(plan: Plan) -> list[str]:
-    """The trust certificates that are deleted, and where they are."""
-    lines: list[str] = []
+class DeletedEntry(NamedTuple):
+    """A trust certificate that is deleted, and the nodes that have it."""
+
+    key: TrustKey
+    serial: str
+    until: str
+    nodes: tuple[str, ...]
+
+
+def entries_of(plan: Plan) -> tuple[DeletedEntry, ...]:
+    """The trust certificates that are deleted, as far as a node still has them."""
+    rows: list[DeletedEntry] = []
     for key in plan.entries:
         found = {
             node: entry.certificate
@@ -206,9 +243,16 @@ def _entries(plan: Plan) -> list[str]:
             if (entry.store, entry.certificate.fingerprint) == (key.store, key.fingerprint)
         }
         for certificate in list(found.values())[:1]:
-            until = certificate.not_after.date() if certificate.not_after else "?"
-            lines.append(f"  {key}, serial {certificate.serial}, until {until}")
-            lines.append(f"    on     {', '.join(found)}")
+            until = certificate.not_after.date().isoformat() if certificate.not_after else "?"
+            rows.append(DeletedEntry(key, certificate.serial, until, tuple(found)))
+    return tuple(rows)
+
+
+def _entries(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    for row in entries_of(plan):
+        lines.append(f"  {row.key}, serial {row.serial}, until {row.until}")
+        lines.append(f"    on     {', '.join(row.nodes)}")
     return ["", "trust certificates that are deleted:", *lines] if lines else []
 
 
@@ -239,7 +283,7 @@ def by_hand(plan: Plan) -> tuple[Step, ...]:
 
 
 def _other_people(plan: Plan, told: Particulars) -> list[str]:
-    """What only people can do or say, and what nobody touches."""
+    """What only people can do, or have said."""
     lines: list[str] = []
     held = by_hand(plan)
     if held:
@@ -259,9 +303,6 @@ def _other_people(plan: Plan, told: Particulars) -> list[str]:
     if plan.said:
         lines += ["", "said:"]
         lines += [f"  {word.item}, by {word.by}: {word.why}" for word in plan.said]
-    if plan.left_alone:
-        lines += ["", "certificates that are left alone:"]
-        lines += [f"  {name}" for name in plan.left_alone]
     return lines
 
 
@@ -278,12 +319,18 @@ def by(plan: Plan, step: Step) -> str:
     return ", else ".join(ways_of(plan, step)) or "no way"
 
 
-def what(step: Step) -> str:
-    """The command of *step* as CUCM sees it; which phones are reset is told by the first."""
-    if isinstance(step.command, ResetPhones):
-        first = " first, as canaries" if step.canary else ""
-        return f"doDeviceReset, {len(step.command.names)} phones{first}, {step.command.names[0]} …"
-    return str(step.command)
+def what(together: Sequence[Step]) -> str:
+    """The command of steps as CUCM sees it; of resets also how many phones, and which is first."""
+    first = together[0]
+    if not isinstance(first.command, ResetPhones):
+        return str(first.command)
+    names = [name for step in together for name in getattr(step.command, "names", ())]
+    if not names:
+        return str(first.command)
+    canaries = " first, as canaries" if first.canary else ""
+    most = max(len(getattr(step.command, "names", ())) for step in together)
+    batches = f" in {len(together)} batches of at most {most}" if len(together) > 1 else ""
+    return f"doDeviceReset, {len(names)} phones{canaries}{batches}, {names[0]} …"
 
 
 def ways_of(plan: Plan, step: Step) -> tuple[Interface, ...]:

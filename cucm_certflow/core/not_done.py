@@ -42,7 +42,7 @@ class NotDone:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
+        return f"{self.what} ({self.why})"
 
 
 def not_asked(plan: Plan) -> tuple[NotAsked, ...]:
@@ -78,13 +78,13 @@ def _told(plan: Plan) -> Iterator[NotDone]:
     for kind in sorted(set(plan.not_awaited.values()), key=lambda kind: kind.value):
         names = sorted(name for name, each in plan.not_awaited.items() if each is kind)
         yield NotDone(
-            what=f"wait for {len(names)} phones that nobody can wait for ({_some(names)})",
+            what=f"wait for phones that nobody can wait for: {_some(names)}",
             why=f"each {kind.value}; what brings it back: {BRINGS_BACK[kind]}",
         )
     if plan.waived:
         names = sorted(plan.waived)
         yield NotDone(
-            what=f"wait for {len(names)} phones that are waived ({_some(names)})",
+            what=f"wait for phones that are waived: {_some(names)}",
             why="somebody said that they may be left behind; the outcome names them",
         )
     if any(isinstance(step.command, Regenerate) for step in plan.steps):

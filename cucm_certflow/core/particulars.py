@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -165,11 +165,17 @@ class Particulars:
                 found.setdefault(seen.node, []).append(name)
         return {node: tuple(sorted(names)) for node, names in found.items()}
 
+    def called(self, steps: Iterable[Step]) -> Touched:
+        """The phones that *steps* reset, together."""
+        commands = [step.command for step in steps]
+        resets = [command for command in commands if isinstance(command, ResetPhones)]
+        return self._kinds(_RESET, tuple(name for reset in resets for name in reset.names))
+
     def touched(self, step: Step) -> Touched:
         """The phones that *step* touches: it resets them, or takes their CallManager away."""
         match step.command:
-            case ResetPhones(names=names):
-                return self._kinds(_RESET, names)
+            case ResetPhones():
+                return self.called((step,))
             case RestartService(node, Service.CALLMANAGER) | StopService(node, Service.CALLMANAGER):
                 return self._kinds(_REGISTERED, self._registered.get(node, ()))
             case _:
@@ -208,8 +214,8 @@ class Particulars:
     def at_most_s(self, window: PlannedWindow) -> float:
         """Seconds that *window* lasts at most before the run holds: its budgets, one after another.
 
-        Not in it: the wait for a person, or for a maintenance window; and for what a command
-        requires and no budget bounds, such as replication.
+        Not in it: the wait for a person, or for a maintenance window; for what a command requires
+        and no budget bounds, such as replication; and a command that has to be sent again.
         """
         policy = self._plan.policy
         steps = [step for step in self._plan.steps if step.window == window.number]
@@ -218,10 +224,12 @@ class Particulars:
         resets = [step for step in steps if isinstance(step.command, ResetPhones)]
         waves = {step.row.wave for step in resets}
         canaries = {step.row.wave for step in resets if step.canary}
+        between = len(resets) - len(waves) if policy.batch_waits else 0
         return (
             seconds
             + (policy.trust_watch_s if self._plan.entries else 0.0)
             + falls * policy.fall_back_within_s
+            + between * policy.phone_back_within_s
             + len(canaries) * policy.canary_within_s
             + len(waves) * (policy.load_to_register_s + policy.barrier_within_s)
         )
@@ -289,4 +297,6 @@ def _in_words(value: object) -> str:
         return "yes" if value else "no"
     if value is None:
         return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(getattr(value, "value", value))

@@ -13,6 +13,7 @@ import attrs
 
 from cucm_certflow.core.describe import by_hand
 from cucm_certflow.core.durations import BARRIER
+from cucm_certflow.core.particulars import Particulars
 from cucm_certflow.core.plan import Plan
 from cucm_certflow.core.planner import expiring_units, make_plan
 from cucm_certflow.core.run_state import CommandMoved, Record
@@ -159,25 +160,12 @@ class Rehearsal:
             yield f"  {_some(names)}: {reason}"
             yield f"    outcome  {outcome}"
             yield f"    remedy   {remedy}"
-        for (remedy, phones), steps in self._exposed().items():
-            yield f"  {_some(phones)}: only `{remedy}` helps"
-            yield f"    from     {steps[0]}"
-            yield f"    until    {steps[-1]} is over"
+        for exposed in Particulars(self.plan).exposed():
+            yield f"  {_some(exposed.phones)}: only `{exposed.remedy}` helps"
+            yield f"    from     {exposed.first}"
+            yield f"    until    {exposed.last} is over"
         for missing in self.verdict.missing if self.verdict else ():
             yield f"  not registered at the end: {_some(missing.phones)}: {missing.why.value}"
-
-    def _exposed(self) -> Mapping[tuple[str, tuple[str, ...]], list[str]]:
-        """The steps after which only a recovery command would help, by that and by the phones."""
-        found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for step in self.plan.steps:
-            alike: dict[str, list[str]] = {}
-            for phone, names in self.plan.classes.items():
-                remedy = self.plan.tolerated(step, phone)[1]
-                if remedy:
-                    alike.setdefault(remedy, []).extend(names)
-            for remedy, together in alike.items():
-                found.setdefault((remedy, tuple(sorted(together))), []).append(step.id)
-        return found
 
     def _taken(self) -> Iterator[str]:
         if self.answered:

@@ -135,7 +135,7 @@ class RunStory:
         steps: Every step of the plan.
         certificates: Every certificate of the plan.
         curve: The registration curve.
-        grades: Evidence for the phones, by node; None before the end.
+        grades: Evidence for the phones, by node, as it was last noted; None if it never was.
         left: The phones that were left, with what brings them back.
         people: What people decided while it went.
         said: What people had said before it began.

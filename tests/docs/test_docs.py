@@ -427,32 +427,35 @@ Told = tuple[Lab, Story, ClusterFacts]
 
 
 def _example(name: str) -> str:
-    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    text = (DOCS / "concepts.md").read_text(encoding="utf-8")
     found = re.search(rf"^<!-- {name} -->\n```text\n(.*?)\n```$", text, re.M | re.S)
     assert found is not None
     return found[1]
 
 
-def test_the_refusal_on_the_first_page_is_what_the_library_says(told: Told) -> None:
+def test_the_refusal_on_the_page_of_concepts_is_what_the_library_says(told: Told) -> None:
     plan = make_plan(told[2], windows=[{CertUnit.CALLMANAGER, CertUnit.TVS}])
     said = "\n".join(str(reason) for reason in plan.refusals)
     # A phone that turns both lists down: which one is named differs from process to process.
     assert _example("refusal") == said.replace("turns down the ITL", "turns down the CTL")
 
 
-def test_the_hold_on_the_first_page_is_what_the_library_says(told: Told) -> None:
+def test_the_hold_on_the_page_of_concepts_is_what_the_library_says(told: Told) -> None:
     assert _example("held") == str(told[1].outcomes[0])
 
 
 def test_p2_the_plan_says_what_is_restarted_and_who_is_reset(told: Told) -> None:
     plan = told[1].plan
     text = str(plan)
+    reset: dict[tuple[int, bool], list[str]] = {}
     for step in plan.steps:
         if isinstance(step.command, RestartService):
             assert str(step.command) in text
         if isinstance(step.command, ResetPhones):
-            assert f"{len(step.command.names)} phones" in text
-            assert step.command.names[0] in text
+            reset.setdefault((step.window, step.canary), []).extend(step.command.names)
+    assert len(reset) == 4
+    for names in reset.values():
+        assert re.search(rf"^  doDeviceReset, {len(names)} phones.* {names[0]} …$", text, re.M)
     assert text.count("  barrier: every phone in scope") == 2
 
 

@@ -53,7 +53,7 @@ def test_dots_stand_for_anything_and_nothing_else_does() -> None:
 
 def test_tutorial_has_a_refusal_a_hold_and_a_report() -> None:
     commands = [each.command for each in shown()]
-    for word in ("discover", "plan", "rehearse", "run", "status", "resume", "verify"):
+    for word in ("discover", "plan", "rehearse", "run", "status", "resume", "verify", "report"):
         assert any(command.startswith(f"certflow {word} ") for command in commands), word
 
 

@@ -192,7 +192,8 @@ class Canvas:
             *self._elements,
             "</svg>",
         ]
-        return "\n".join(lines) + "\n"
+        # As plain ASCII it survives every pipe and every guess at its encoding.
+        return ("\n".join(lines) + "\n").encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def _pair(point: Point) -> str:

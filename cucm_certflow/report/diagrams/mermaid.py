@@ -12,15 +12,17 @@ from cucm_certflow.report.diagrams.graph import Diagram, Node, NodeKind, Shape
 __all__ = ["to_mermaid"]
 
 _LINE: Final = "<br/>"
-# Mermaid reads labels as Markdown and as HTML, and has an escape of its own: #35; is "#".
-_SPECIAL: Final = re.compile(r"""[#&"<>`*:;{}\[\]()|\\%~$]""")
+# Mermaid reads labels as Markdown and as HTML, and has an escape of its own: #35; is "#". In
+# diagrams of states labels are not quoted: there, signs of its grammar count as well.
+_IN_QUOTES: Final = re.compile(r"""[#&"<>`*\\%$]""")
+_UNQUOTED: Final = re.compile(r"""[#&"<>`*\\%$:;{}\[\]]""")
 _LIST: Final = re.compile(r"^(\s*\d+)([.)])|^(\s*)([-+])(?=\s)")
 _PLAIN_ID: Final = re.compile(r"^[A-Z][A-Z_]*$")
 _SHAPES: Final[Mapping[NodeKind, tuple[str, str]]] = {
     NodeKind.STATE: ("[", "]"),
     NodeKind.FINAL: ("([", "])"),
     NodeKind.STEP: ("[", "]"),
-    NodeKind.BY_HAND: ("[/", "/]"),
+    NodeKind.BY_HAND: ("[[", "]]"),
     NodeKind.BARRIER: ("{{", "}}"),
 }
 
@@ -35,9 +37,11 @@ def to_mermaid(diagram: Diagram) -> str:
     return "\n".join([*lines, *draw(diagram)]) + "\n"
 
 
-def _escaped(text: str) -> str:
+def _escaped(text: str, special: re.Pattern[str] = _UNQUOTED) -> str:
     """*text* on one line of a label; nothing in it means anything to Mermaid."""
-    words = _SPECIAL.sub(lambda found: f"#{ord(found[0])};", " ".join(text.split()))
+    words = special.sub(lambda found: f"#{ord(found[0])};", " ".join(text.split()))
+    # With nothing between, a backslash and an n would be a new line.
+    words = words.replace("#92;", "#92;#8203;")
     return _LIST.sub(_no_list, words)
 
 
@@ -106,22 +110,25 @@ def _flowchart(diagram: Diagram) -> Iterator[str]:
         elif node.group not in drawn:
             drawn.add(node.group)
             group = groups[node.group]
-            title = _LINE.join(map(_escaped, (group.title, *group.lines)))
-            yield f'    subgraph g{len(drawn)}["{title}"]'
+            title = _quoted((group.title, *group.lines))
+            yield f"    subgraph g{len(drawn)}[{title}]"
             members = [each for each in diagram.nodes if each.group == node.group]
             yield from (f"        {_box(each, ids)}" for each in members)
             yield "    end"
     for edge in diagram.edges:
-        label = f'|"{_escaped(edge.label)}"|' if edge.label else ""
+        label = f"|{_quoted([edge.label])}|" if edge.label else ""
         yield f"    {ids[edge.source]} -->{label} {ids[edge.dest]}"
     if diagram.notes:
-        yield f'    notes["{_LINE.join(map(_escaped, diagram.notes))}"]'
+        yield f"    notes[{_quoted(diagram.notes)}]"
         yield "    style notes fill:none,stroke-dasharray:4"
 
 
 def _box(node: Node, ids: Mapping[str, str]) -> str:
     head = f"{node.tag}: {node.title}" if node.tag else node.title
-    where = (f"on {node.lane}",) if node.lane else ()
-    text = _LINE.join(map(_escaped, (head, *where, *node.lines)))
+    where = (f"where: {node.lane}",) if node.lane else ()
     opened, closed = _SHAPES[node.kind]
-    return f'{ids[node.id]}{opened}"{text}"{closed}'
+    return f"{ids[node.id]}{opened}{_quoted((head, *where, *node.lines))}{closed}"
+
+
+def _quoted(lines: Iterable[str]) -> str:
+    return '"' + _LINE.join(_escaped(line, _IN_QUOTES) for line in lines) + '"'

@@ -152,9 +152,10 @@ def _asked(
 _GUTTER: Final = 150.0
 _GAP: Final = 22.0
 _BETWEEN_LANES: Final = 12.0
-_FEW_LANES: Final = 5
-_WIDE: Final = 236.0
-_NARROW: Final = 176.0
+_ALL_LANES: Final = 1000.0
+"""How wide the lanes are together, if each can be as wide as it needs to be, and not wider."""
+_WIDEST: Final = 340.0
+_NARROWEST: Final = 176.0
 
 
 @attrs.frozen(eq=False)
@@ -185,7 +186,7 @@ def _card(node: Node, width: float) -> _Card:
 
 def _lanes(canvas: Canvas, diagram: Diagram, top: float) -> tuple[float, float]:
     count = max(len(diagram.lanes), 1)
-    wide = _WIDE if count <= _FEW_LANES else _NARROW
+    wide = max(_NARROWEST, min(_WIDEST, _ALL_LANES / count))
     columns = {lane: _LEFT + _GUTTER + wide * number for number, lane in enumerate(diagram.lanes)}
     right = _LEFT + _GUTTER + wide * count
     heads = {lane: wrapped(lane, _WORDS, wide - 2 * _PAD, bold=True) for lane in diagram.lanes}
