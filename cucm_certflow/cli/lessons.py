@@ -142,9 +142,8 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, Exit.NODE),
         examples=(
             "certflow plan -i inventory.toml -u CallManager -u TVS --words words.toml",
-            "certflow plan -i inventory.toml --expiring 90 --format markdown --out ticket.md",
+            "certflow plan -i inventory.toml -u TVS --format markdown --out ticket.md",
             "certflow plan --twin twin.toml -u TVS",
-            "certflow plan -i inventory.toml -w CallManager -w TVS,CAPF",
         ),
         meanings={
             Exit.DONE: "it may be run",
