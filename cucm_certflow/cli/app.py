@@ -19,6 +19,7 @@ from cucm_certflow.cli.common import (
     RecordOption,
     SpeedOption,
     WaiveOption,
+    check_new_file,
     with_cluster,
 )
 from cucm_certflow.cli.controlling import (
@@ -108,6 +109,7 @@ def discover_command(
     pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Read nodes, certificates, services, lists and phones. Changes nothing."""
+    check_new_file(out, "--out")
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
@@ -174,6 +176,7 @@ def run_command(
 
     async def work(cluster: Cluster) -> Exit:
         Journal.check_new(journal)
+        check_new_file(rescue_kit or Path(f"{journal}.rescue"), "--rescue-kit")
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)
