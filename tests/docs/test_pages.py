@@ -16,11 +16,14 @@ from cucm_certflow.cli.app import app
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (
     "check.md",
+    "disagreements.md",
+    "invariants.md",
     "json.md",
     "property-testing.md",
     "reading-a-plan.md",
     "proof.md",
     "twin.md",
+    "why-phones-get-lost.md",
     "writing-a-transport.md",
 )
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
