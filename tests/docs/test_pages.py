@@ -1,10 +1,14 @@
-"""What a page shows is what happens: its code runs, and its commands print what it says they do."""
+"""What a page shows is what happens: its code runs, and its commands print what it says they do.
+
+A page is told in one go, in order: its Python in one namespace, each command of ``certflow`` by
+itself. What is not as simple as that has a test of its own, which is named here. What nobody runs
+says why on the page, in a comment above the block.
+"""
 
 from __future__ import annotations
 
-import re
+import ast
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,51 +16,103 @@ import pytest
 from typer.testing import CliRunner
 
 from cucm_certflow.cli.app import app
+from tests.pages import PAGES, ROOT, Shown, all_blocks, blocks, commands, name_of
 
-ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = (
-    "check.md",
-    "json.md",
-    "property-testing.md",
-    "reading-a-plan.md",
-    "proof.md",
-    "twin.md",
-    "writing-a-transport.md",
+# Nothing is to be run or loaded in these.
+_TOLD: Final = {"text", "mermaid", "{eval-rst}", "{toctree}"}
+
+
+class By(NamedTuple):
+    """The test that runs, or loads, the blocks in one language of one page."""
+
+    page: str
+    language: str
+    test: str
+
+
+ELSEWHERE: Final = (
+    By("README.md", "python", "tests/docs/test_docs.py::test_the_quickstart_runs"),
+    By("README.md", "toml", "tests/docs/test_docs.py::test_the_words_of_the_readme_are_words"),
+    By(
+        "README.md",
+        "console",
+        "tests/docs/test_sessions.py::test_every_command_of_the_readme_is_one",
+    ),
+    By("docs/check.md", "toml", "tests/docs/test_pages.py::test_the_wishes_of_a_check_are_some"),
+    By("docs/concepts.md", "python", "tests/docs/test_pages.py::test_code_of_the_concepts_runs"),
+    By("docs/lab.md", "toml", "tests/docs/test_docs.py::test_the_small_scenario_is_one"),
+    By(
+        "docs/lab.md",
+        "python",
+        "tests/docs/test_docs.py::test_the_lab_in_memory_runs_as_the_page_says",
+    ),
+    By(
+        "docs/lab.md",
+        "console",
+        "tests/docs/test_sessions.py::test_commands_of_the_lab_do_what_the_page_says",
+    ),
+    By("docs/recording.md", "python", "tests/docs/test_pages.py::test_code_of_recordings_runs"),
+    By(
+        "docs/replaying-scripts.md",
+        "python",
+        "tests/docs/test_replaying_scripts.py::test_the_test_of_the_page_passes_as_it_stands",
+    ),
+    By(
+        "docs/replaying-scripts.md",
+        "toml",
+        "tests/docs/test_replaying_scripts.py::test_the_event_of_the_page_is_that_of_the_example",
+    ),
+    By(
+        "docs/testing.md",
+        "python",
+        "tests/docs/test_testing.py::test_every_block_runs_and_every_test_of_the_page_passes",
+    ),
+    By(
+        "docs/tutorial.md",
+        "console",
+        "tests/journeys/test_newcomer.py::test_every_command_of_the_tutorial_does_what_it_says",
+    ),
 )
-_BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BY: Final = {(each.page, each.language) for each in ELSEWHERE}
 
 
-class Shown(NamedTuple):
-    """A command of a page, and what the page says that it prints: first, and after each "..."."""
-
-    command: str
-    lines: tuple[str, ...]
-
-
-def _blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return [body for kind, body in _BLOCK.findall(text) if kind == language]
+def _told_here(language: str) -> list[Path]:
+    return [
+        page
+        for page in PAGES
+        if blocks(page, language) and (name_of(page), language) not in _BY
+    ]
 
 
-def _commands(page: str) -> Iterator[Shown]:
-    for block in _blocks(page, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            yield Shown(command, tuple(lines))
+def test_what_runs_a_block_elsewhere_is_there() -> None:
+    for each in ELSEWHERE:
+        assert blocks(ROOT / each.page, each.language), each
+        path, _, name = each.test.partition("::")
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        assert name in {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}, each
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_code_of_the_page_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_is_run_or_loaded_or_says_why_not(page: Path) -> None:
+    for block in all_blocks(page):
+        if block.why or block.language in _TOLD:
+            continue
+        here = block.language in ("python", "console")
+        assert here or (name_of(page), block.language) in _BY, block
+
+
+@pytest.mark.parametrize("page", _told_here("python"), ids=name_of)
+def test_code_of_the_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     names: dict[str, object] = {"__name__": "page"}
-    blocks = _blocks(page, "python")
-    assert blocks
-    for block in blocks:
-        exec(compile(block, page, "exec"), names)
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), names)
 
 
 @pytest.mark.parametrize(
-    "shown", [each for page in PAGES for each in _commands(page)], ids=lambda shown: shown.command
+    "shown",
+    [each for page in _told_here("console") for each in commands(page)],
+    ids=lambda shown: shown.command,
 )
 def test_command_of_the_page_prints_what_it_says(
     shown: Shown, monkeypatch: pytest.MonkeyPatch
