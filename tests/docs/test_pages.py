@@ -10,13 +10,19 @@ from __future__ import annotations
 import ast
 import shlex
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 from typer.testing import CliRunner
 
+import cucm_certflow
+from cucm_certflow import CertUnit, UnitOrder
 from cucm_certflow.cli.app import app
-from tests.pages import PAGES, ROOT, Shown, all_blocks, blocks, commands, name_of
+from cucm_certflow.testing import run_virtual
+from cucm_certflow.testing.check.wish import Wish
+from cucm_certflow.transports.record import ReplayTransport
+from tests.journeys.main_job import start
+from tests.pages import DOCS, PAGES, ROOT, Shown, all_blocks, blocks, commands, name_of
 
 # Nothing is to be run or loaded in these.
 _TOLD: Final = {"text", "mermaid", "{eval-rst}", "{toctree}"}
@@ -31,6 +37,36 @@ class By(NamedTuple):
 
 
 ELSEWHERE: Final = (
+    By(
+        "docs/howto-change-window.md",
+        "console",
+        "tests/docs/test_howto.py::test_change_window_page_takes_a_cluster_from_ticket_to_ticket",
+    ),
+    By(
+        "docs/howto-change-window.md",
+        "toml",
+        "tests/docs/test_howto.py::test_change_window_page_takes_a_cluster_from_ticket_to_ticket",
+    ),
+    By(
+        "docs/howto-recover.md",
+        "console",
+        "tests/docs/test_howto.py::test_recovery_page_goes_from_a_killed_process_to_phones_left_behind",
+    ),
+    By(
+        "docs/howto-ansible.md",
+        "console",
+        "tests/docs/test_howto.py::test_playbooks_hold_go_on_and_verify_as_honestly_as_the_command",
+    ),
+    By(
+        "docs/howto-ansible.md",
+        "yaml",
+        "tests/docs/test_howto.py::test_snippets_of_the_ansible_page_are_those_of_the_playbooks_or_parse",
+    ),
+    By(
+        "docs/howto-embed.md",
+        "python",
+        "tests/docs/test_howto.py::test_code_of_the_embedding_page_runs_on_a_lab",
+    ),
     By("README.md", "python", "tests/docs/test_docs.py::test_the_quickstart_runs"),
     By("README.md", "toml", "tests/docs/test_docs.py::test_the_words_of_the_readme_are_words"),
     By(
@@ -78,9 +114,7 @@ _BY: Final = {(each.page, each.language) for each in ELSEWHERE}
 
 def _told_here(language: str) -> list[Path]:
     return [
-        page
-        for page in PAGES
-        if blocks(page, language) and (name_of(page), language) not in _BY
+        page for page in PAGES if blocks(page, language) and (name_of(page), language) not in _BY
     ]
 
 
@@ -127,6 +161,42 @@ def test_command_of_the_page_prints_what_it_says(
         found = [at for at in starts if printed[at : at + len(lines)] == lines]
         assert found, "\n".join(["not printed after what is before it:", *lines])
         printed = printed[found[0] + len(lines) :]
+
+
+def test_the_wishes_of_a_check_are_some() -> None:
+    (text,) = blocks(DOCS / "check.md", "toml")
+    wish = Wish.loads(text)
+    assert wish.policy.order is UnitOrder.TVS_FIRST
+
+
+def test_code_of_the_concepts_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {name: getattr(cucm_certflow, name) for name in cucm_certflow.__all__}
+
+    async def story() -> None:
+        there = start()
+        names["facts"] = await there.cluster.discover()
+        for block in blocks(DOCS / "concepts.md", "python"):
+            exec(compile(block, "concepts.md", "exec"), names)
+        plan = await names["planned"](there.cluster, names["facts"], {CertUnit.TVS})
+        assert "SEP001122334455" in plan.waived
+        await names["cleaned_up"](there.cluster, names["facts"])
+
+    run_virtual(story)
+    assert names["plan"].is_refused
+    assert (tmp_path / "CHG1235.journal").exists()
+
+
+def test_code_of_recordings_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = (text for text in blocks(ROOT / "README.md", "toml") if "[platform]" in text)
+    (tmp_path / "inventory.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUCM_PLATFORM_PASSWORD", "a password")
+    monkeypatch.setenv("CUCM_APPLICATION_PASSWORD", "a password")
+    names: dict[str, Any] = {"__name__": "page"}
+    for block in blocks(DOCS / "recording.md", "python"):
+        exec(compile(block, "recording.md", "exec"), names)
+    assert isinstance(names["transport"], ReplayTransport)
 
 
 def _between_dots(lines: tuple[str, ...]) -> list[list[str]]:

@@ -6,8 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-from xml.etree.ElementTree import Element
+from typing import Any, Final
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -38,8 +37,8 @@ from cucm_certflow.report.diagrams import (
 from cucm_certflow.report.diagrams.layered import Link, layered
 from cucm_certflow.report.diagrams.lettering import text_width, wrapped
 from cucm_certflow.testing.check.miniature import facts_of_all
+from tests.pictures import SVG, Box, check_document, check_places
 
-SVG: Final = "{http://www.w3.org/2000/svg}"
 _EXAMPLES: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 SCENARIOS: Final = (
     _EXAMPLES / "main-job.toml",
@@ -123,47 +122,6 @@ def _named(diagram: Diagram) -> str:
 
 
 # ── what a picture says ───────────────────────────────────────────────────────────────────
-
-
-class Box(NamedTuple):
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def touches(self, other: Box) -> bool:
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
-    def holds(self, other: Box) -> bool:
-        across = self.left <= other.left and other.right <= self.right
-        return across and self.top <= other.top and other.bottom <= self.bottom
-
-
-def _figure(element: Element, name: str) -> float:
-    return float(element.attrib[name])
-
-
-def _text_boxes(root: Element) -> list[tuple[str, Box]]:
-    found: list[tuple[str, Box]] = []
-    for each in root.iter(f"{SVG}text"):
-        size = _figure(each, "font-size")
-        width = text_width(each.text or "", size, bold=each.get("font-weight") == "bold")
-        left = (
-            _figure(each, "x") - width * {"start": 0.0, "middle": 0.5}[each.attrib["text-anchor"]]
-        )
-        base = _figure(each, "y")
-        found.append(
-            (each.text or "", Box(left, base - 0.8 * size, left + width, base + 0.25 * size))
-        )
-    return found
-
-
-def _rectangles(root: Element) -> Iterator[Box]:
-    for each in root.iter(f"{SVG}rect"):
-        if each.get("stroke") is not None:
-            x, y, width, height = (_figure(each, key) for key in ("x", "y", "width", "height"))
-            yield Box(x, y, x + width, y + height)
 
 
 def _words(text: str) -> str:
@@ -310,34 +268,13 @@ def _numbers(tag: str) -> range:
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
 def test_no_two_texts_overlap_none_is_cut_and_none_lies_on_a_border(diagram: Diagram) -> None:
-    root = fromstring(to_svg(diagram))
-    whole = Box(0, 0, _figure(root, "width"), _figure(root, "height"))
-    texts = _text_boxes(root)
-    assert texts
-    by_top = sorted(texts, key=lambda each: each[1].top)
-    for number, (text, box) in enumerate(by_top):
-        assert whole.holds(box), text
-        for other, beside in by_top[number + 1 :]:
-            if beside.top >= box.bottom:
-                break
-            assert not box.touches(beside), (text, other)
-        for rectangle in _rectangles(root):
-            assert rectangle.holds(box) or not rectangle.touches(box), text
+    check_places(to_svg(diagram))
 
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
 def test_a_picture_says_what_it_is_and_needs_nothing_from_elsewhere(diagram: Diagram) -> None:
-    text = to_svg(diagram)
-    assert text.isascii()
-    root = fromstring(text)
-    title, description, *_ = root
-    assert (title.tag, title.text) == (f"{SVG}title", diagram.title)
-    assert (description.tag, description.text) == (f"{SVG}desc", diagram.description)
-    assert root.get("role") == "img"
-    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
-    addresses = re.findall(r"https?://[^\"]+", text)
-    assert addresses == ["http://www.w3.org/2000/svg"]
-    assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(", text)
+    title, description = check_document(to_svg(diagram))
+    assert (title, description) == (diagram.title, diagram.description)
 
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
