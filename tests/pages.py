@@ -19,7 +19,7 @@ PAGES: Final = (
     *sorted((ROOT / "examples").rglob("README.md")),
 )
 _FENCED: Final = re.compile(
-    r"^(?:<!-- not run here: (?P<why>.+) -->\n)?```(?P<language>[^\n]*)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- not run here: (?P<why>[^\n]+) -->\n)?```(?P<language>[^\n]*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
