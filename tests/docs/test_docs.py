@@ -447,12 +447,15 @@ def test_the_hold_on_the_page_of_concepts_is_what_the_library_says(told: Told) -
 def test_p2_the_plan_says_what_is_restarted_and_who_is_reset(told: Told) -> None:
     plan = told[1].plan
     text = str(plan)
+    reset: dict[tuple[int, bool], list[str]] = {}
     for step in plan.steps:
         if isinstance(step.command, RestartService):
             assert str(step.command) in text
         if isinstance(step.command, ResetPhones):
-            assert f"{len(step.command.names)} phones" in text
-            assert step.command.names[0] in text
+            reset.setdefault((step.window, step.canary), []).extend(step.command.names)
+    assert len(reset) == 4
+    for names in reset.values():
+        assert re.search(rf"^  doDeviceReset, {len(names)} phones.* {names[0]} …$", text, re.M)
     assert text.count("  barrier: every phone in scope") == 2
 
 
