@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import typer
@@ -16,6 +16,7 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.explaining import mode_named, release_named
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.states import Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.documents import not_written
 from cucm_certflow.errors import CertflowError, RefusedError, Report, UsageError
@@ -28,7 +29,11 @@ if TYPE_CHECKING:  # drawing is what `certflow --help` does not wait for
 
 __all__ = ["DiagramDocument", "Format", "diagram_command"]
 
-_TABLES: Final = {"command": COMMAND, "certificate": CERTIFICATE, "entry": ENTRY}
+_TABLES: Final[Mapping[str, Table[Any, Any]]] = {
+    "command": COMMAND,
+    "certificate": CERTIFICATE,
+    "entry": ENTRY,
+}
 _WINDOWS: Final = "windows"
 _NOTHING: Final = "nothing was drawn, and nothing was sent"
 
@@ -182,7 +187,7 @@ def _diagram(
     from cucm_certflow.report.diagrams.machines import machine_diagram
 
     if (table := _TABLES.get(what)) is not None:
-        return machine_diagram(table), ()  # type: ignore[arg-type]  # - tables of three enumerations
+        return machine_diagram(table), ()
     if what == _WINDOWS:
         assert scenario is not None
         return _windows(asked, scenario)
