@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +37,9 @@ _TABLES: Final[Mapping[str, Table[Any, Any]]] = {
 }
 _WINDOWS: Final = "windows"
 _NOTHING: Final = "nothing was drawn, and nothing was sent"
+_MERMAID_TEXT: Final = 50_000
+_MERMAID_EDGES: Final = 500
+"""Mermaid 11 draws no more unless its maxTextSize and maxEdges are raised."""
 
 
 class Format(StrEnum):
@@ -115,6 +119,8 @@ def diagram_command(
         text = draws[chosen](diagram)
         if out is not None:
             _write(out, text, force=force)
+        if chosen is Format.MERMAID:
+            _warn_of_size(diagram, text)
     except CertflowError as error:
         fail(error, json=json)
     if json:
@@ -241,6 +247,16 @@ def _windows(asked: Asked, path: Path) -> tuple[Diagram, tuple[str, ...]]:
         said=asked.said,
     )
     return plan_diagram(plan), tuple(map(str, plan.refusals))
+
+
+def _warn_of_size(diagram: Diagram, text: str) -> None:
+    if len(text) > _MERMAID_TEXT or len(diagram.edges) > _MERMAID_EDGES:
+        print(
+            f"Mermaid draws up to {_MERMAID_TEXT:,} characters and {_MERMAID_EDGES} arrows unless "
+            f"it is told otherwise, and this has {len(text):,} and {len(diagram.edges)}: "
+            "--format svg has no such limit",
+            file=sys.stderr,
+        )
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

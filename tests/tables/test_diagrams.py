@@ -233,7 +233,7 @@ def test_every_step_of_a_plan_stands_in_the_lane_of_its_node(plan: Plan) -> None
             step = plan.steps[number - 1]
             assert node.group == f"window-{step.window + 1}"
             resets = isinstance(step.command, ResetPhones)
-            assert node.lane == ("phones" if resets else step.command.node)
+            assert node.lane == ("the phones" if resets else step.command.node)
             assert node.title == step.row.name
             assert (node.kind is NodeKind.BY_HAND) == isinstance(step.command, ByHand)
     assert len(diagram.edges) == len(diagram.nodes) - 1
@@ -243,7 +243,7 @@ def test_every_step_of_a_plan_stands_in_the_lane_of_its_node(plan: Plan) -> None
 def test_a_barrier_follows_every_reset_of_a_plan(plan: Plan) -> None:
     nodes = plan_diagram(plan).nodes
     for before, after in zip(nodes, (*nodes[1:], None), strict=True):
-        if before.lane == "phones":
+        if before.lane == "the phones":
             assert after is not None
             assert after.kind is NodeKind.BARRIER
     waves = {
