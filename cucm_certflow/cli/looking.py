@@ -13,11 +13,13 @@ from cucm_certflow.cli.common import (
     ExpiringOption,
     InventoryOption,
     JsonOption,
+    PlainOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
     UnitOption,
     check_kinds,
+    check_new_file,
     policy_of,
     units_of,
     with_cluster,
@@ -78,6 +80,7 @@ def preflight_command(
 
     async def work(cluster: Cluster) -> Exit:
         check_kinds(unit, None, expiring)
+        check_new_file(questions, "--questions")
         said = words_of(say, by, words)
         facts = await cluster.discover()
         units = units_of(facts, unit, None, expiring)
@@ -125,6 +128,7 @@ def cleanup_command(
     by: ByOption = "",
     words: WordsOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -148,7 +152,7 @@ def cleanup_command(
         if journal is None or plan.is_refused or not plan.entries:
             return Exit.REFUSED if plan.is_refused else Exit.DONE
         async with cluster.run(plan, journal=journal) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,
