@@ -43,12 +43,13 @@ from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Requirement
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.trust.model import TrustPolicy
+from tests import pages
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
 from tests.tables.paper import certificate, cluster, with_certificate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+PAGES = (ROOT / "CHANGELOG.md", *pages.PAGES)
 
 
 def _module(path: Path) -> ModuleType:

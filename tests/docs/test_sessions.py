@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +14,7 @@ from cucm_certflow.cli.app import app
 from cucm_certflow.cli.output import Exit
 from tests.pages import DOCS, ROOT, Shown, commands, run_session
 
-_README: Final = [
-    shlex.split(each.command, comments=True) for each in commands(ROOT / "README.md")
-]
+_README: Final = [shlex.split(each.command, comments=True) for each in commands(ROOT / "README.md")]
 _SPEED: Final = 120
 # What the shipped scenario and the journal of a run that is over answer: a catalogue of commands
 # is no story, so that each is held to how it ends, and not to what it prints.
