@@ -23,10 +23,18 @@ from cucm_certflow.errors import Report, RunFinished, UsageError
 from cucm_certflow.inbox import Inbox
 from cucm_certflow.journal import Journal, Written
 from cucm_certflow.locks import driver_of
-from cucm_certflow.notes import RegistrationsNoted, Stood
+from cucm_certflow.notes import PhonesGraded, RegistrationsNoted, Stood
+from cucm_certflow.observers import EvidenceSeen
 from cucm_certflow.orders import Order, OrderKind
 
-__all__ = ["RunStatus", "approve", "ask_to_abort", "ask_to_pause", "status_of"]
+__all__ = [
+    "RunStatus",
+    "approve",
+    "ask_to_abort",
+    "ask_to_pause",
+    "status_of",
+    "status_of_written",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +55,7 @@ class RunStatus:
         reasons: Why the last driver stood still, if nobody drives it now.
         leftovers: What is done and what is not.
         registrations: The newest point of the registration curve.
+        evidence: How the phones were graded when that last changed.
     """
 
     journal: str
@@ -62,6 +71,7 @@ class RunStatus:
     reasons: tuple[Blocked, ...]
     leftovers: Leftovers
     registrations: RegistrationsNoted | None
+    evidence: PhonesGraded | None = None
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -81,6 +91,8 @@ class RunStatus:
             seen = self.registrations
             at = seen.at.isoformat(timespec="seconds")
             yield f"  {seen.registered} of {seen.total} phones registered at {at}"
+        if self.evidence is not None:
+            yield f"  {EvidenceSeen(at=self.evidence.at, by_node=self.evidence.by_node).words}"
         for doubt in self.doubts:
             yield from (f"  {line}" for line in str(doubt).splitlines())
         for gate in self.waiting:
@@ -97,9 +109,18 @@ def status_of(journal: str | os.PathLike[str]) -> RunStatus:
     Raises:
         JournalError: The file does not read.
     """
-    written = Journal.read(journal)
+    driver = driver_of(journal)  # before the file: who is gone by now writes nothing more
+    return status_of_written(Journal.read(journal), journal, driver=driver)
+
+
+def status_of_written(
+    written: Written, journal: str | os.PathLike[str], *, driver: str
+) -> RunStatus:
+    """How the run stands that *written* was read from; *driver* is who drives it, empty if nobody.
+
+    Pure: for whoever follows a journal, and has read it already.
+    """
     state = folded(written.plan, written.records)
-    driver = driver_of(journal)
     notes = written.notes
     return RunStatus(
         journal=Path(journal).name,
@@ -117,6 +138,7 @@ def status_of(journal: str | os.PathLike[str]) -> RunStatus:
         registrations=next(
             (each for each in reversed(notes) if isinstance(each, RegistrationsNoted)), None
         ),
+        evidence=next((each for each in reversed(notes) if isinstance(each, PhonesGraded)), None),
     )
 
 

@@ -123,12 +123,14 @@ class EvidenceCounts:
             return None
         table: Mapping[str, Registration] = fact.value
         called = _called_by(view)
-        self._grades = {
-            name: self._grade_of(view, phone, name, table.get(name), called.get(name), locked)
-            for phone, names in view.plan.classes.items()
-            for locked in (_is_locked(view, phone),)
-            for name in names
-        }
+        grades: dict[str, Evidence] = {}
+        for phone, names in view.plan.classes.items():
+            locked = _is_locked(view, phone)
+            for name in names:
+                grades[name] = self._grade_of(
+                    view, phone, name, table.get(name), called.get(name), locked=locked
+                )
+        self._grades = grades
         self._called = called
         by_node = _counted(self._grades.items(), table)
         if by_node == self._last:
@@ -143,6 +145,7 @@ class EvidenceCounts:
         name: str,
         registration: Registration | None,
         reset: CommandProgress | None,
+        *,
         locked: bool | None,
     ) -> Evidence:
         grade = _grade(registration, reset.baseline if reset else "")

@@ -211,6 +211,49 @@ class Journal:
             raise _not_there(target, error) from error
         return _parsed(target, data, procedures)[0]
 
+    @staticmethod
+    def read_on(path: str | os.PathLike[str], before: Written) -> Written:
+        """What is in a journal now, of which *before* was read earlier; only what is new is parsed.
+
+        A last line without its end is being written: it is left for the next call. Nothing is
+        locked, and nothing changed.
+
+        Raises:
+            JournalError: The file is another one than *before*, is shorter, or a new line does not
+                read.
+        """
+        target = Path(path)
+        try:
+            with target.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                name = _name_of(file.readline())
+                file.seek(before.size)
+                data = file.read()
+        except OSError as error:
+            raise _not_there(target, error) from error
+        if name != before.run or size < before.size:
+            raise _unusable(target, "another file was put in its place")
+        whole = data.rfind(b"\n") + 1
+        number = 1 + len(before.records) + len(before.notes)
+        read: list[Record | Note] = []
+        for line in data[:whole].split(b"\n")[:-1]:
+            body = _checked(line, number)
+            if body is None:
+                raise _unusable(target, f"line {number + 1} does not read; the rest is not trusted")
+            try:
+                read.append(line_from_json(body))
+            except Exception as error:
+                raise _unusable(
+                    target, f"its content does not fit: {type(error).__name__}"
+                ) from error
+            number += 1
+        return attrs.evolve(
+            before,
+            records=(*before.records, *(each for each in read if not isinstance(each, Note))),
+            notes=(*before.notes, *(each for each in read if isinstance(each, Note))),
+            size=before.size + whole,
+        )
+
     @classmethod
     def open(
         cls,

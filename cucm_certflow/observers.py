@@ -130,9 +130,14 @@ class EvidenceSeen:
             for grade in sorted(Evidence, reverse=True)
         }
 
+    @property
+    def words(self) -> str:
+        """The counts of all nodes in words, those of no phone left out."""
+        counts = (f"{n} {grade.replace('_', '-')}" for grade, n in self.total.items() if n)
+        return f"evidence: {', '.join(counts) or 'no phones'}"
+
     def __str__(self) -> str:
-        counts = (f"{n} {grade.replace('_', ' ')}" for grade, n in self.total.items() if n)
-        return f"{self.at:%H:%M:%S} evidence: {', '.join(counts) or 'no phones'}"
+        return f"{self.at:%H:%M:%S} {self.words}"
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from cucm_certflow.cli.common import (
     InventoryOption,
     JournalOption,
     JsonOption,
+    PlainOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
@@ -165,6 +166,7 @@ def run_command(
     measured: MeasuredOption = None,
     approve: ApproveOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -180,7 +182,7 @@ def run_command(
         async with cluster.run(
             plan, journal=journal, rescue_kit=rescue_kit, maintenance=hours
         ) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,
@@ -205,6 +207,7 @@ def resume_command(
     maintenance: MaintenanceOption = None,
     measured: MeasuredOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -219,7 +222,7 @@ def resume_command(
             said=words_of(say, by, words),
             maintenance=maintenance_of(maintenance, measured),
         ) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,

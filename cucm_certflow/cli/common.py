@@ -39,6 +39,7 @@ __all__ = [
     "JournalOption",
     "JsonOption",
     "NoRestartOption",
+    "PlainOption",
     "PseudonymsOption",
     "RecordOption",
     "SpeedOption",
@@ -60,6 +61,9 @@ InventoryOption = Annotated[
     Path, typer.Option("--inventory", "-i", help="Nodes and accounts of the cluster.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
+PlainOption = Annotated[
+    bool, typer.Option("--plain", help="One line an event, also on a terminal.")
+]
 SpeedOption = Annotated[
     float,
     typer.Option(

@@ -8,10 +8,18 @@ from typing import Annotated
 
 import typer
 
-from cucm_certflow.cli.common import JournalOption, JsonOption, SpeedOption, fail, with_cluster
+from cucm_certflow.cli.common import (
+    JournalOption,
+    JsonOption,
+    PlainOption,
+    SpeedOption,
+    fail,
+    with_cluster,
+)
 from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.output import Exit
+from cucm_certflow.cli.watching import watch_journal
 from cucm_certflow.cluster import Cluster
 from cucm_certflow.control import RunStatus, approve, ask_to_abort, ask_to_pause, status_of
 from cucm_certflow.core.durations import measured_s
@@ -114,15 +122,27 @@ def stages_of(names: list[str] | None) -> frozenset[Stage]:
     return frozenset(Stage(name) for name in names or ())
 
 
-def status_command(journal: JournalOption, json: JsonOption = False) -> None:
+def status_command(
+    journal: JournalOption,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the journal while somebody drives the run.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", help="With --watch: seconds between two looks.", min=0.1)
+    ] = 2.0,
+    json: JsonOption = False,
+    plain: PlainOption = False,
+) -> None:
     """Say how a run stands, by its journal alone: nobody is asked, and nothing is changed."""
     try:
+        if watch:
+            watch_journal(journal, every_s=every, json=json, plain=plain)
         status = status_of(journal)
     except CertflowError as error:
         fail(error, json=json)
-    if json:
+    if json and not watch:
         print_document(DocumentKind.STATUS, status)
-    else:
+    elif not json:
         print(status)
     raise typer.Exit(_exit_of(status))
 
@@ -162,6 +182,7 @@ def abort_command(
         typer.Option("--inventory", "-i", help="Needed if no process drives the run now."),
     ] = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
 ) -> None:
     """End a run for good at its next safe point, and say what is left and what to do now."""
@@ -175,7 +196,7 @@ def abort_command(
         except ValueError as error:
             raise UsageError(Report(headline=str(error), left="nothing was sent")) from None
         async with ending as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(inventory, lab_speed, work, json=json, journal=journal)
 

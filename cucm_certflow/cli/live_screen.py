@@ -75,9 +75,13 @@ class Signs(NamedTuple):
 def screen(view: LiveView, now: datetime, *, columns: int, lines: int, signs: Signs) -> list[Text]:
     """*view* at *now*, in at most *lines* lines, none of them wider than *columns*.
 
-    What finds no room is left out, the last of these first: the run's head and what it waits for,
-    windows, the steps of the present window, phones and their curve, nodes, replies.
+    A terminal that became too small for all of it gets one line. What finds no room is left out,
+    the last of these first: the run's head and what it waits for, windows, the steps of the present
+    window, phones and their curve, nodes, replies.
     """
+    if columns < LEAST_COLUMNS or lines < _LEAST_PAGE:
+        line = Text(f"{view.proved}/{len(view.plan.steps)} proved")
+        return [_fitted(line, columns, signs)][:lines]
     columns = min(columns, _MOST_COLUMNS)
     page = _Page(view, now, columns, signs)
     head, foot = page.head(), page.foot(most=max(1, lines // 6))
@@ -109,6 +113,7 @@ def screen(view: LiveView, now: datetime, *, columns: int, lines: int, signs: Si
     return [_fitted(line, columns, signs) for line in (*made, *foot)]
 
 
+_LEAST_PAGE: Final = 5
 _MOST_COLUMNS: Final = 140
 """On a wider terminal a line would be too long for the eye."""
 
@@ -137,7 +142,7 @@ class _Page:
         counted = f"{view.proved} of {steps} steps proved"
         right = f"{counted}  {ran}" if begun is None else f"{counted}  after {ran}"
         name = view.journal.rpartition("/")[2]
-        title = Text(f"certflow  {name}", style=_HEADING)
+        title = _styled(f"certflow  {name}", _HEADING)
         if view.state.ended:
             title.append(f"  {view.state.ended}", style="bold green")
         elif view.driver is not None and not view.driver:
@@ -145,7 +150,7 @@ class _Page:
         gap = self.columns - title.cell_len - cell_len(right)
         first = title + Text(" " * max(2, gap)) + Text(right)
         done = round(self.columns * view.proved / steps) if steps else 0
-        bar = Text(self.signs.done * done, style="green")
+        bar = _styled(self.signs.done * done, "green")
         bar.append(self.signs.rest * (self.columns - done), style=_QUIET)
         return [first, bar]
 
@@ -159,10 +164,10 @@ class _Page:
             who = "-i INVENTORY" if stands else "--by NAME --why REASON"
             text = f"to {act}: certflow {act} -j {view.journal} {who}"
             wrapped = textwrap.wrap(text, self.columns, subsequent_indent="  ")
-            lines = [Text(line, style=_QUIET) for line in wrapped[:most]]
+            lines = [_styled(line, _QUIET) for line in wrapped[:most]]
         legend = [Text()]
         for state, sign in self.signs.states.items():
-            entry = Text(f"{sign}", style=_STYLES[state])
+            entry = _styled(f"{sign}", _STYLES[state])
             entry.append(f" {_word(state)}  ", style=_QUIET)
             if legend[-1].cell_len + entry.cell_len > self.columns + 2:
                 legend.append(Text())
@@ -236,13 +241,13 @@ class _Page:
         for row in reversed(range(rows)):
             text = "".join(_block(value, top, row, rows, self.signs.levels) for value in values)
             shown = label if row == rows - 1 else (f"{'0 ':>{len(label)}}" if not row else "")
-            line = Text(f"{shown:>{len(label)}}" if label else "", style=_QUIET)
+            line = _styled(f"{shown:>{len(label)}}" if label else "", _QUIET)
             line.append(text, style="cyan")
             lines.append(line)
         left, right = f"{view.curve[0].at:%H:%M}", f"{self._until():%H:%M}"
         gap = width - len(left) - len(right)
         if gap > 0:
-            lines.append(Text(" " * len(label) + left + " " * gap + right, style=_QUIET))
+            lines.append(_styled(" " * len(label) + left + " " * gap + right, _QUIET))
         return lines
 
     def _until(self) -> datetime:
@@ -270,12 +275,13 @@ class _Page:
             busy = sorted(rows, key=lambda row: _BUSY.index(row.mark))[:kept]
             shown = [row for row in rows if row in busy]
         columns = self._columns_of(rows)
-        heading = Text("  ", style=_QUIET)
+        heading = _styled("  ", _QUIET)
         for column in columns:
-            heading.append(_cell(column.heading, column.width, right=column.right) + "  ")
+            text = _cell(column.heading, column.width, right=column.right)
+            heading.append(text + "  ", style=_QUIET)
         lines = [heading]
         for row in shown:
-            line = Text(f"{self.signs.states[row.mark]} ", style=_STYLES[row.mark])
+            line = _styled(f"{self.signs.states[row.mark]} ", _STYLES[row.mark])
             for column in columns:
                 text = _cell(column.text(row), column.width, right=column.right)
                 line.append(text + "  ", style=column.style or (_STYLES[row.mark]))
@@ -302,7 +308,7 @@ class _Page:
                 _Column(6 + n, _SHORT[grade], _count_of(_key(grade)), right=True, style="default")
                 for n, grade in enumerate(graded)
             ]
-        offered.append(_Column(9, "window", self._strip_of, style=_QUIET))
+        offered.append(_Column(9, f"window {view.present + 1}", self._strip_of, style=_QUIET))
         room = self.columns - 2
         chosen: list[_Column] = []
         for column in offered:
@@ -353,13 +359,14 @@ class _Page:
         told = self.view.replies[-most:]
         if not told:
             return []
-        return [self._heading("Last replies"), *(Text(f"  {reply}", style=_QUIET) for reply in told)]
+        lines = [_styled(f"  {reply}", _QUIET) for reply in told]
+        return [self._heading("Last replies"), *lines]
 
     def _heading(self, text: str) -> Text:
-        return Text(text, style=_HEADING)
+        return _styled(text, _HEADING)
 
     def _marked(self, mark: CommandState | None, text: str) -> Text:
-        line = Text(f"{self.signs.states[mark]} ", style=_STYLES[mark])
+        line = _styled(f"{self.signs.states[mark]} ", _STYLES[mark])
         line.append(text, style="default")
         return line
 
@@ -370,7 +377,7 @@ class _Page:
             line = line.copy()
             _cut(line, max(1, room), self.signs.dots)
         gap = max(1, self.columns - line.cell_len - cell_len(right))
-        return line + Text(" " * gap) + Text(right, style=style)
+        return line + Text(" " * gap) + _styled(right, style)
 
 
 _LEAST_CHART: Final = 16
@@ -381,6 +388,7 @@ _BUSY: Final = (
     CommandState.IN_DOUBT,
     CommandState.SENT,
     CommandState.INTENDED,
+    None,
     CommandState.PLANNED,
     CommandState.PROVED,
 )
@@ -395,6 +403,11 @@ class _Column(NamedTuple):
     right: bool = False
     style: str = ""
     width: int = 0
+
+
+def _styled(text: str, style: str) -> Text:
+    """*text* in *style*, to which more can be appended that is not in it."""
+    return Text().append(text, style=style)
 
 
 def _word(mark: CommandState | None) -> str:
@@ -444,7 +457,8 @@ def _clock(seconds: float) -> str:
 
 def _cell(text: str, width: int, *, right: bool) -> str:
     if right:
-        return " " * max(0, width - cell_len(text)) + set_cell_size(text, min(width, cell_len(text)))
+        fits = min(width, cell_len(text))
+        return " " * (width - fits) + set_cell_size(text, fits)
     return set_cell_size(text, width)
 
 

@@ -1,4 +1,4 @@
-"""A run at one glance, folded from its plan and what it tells or what its journal holds; no terminal.
+"""A run at one glance, folded from what it tells or from its journal; it knows no terminal.
 
 What it shows grows with nodes and windows, never with phones: batches of resets are one row, and a
 long registration curve is thinned.
@@ -7,8 +7,9 @@ long registration curve is thinned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Final
 
 import attrs
@@ -28,10 +29,20 @@ from cucm_certflow.core.run_state import RunState, apply, begin, folded
 from cucm_certflow.core.states import Blocked, CertificateState, CommandState, EntryState
 from cucm_certflow.holding import for_a_person
 from cucm_certflow.journal import Written
-from cucm_certflow.notes import PhonesGraded, RegistrationsNoted, ReplyNoted, Stood
+from cucm_certflow.notes import (
+    CertificateNoted,
+    Migrated,
+    Note,
+    PhonesGraded,
+    RegistrationsNoted,
+    ReplyNoted,
+    Stood,
+)
 from cucm_certflow.observers import (
     Event,
     EvidenceSeen,
+    Held,
+    Outcome,
     Recorded,
     RegistrationsSeen,
     Replied,
@@ -45,10 +56,12 @@ __all__ = [
     "Point",
     "StepLine",
     "WindowLine",
+    "events_of",
     "resampled",
     "view_at_start",
     "view_of_journal",
     "with_event",
+    "with_outcome",
 ]
 
 _KEPT_POINTS: Final = 960
@@ -112,7 +125,7 @@ class NodeLine:
         proved: Of all its steps in the plan, resets left out.
         steps: All its steps in the plan, resets left out.
         now: What it is at; empty if nothing.
-        mark: The state of that; PROVED if all its steps are, else PLANNED.
+        mark: The state of that, or of all its steps; None if some of them are done.
         restarting: Services that were told to restart, stop or start, and were not seen to yet.
         settled: Services of which that was seen.
         services: How many the plan restarts, stops or starts on it.
@@ -126,7 +139,7 @@ class NodeLine:
     proved: int
     steps: int
     now: str
-    mark: CommandState
+    mark: CommandState | None
     restarting: int
     settled: int
     services: int
@@ -148,7 +161,7 @@ class LiveView:
         evidence: The phones' grades at the last look that changed them.
         waiting: Why nothing moves; None while something does, or where only a journal is read.
         replies: The newest replies of nodes.
-        driver: Who drives it, where that was asked; None where the run itself tells.
+        driver: Who drives it, in words; empty if nobody does, None if this process does.
         reasons: Why its last driver stood still, if nobody drives it.
     """
 
@@ -157,7 +170,7 @@ class LiveView:
     journal: str
     begun: datetime | None = None
     curve: tuple[Point, ...] = ()
-    evidence: EvidenceSeen | PhonesGraded | None = None
+    evidence: EvidenceSeen | None = None
     waiting: Waiting | None = None
     replies: tuple[Replied, ...] = ()
     driver: str | None = None
@@ -291,15 +304,13 @@ class LiveView:
         services = [step for step in own if isinstance(step.command, _OF_SERVICES)]
         busy = [step for step in steps if state(step) in _UNDER_WAY]
         first = min(busy, key=lambda step: _UNDER_WAY.index(state(step)), default=None)
-        done = all(state(step) is CommandState.PROVED for step in steps)
-        mark = CommandState.PROVED if done and steps else CommandState.PLANNED
         return NodeLine(
             name=name,
             strip=tuple(state(step) for step in own if step.window == present),
             proved=sum(state(step) is CommandState.PROVED for step in own),
             steps=len(own),
             now=_title(first.command) if first else "",
-            mark=state(first) if first else mark,
+            mark=_mark([state(step) for step in steps] or [CommandState.PLANNED]),
             restarting=sum(state(step) in _UNDER_WAY for step in services),
             settled=sum(state(step) is CommandState.PROVED for step in services),
             services=len(services),
@@ -316,11 +327,8 @@ class LiveView:
         return len(self.plan.facts.phones)
 
     def grades(self) -> Mapping[str, int]:
-        """How many phones have which evidence, the best grade first; empty before the first look."""
-        seen = self.evidence
-        if seen is None:
-            return {}
-        return EvidenceSeen(at=seen.at, by_node=seen.by_node).total
+        """How many phones have which evidence, the best grade first; empty before a look."""
+        return {} if self.evidence is None else self.evidence.total
 
     # ── what it waits for ─────────────────────────────────────────────────────────────────
 
@@ -339,7 +347,7 @@ class LiveView:
             said += _reasons(self.waiting)
         if self.driver != "":
             said += self._under_way()
-        if limit := self._limit():
+        if self.driver != "" and (limit := self._limit()):
             said.append(f"phones are waited for until {limit:%H:%M:%S}; then the run holds")
         return tuple(dict.fromkeys(said))
 
@@ -408,25 +416,23 @@ def _first_line(reason: Blocked) -> str:
 
 
 def _reasons(waiting: Waiting) -> list[str]:
-    """The roots among the reasons, those that say the same in one."""
-    alike: dict[tuple[str, str], list[Blocked]] = {}
-    for reason in for_a_person(waiting.blocked):
-        alike.setdefault((reason.guard, reason.detail), []).append(reason)
+    """The roots among the reasons, each once, with its subject if it is the only one."""
+    alike = Counter((reason.guard, reason.detail) for reason in waiting.blocked)
     looks = f"; next look {waiting.until:%H:%M:%S}" if waiting.until is not None else ""
-    return [
-        f"{guard}: {reasons[0].subject + ': ' if len(reasons) == 1 else ''}{detail}{looks}"
-        for (guard, detail), reasons in alike.items()
-    ]
+    said: dict[tuple[str, str], str] = {}
+    for reason in for_a_person(waiting.blocked):
+        key = reason.guard, reason.detail
+        subject = f"{reason.subject}: " if alike[key] == 1 and reason.subject else ""
+        said.setdefault(key, f"{reason.guard}: {subject}{reason.detail}{looks}")
+    return list(said.values())
 
 
 # ── folding ───────────────────────────────────────────────────────────────────────────────
 
 
-def view_at_start(
-    plan: Plan, *, journal: str, state: RunState | None = None, begun: datetime | None = None
-) -> LiveView:
-    """Before the first event: *state* is where a run that is resumed stands."""
-    return LiveView(plan=plan, state=state or begin(plan), journal=journal, begun=begun)
+def view_at_start(plan: Plan, *, journal: str) -> LiveView:
+    """Before the first event of a run of *plan*, whose journal is called *journal*."""
+    return LiveView(plan=plan, state=begin(plan), journal=journal)
 
 
 def with_event(view: LiveView, event: Event) -> LiveView:
@@ -448,43 +454,54 @@ def with_event(view: LiveView, event: Event) -> LiveView:
             return attrs.evolve(view, waiting=event)
 
 
-def view_of_journal(written: Written, *, journal: str, driver: str = "") -> LiveView:
-    """As it stands in a journal; *driver* says who drives it, and is empty if nobody does.
+def with_outcome(view: LiveView, outcome: Outcome) -> LiveView:
+    """*view* after the run has ended so: nobody drives it any more."""
+    reasons = outcome.blocked if isinstance(outcome, Held) else ()
+    return attrs.evolve(view, waiting=None, driver="", reasons=reasons)
+
+
+def view_of_journal(written: Written, *, journal: str, driver: str | None) -> LiveView:
+    """As it stands in a journal; *driver* says who drives it, empty for nobody, None for us.
 
     A journal tells of no waiting: what is under way stands in its place, with its limit.
     """
-    points: list[Point] = []
-    replies: list[Replied] = []
-    evidence: PhonesGraded | None = None
-    stood: Stood | None = None
-    for note in written.notes:
-        match note:
-            case RegistrationsNoted():
-                points.append(Point(note.at, note.registered, note.by_node))
-            case ReplyNoted():
-                replies.append(
-                    Replied(at=note.at, step=note.step, kind=note.reply, text=note.text)
-                )
-            case PhonesGraded():
-                evidence = note
-            case Stood():
-                stood = note
-            case _:
-                pass
     state = folded(written.plan, written.records)
-    latest = state.latest or written.begun
-    stands = stood is not None and not driver and not state.ended and stood.at >= latest
-    return LiveView(
+    view = LiveView(
         plan=written.plan,
         state=state,
         journal=journal,
         begun=written.begun,
-        curve=_thinned(points),
-        evidence=evidence,
-        replies=tuple(replies[-_KEPT_REPLIES:]),
         driver=driver,
-        reasons=stood.reasons if stood is not None and stands else (),
+        reasons=_stood_for(written, state) if driver == "" else (),
     )
+    return reduce(with_event, events_of(written.notes), view)
+
+
+def events_of(notes: Iterable[Note]) -> Iterator[Event]:
+    """The events that *notes* keep, in their order; some notes are of none."""
+    for note in notes:
+        match note:
+            case RegistrationsNoted():
+                yield RegistrationsSeen(
+                    at=note.at,
+                    registered=note.registered,
+                    total=note.total,
+                    by_node=note.by_node,
+                    unasked=note.unasked,
+                )
+            case PhonesGraded():
+                yield EvidenceSeen(at=note.at, by_node=note.by_node)
+            case ReplyNoted():
+                yield Replied(at=note.at, step=note.step, kind=note.reply, text=note.text)
+            case CertificateNoted() | Stood() | Migrated():
+                pass
+
+
+def _stood_for(written: Written, state: RunState) -> tuple[Blocked, ...]:
+    """Why its last driver left it, if nothing was recorded since."""
+    stood = next((note for note in reversed(written.notes) if isinstance(note, Stood)), None)
+    since = state.latest or written.begun
+    return stood.reasons if stood is not None and stood.at >= since and not state.ended else ()
 
 
 def _thinned(points: Iterable[Point]) -> tuple[Point, ...]:

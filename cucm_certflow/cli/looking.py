@@ -13,6 +13,7 @@ from cucm_certflow.cli.common import (
     ExpiringOption,
     InventoryOption,
     JsonOption,
+    PlainOption,
     PseudonymsOption,
     RecordOption,
     SpeedOption,
@@ -125,6 +126,7 @@ def cleanup_command(
     by: ByOption = "",
     words: WordsOption = None,
     json: JsonOption = False,
+    plain: PlainOption = False,
     lab_speed: SpeedOption = 1.0,
     record: RecordOption = None,
     pseudonyms: PseudonymsOption = False,
@@ -148,7 +150,7 @@ def cleanup_command(
         if journal is None or plan.is_refused or not plan.entries:
             return Exit.REFUSED if plan.is_refused else Exit.DONE
         async with cluster.run(plan, journal=journal) as run:
-            return await follow(run, json=json)
+            return await follow(run, journal=journal, clock=cluster.clock, json=json, plain=plain)
 
     with_cluster(
         inventory,

@@ -141,7 +141,8 @@ async def _followed(journal: Path, *, pause: bool) -> tuple[Exit, Outcome | None
         if pause:
             (order,) = _printed("pause", "-j", str(journal), "--by", "ann", "--why", "late")
             assert (order["schema"], order["kind"], order["why"]) == ("order/1", "pause", "late")
-        return await follow(run, json=True), run.outcome
+        status = await follow(run, journal=journal, clock=there.clock, json=True, plain=False)
+        return status, run.outcome
 
 
 def test_a_run_tells_events_and_its_outcome(

@@ -54,6 +54,8 @@ STABLE: Final = (
     "cucm_certflow.testing.stateful",
     "cucm_certflow.testing.strategies",
     "cucm_certflow.transports.base",
+    "cucm_certflow.transports.breaker",
+    "cucm_certflow.transports.budget",
     "cucm_certflow.transports.record",
 )
 """Modules whose names are promised."""
@@ -65,7 +67,9 @@ PROVISIONAL: Final = (
     "cucm_certflow.discovery",
     "cucm_certflow.lab",
     "cucm_certflow.procedures",
+    "cucm_certflow.report",
     "cucm_certflow.testing",
+    "cucm_certflow.trust",
 )
 """Packages that the documentation uses, and that may still change in a minor version."""
 
