@@ -78,6 +78,16 @@ ELSEWHERE: Final = (
     ),
     By("docs/check.md", "toml", "tests/docs/test_pages.py::test_the_wishes_of_a_check_are_some"),
     By("docs/concepts.md", "python", "tests/docs/test_pages.py::test_code_of_the_concepts_runs"),
+    By(
+        "docs/report.md",
+        "console",
+        "tests/docs/test_report_page.py::test_commands_of_the_page_print_what_it_says",
+    ),
+    By(
+        "docs/report.md",
+        "python",
+        "tests/docs/test_report_page.py::test_code_of_the_page_runs",
+    ),
     By("docs/lab.md", "toml", "tests/docs/test_docs.py::test_the_small_scenario_is_one"),
     By(
         "docs/lab.md",
@@ -118,7 +128,11 @@ _BY: Final = {(each.page, each.language) for each in ELSEWHERE}
 
 def _told_here(language: str) -> list[Path]:
     return [
-        page for page in PAGES if blocks(page, language) and (name_of(page), language) not in _BY
+        page
+        for page in PAGES
+        if page not in _TRANSLATED
+        and blocks(page, language)
+        and (name_of(page), language) not in _BY
     ]
 
 
@@ -207,6 +221,7 @@ def test_code_of_recordings_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     recorded, replayed = blocks(DOCS / "recording.md", "python")
     names: dict[str, Any] = {"__name__": "page"}
     exec(compile(recorded, "recording.md", "exec"), names)
+    (tmp_path / "cluster.jsonl").unlink()  # nothing was told in it
 
     async def story() -> None:
         there = start()
