@@ -88,6 +88,16 @@ ELSEWHERE: Final = (
         "python",
         "tests/docs/test_report_page.py::test_code_of_the_page_runs",
     ),
+    By(
+        "docs/watching-a-run.md",
+        "console",
+        "tests/docs/test_watching_page.py::test_the_page_can_be_typed_from_top_to_bottom",
+    ),
+    By(
+        "docs/watching-a-run.md",
+        "python",
+        "tests/docs/test_watching_page.py::test_the_page_can_be_typed_from_top_to_bottom",
+    ),
     By("docs/lab.md", "toml", "tests/docs/test_docs.py::test_the_small_scenario_is_one"),
     By(
         "docs/lab.md",
