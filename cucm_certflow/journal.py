@@ -33,7 +33,7 @@ from cucm_certflow.journal_lines import (
     note_to_json,
     record_to_json,
 )
-from cucm_certflow.locks import Owner, beside, lock_file, read_owner
+from cucm_certflow.locks import Owner, beside, lock_file, need_locks, read_owner
 from cucm_certflow.notes import Migrated, Note
 from cucm_certflow.procedures import PROCEDURES
 from cucm_certflow.procedures.policies import Canary
@@ -102,6 +102,9 @@ class Written:
     records: tuple[Record, ...]
     notes: tuple[Note, ...]
     begun: datetime
+    lines: tuple[Record | Note, ...] = ()
+    """Both, in the order in which they stand in the file."""
+
     run: str
     """Tells this run from others: of its first line."""
 
@@ -144,6 +147,7 @@ class Journal:
                 it cannot be written: then no file is left behind.
             JournalInUse: Another process holds it.
         """
+        need_locks()
         target = Path(path)
         header = {
             "protocol": PROTOCOL,
@@ -181,8 +185,10 @@ class Journal:
         """Make sure, before anything else is done, that the file can be made.
 
         Raises:
-            JournalError: There is one already, or its folder is missing or cannot be written.
+            JournalError: There is one already, or its folder is missing or cannot be written; or
+                this system has no locks for it.
         """
+        need_locks()
         target = Path(path)
         if os.path.lexists(target):
             raise _there_already(target)
@@ -272,6 +278,7 @@ class Journal:
                 file is as it was.
             JournalInUse: Another process holds it; the report says who.
         """
+        need_locks()
         target = Path(path)
         try:
             descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)
@@ -403,6 +410,7 @@ def _parsed(path: Path, data: bytes, procedures: Iterable[Procedure]) -> tuple[W
         records=tuple(each for each in read if not isinstance(each, Note)),
         notes=tuple(each for each in read if isinstance(each, Note)),
         begun=begun,
+        lines=tuple(read),
         run=_name_of(lines[0]),
         migrations=migrations,
         size=whole,

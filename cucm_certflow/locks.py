@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import getpass
 import hashlib
 import json
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
 
 from cucm_certflow.errors import ClusterInUse, JournalError, Report
 
-__all__ = ["ClusterLock", "Owner", "beside", "driver_of", "lock_file", "read_owner"]
+__all__ = [
+    "ClusterLock",
+    "Owner",
+    "beside",
+    "driver_of",
+    "lock_file",
+    "need_locks",
+    "read_owner",
+]
 
+# Not on Windows. All but runs works there, so that fcntl is imported where a lock is taken.
+_LOCKS: Final = find_spec("fcntl") is not None
 _FOLDER: Final = "cucm-certflow-locks"
 _MOST: Final = 4096
 _TRIES: Final = 100
@@ -53,12 +64,32 @@ def _user() -> str:
         return f"user {os.geteuid()}"
 
 
+def need_locks() -> None:
+    """Make sure that this system has what a run hangs on, before anything is made or sent.
+
+    Raises:
+        JournalError: It has no locks that the kernel lets go of when a process dies: Windows.
+    """
+    if not _LOCKS:
+        raise JournalError(
+            Report(
+                headline="this system cannot keep a journal: it has no POSIX file locks",
+                expected="Linux, where a process that dies lets go of what it drives",
+                saw=sys.platform,
+                left="nothing was sent, and no file was made",
+                next="run and rehearse on Linux; discover, plan, check and report work here",
+            )
+        )
+
+
 def lock_file(descriptor: int) -> bool:
     """Lock an open file for this process alone; False if somebody else has it.
 
     A process that dies, however, lets go of it. Who only looks whether it is locked has it for a
     moment: so long it is tried again.
     """
+    import fcntl  # noqa: PLC0415 - not on Windows, see above
+
     for _ in range(_TRIES):
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +113,14 @@ def beside(journal: str | os.PathLike[str]) -> Path:
 
 
 def driver_of(journal: str | os.PathLike[str]) -> str:
-    """Who drives *journal* now, in words; empty if nobody does. It takes no lock for long."""
+    """Who drives *journal* now, in words; empty if nobody does. It takes no lock for long.
+
+    Where there are no locks nobody on this machine can drive.
+    """
+    if not _LOCKS:
+        return ""
+    import fcntl  # noqa: PLC0415 - not on Windows, see above
+
     try:
         descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -122,6 +160,7 @@ class ClusterLock:
             JournalError: The journal is an old copy: another one of the same run went further; or
                 the lock cannot be made.
         """
+        need_locks()
         try:
             self._folder.mkdir(mode=0o1777, parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # it belongs to whoever came first

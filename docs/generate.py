@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import attrs
 
+import cucm_certflow
 from cucm_certflow import core
 from cucm_certflow.core.certificate_guards import CERTIFICATE_GUARDS
 from cucm_certflow.core.command_guards import COMMAND_GUARDS
@@ -41,6 +42,7 @@ OTHER_REASONS: Final[Mapping[str, str]] = {
     "ctl_anchor_current": "the CTL that is served does not name the present ITLRecovery: with CallManager changed too, phones have no anchor left (field notice FN70613)",
     "facts_known": "a fact that a plan or a step needs could not be read, or a CallManager group names no known node",
     "facts_stay_fresh": "reading takes so long that facts grow old before they can be used",
+    "half_way": "a person asked to pause or to abort, and what was begun must be finished first",
     "held": "a step is held; shown for each held step beside what its proof saw last",
     "identity": "the certificate is one for several servers, or Tomcat's reused for CallManager: regenerating would destroy it",
     "lists_served": "a TFTP node serves no ITL, or in mixed mode no CTL, or no node runs Cisco Tftp",
@@ -52,6 +54,7 @@ OTHER_REASONS: Final[Mapping[str, str]] = {
     "self_signed": "the certificate is signed by a CA: regenerating would destroy it",
     "signer_known": "a served list is signed by a certificate that the cluster no longer holds",
     "signer_usual": "a list is signed by the anchor that does not usually sign it under this release: a recovery, or an upgrade, was not finished",
+    "stands_still": "nothing has moved for so long as the policy's `stands_still_s` says",
     "unit_exists": "no node of the cluster has the unit under this release",
     "way_to_the_node": "an account was refused, or a node is not who it should be",
 }
@@ -113,20 +116,10 @@ def _attribute_docs(kind: type[Any]) -> dict[str, str]:
 # ── states ────────────────────────────────────────────────────────────────────────────────
 
 
-def _state_table(title: str, table: Table[Any, Any]) -> Iterator[str]:
+def _state_table(title: str, table: Table[Any, Any], picture: str) -> Iterator[str]:
     yield f"## {title}"
     yield ""
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    for state in table.states:
-        yield f'    state "{state.value}" as {state.name}'
-    yield f"    [*] --> {table.initial.name}"
-    for edge in table.edges:
-        yield f"    {edge.source.name} --> {edge.dest.name} : {edge.name}"
-    for state in table.states:
-        if state in table.final:
-            yield f"    {state.name} --> [*]"
-    yield "```"
+    yield f"![{title}: what each edge leads to, and what it asks](pictures/{picture}.svg)"
     yield ""
     docs = _member_docs(table.states)
     yield from _table(
@@ -194,11 +187,12 @@ def _named_reasons(module: ModuleType) -> Iterator[str]:
 
 def other_reasons() -> tuple[str, ...]:
     """Every reason in the code that is not named after a guard of an edge."""
-    from cucm_certflow import runner  # noqa: PLC0415 - the only one outside of the core
-
-    names = sorted(each.name for each in pkgutil.iter_modules(core.__path__))
-    modules = [importlib.import_module(f"{core.__name__}.{name}") for name in names]
-    modules.append(runner)
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for package in (cucm_certflow, core)
+        for each in sorted(pkgutil.iter_modules(package.__path__))
+        if not each.ispkg and each.name != "__main__"
+    ]
     found = {name for module in modules for name in _named_reasons(module)}
     known = {*COMMAND_GUARDS, *CERTIFICATE_GUARDS, *ENTRY_GUARDS}
     return tuple(sorted(found - known))
@@ -304,7 +298,7 @@ def _procedures() -> Iterator[str]:
     yield "`settle_s` is how long in seconds a command whose reply was lost may still be running: it is not sent again before."
     yield "`requires` is what must be seen before the command, besides what the guards of every command ask."
     yield "A unit or release without a table is refused."
-    yield "`certflow explain` tells each in words, for one release and mode."
+    yield "`certflow explain` tells each in words, for one release and mode, and `certflow diagram` draws it."
     yield ""
     yield "Which certificates exist where:"
     yield ""
@@ -444,9 +438,9 @@ def reference() -> str:
     lines = [
         *_HEAD.splitlines(),
         "",
-        *_state_table("States of a command", COMMAND),
-        *_state_table("States of a certificate", CERTIFICATE),
-        *_state_table("States of a trust entry", ENTRY),
+        *_state_table("States of a command", COMMAND, "command"),
+        *_state_table("States of a certificate", CERTIFICATE, "certificate"),
+        *_state_table("States of a trust entry", ENTRY, "entry"),
         *_all_guards(),
         *_procedures(),
         *_tasks(),

@@ -19,6 +19,7 @@ from cucm_certflow.cli.common import (
     RecordOption,
     SpeedOption,
     WaiveOption,
+    check_new_file,
     with_cluster,
 )
 from cucm_certflow.cli.controlling import (
@@ -37,7 +38,7 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.drawing import diagram_command
 from cucm_certflow.cli.explaining import explain_command
 from cucm_certflow.cli.following import follow
-from cucm_certflow.cli.frame import Commands
+from cucm_certflow.cli.frame import Commands, Taught
 from cucm_certflow.cli.lab import lab_command
 from cucm_certflow.cli.looking import cleanup_command, preflight_command
 from cucm_certflow.cli.output import Exit
@@ -57,7 +58,6 @@ __all__ = ["app"]
 app = typer.Typer(
     name="certflow",
     cls=Commands,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -109,6 +109,7 @@ def discover_command(
     pseudonyms: PseudonymsOption = False,
 ) -> None:
     """Read nodes, certificates, services, lists and phones. Changes nothing."""
+    check_new_file(out, "--out")
 
     async def work(cluster: Cluster) -> Exit:
         facts = await cluster.discover()
@@ -175,6 +176,7 @@ def run_command(
 
     async def work(cluster: Cluster) -> Exit:
         Journal.check_new(journal)
+        check_new_file(rescue_kit or Path(f"{journal}.rescue"), "--rescue-kit")
         hours = maintenance_of(maintenance, measured)
         policy = asked.policy(lab_speed, stages_of(approve))
         plan = await planned(cluster, asked, policy)
@@ -258,3 +260,7 @@ def verify_command(
         return Exit.DONE if report.is_verified else Exit.NOT_VERIFIED
 
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
+
+
+for each in app.registered_commands:
+    each.cls = Taught

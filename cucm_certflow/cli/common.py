@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ __all__ = [
     "WaiveOption",
     "WindowOption",
     "check_kinds",
+    "check_new_file",
     "fail",
     "policy_of",
     "unit_named",
@@ -179,6 +181,34 @@ def with_cluster(
     except CertflowError as error:
         fail(error, json=json)
     raise typer.Exit(status)
+
+
+def check_new_file(path: Path | None, option: str) -> None:
+    """Make sure, before anybody is asked, that *path*, given with *option*, can be made.
+
+    Raises:
+        UsageError: There is something already, or its folder is missing or cannot be written.
+    """
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if os.path.lexists(path):
+        why = "there is something of that name already"
+    elif not folder.is_dir():
+        why = f"there is no folder {folder}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        why = f"you are not allowed to write in {folder}"
+    else:
+        return
+    raise UsageError(
+        Report(
+            headline=f"{option}: {path} cannot be made",
+            expected="a new name, in a folder that you may write in",
+            saw=why,
+            left="nothing was sent",
+            next="give another name",
+        )
+    )
 
 
 def _wrong(headline: str) -> UsageError:

@@ -22,7 +22,7 @@ from cucm_certflow.cluster import Cluster
 from cucm_certflow.doctor import DoctorReport
 from cucm_certflow.doctor.signs import Sign
 
-__all__ = ["DoctorDocument", "doctor_command"]
+__all__ = ["DoctorDocument", "doctor_command", "doctor_document"]
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +70,7 @@ def doctor_command(
         slack_s = clock_within * max(1.0, lab_speed)
         report = await cluster.doctor(node_within_s=within, clock_within_s=slack_s)
         if json:
-            print_document(DocumentKind.DOCTOR, _document(report))
+            print_document(DocumentKind.DOCTOR, doctor_document(report))
         else:
             print(report)
         if report.is_well:
@@ -80,7 +80,8 @@ def doctor_command(
     with_cluster(inventory, lab_speed, work, json=json, record=record, pseudonyms=pseudonyms)
 
 
-def _document(report: DoctorReport) -> DoctorDocument:
+def doctor_document(report: DoctorReport) -> DoctorDocument:
+    """*report* for machines."""
     return DoctorDocument(
         is_well=report.is_well,
         can_be_driven=report.can_be_driven,

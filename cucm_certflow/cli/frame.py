@@ -22,7 +22,7 @@ from cucm_certflow.cli.output import Exit
 from cucm_certflow.cli.streams import go_on_unread
 from cucm_certflow.errors import CertflowError, Report, UsageError
 
-__all__ = ["TRACEBACK", "Commands"]
+__all__ = ["TRACEBACK", "Commands", "Taught"]
 
 TRACEBACK: Final = "CERTFLOW_TRACEBACK"
 """The environment variable that asks for the traceback of a bug."""
@@ -49,22 +49,35 @@ _OF_A_PATH: Final = frozenset(
 _KEPT_TEXT: Final = 300
 
 
+class Taught(TyperCommand):
+    """A command whose help ends with its lesson, in lines that nothing wraps or marks up."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's signature
+        """As typer has it, and the lesson."""
+        super().format_help(ctx, formatter)
+        if self.name is not None and self.name in LESSONS:
+            formatter.write(LESSONS[self.name].epilog())
+
+
 class Commands(TyperGroup):
     """The commands, each inside the frame."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's signature
         super().__init__(**options)
-        self.epilog = start_epilog()
         for name, lesson in LESSONS.items():
             if (command := self.commands.get(name)) is not None:
                 assert isinstance(command, TyperCommand)
-                command.epilog = lesson.epilog()
                 command.rich_help_panel = lesson.panel
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's signature
         """The names of the commands, in the order of a change."""
         order = list(LESSONS)
         return sorted(self.commands, key=lambda name: order.index(name) if name in order else -1)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's signature
+        """As typer has it, and where to start."""
+        super().format_help(ctx, formatter)
+        formatter.write(start_epilog())
 
     def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - typer's signature
         """As typer has it, without frames where the terminal has no room for them."""
@@ -81,12 +94,23 @@ class Commands(TyperGroup):
             except typer.Exit as ended:
                 raise SystemExit(ended.exit_code) from error
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's signature
+        """As typer has it; without any word the help, as a call that was wrong."""
+        if not args:
+            print(ctx.get_help())
+            raise typer.Exit(Exit.USAGE)
+        return list(super().parse_args(ctx, args))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's signature
+        """The command of a call, whose words are kept for what goes wrong in it."""
+        ctx.obj = tuple(args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name in LESSONS and not LESSONS[name].only_looks:
+            go_on_unread()
+        return name, command, rest
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's signature
         """Invoke a command; an error of any kind ends in its message and its exit status."""
-        words = [*ctx._protected_args, *ctx.args]
-        json = "--json" in _before_dashes(words)
-        if words and words[0] in LESSONS and not LESSONS[words[0]].only_looks:
-            go_on_unread()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -95,9 +119,9 @@ class Commands(TyperGroup):
         except Interrupted as error:
             raise typer.Exit(error.status) from None
         except Exception as error:
+            json = "--json" in _before_dashes(ctx.obj or ())
             if json and isinstance(error, _WRONG_CALL):
-                report = Report(headline=error.format_message(), left="nothing was sent")
-                fail(UsageError(report), json=True)
+                fail(UsageError(_of_a_call(error)), json=True)
             if isinstance(error, (typer.Exit, typer.Abort, _SAYS_ITSELF)):
                 raise
             _say(error, json=json)
@@ -130,6 +154,14 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(each)
     else:
         yield error
+
+
+def _of_a_call(error: Any) -> Report:  # noqa: ANN401 - typer's class has no name of its own
+    return Report(
+        headline=error.format_message(),
+        left="nothing was sent",
+        next="--help says what it takes",
+    )
 
 
 def _of_a_path(error: OSError) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -35,6 +36,7 @@ START: Final = (
 """What a newcomer types first, on a cluster of real servers on the same machine."""
 
 _NOTHING: Final = "nothing"
+_WIDTH: Final = 78
 _RUN: Final = (Exit.HELD, Exit.LEFT_BEHIND, Exit.NODE, Exit.PAUSED, Exit.ABORTED)
 
 
@@ -66,7 +68,7 @@ class Lesson(NamedTuple):
     def epilog(self) -> str:
         """The end of the command's help."""
         return _paragraphs(
-            f"Changes: {self.changes}.",
+            textwrap.fill(f"Changes: {self.changes}.", _WIDTH),
             _listed("Examples:", self.examples),
             _listed("Exit status:", _lines(self.statuses())),
         )
@@ -76,7 +78,7 @@ def start_epilog() -> str:
     """The end of the help of certflow itself."""
     return _paragraphs(
         _listed("Where to start:", START),
-        "A cluster of yours needs an inventory file; discover and plan change nothing there.",
+        "A cluster of yours needs an inventory file; these change nothing there.",
         _listed("Exit status:", _lines(MEANINGS)),
     )
 
@@ -86,12 +88,11 @@ def _lines(statuses: Mapping[Exit, str]) -> Iterator[str]:
 
 
 def _listed(title: str, lines: Iterable[str]) -> str:
-    """A paragraph that keeps its lines: after a backspace nothing is wrapped."""
-    return "\n".join(["\b", title, *(f"  {line}" for line in lines)])
+    return "\n".join([title, *(f"  {line}" for line in lines)])
 
 
 def _paragraphs(*texts: str) -> str:
-    return "\n\n".join(texts)
+    return "\n" + "\n\n".join(texts) + "\n"
 
 
 LESSONS: Final[Mapping[str, Lesson]] = {
@@ -141,9 +142,8 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.REFUSED, Exit.NODE),
         examples=(
             "certflow plan -i inventory.toml -u CallManager -u TVS --words words.toml",
-            "certflow plan -i inventory.toml --expiring 90 --format markdown --out ticket.md",
+            "certflow plan -i inventory.toml -u TVS --format markdown --out ticket.md",
             "certflow plan --twin twin.toml -u TVS",
-            "certflow plan -i inventory.toml -w CallManager -w TVS,CAPF",
         ),
         meanings={
             Exit.DONE: "it may be run",
@@ -203,7 +203,6 @@ LESSONS: Final[Mapping[str, Lesson]] = {
         exits=(Exit.HELD, Exit.PAUSED, Exit.ABORTED),
         examples=(
             "certflow status -j CHG1.journal",
-            "certflow status -j CHG1.journal --watch",
             "certflow status -j CHG1.journal --json",
         ),
         meanings={

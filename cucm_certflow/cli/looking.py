@@ -19,6 +19,7 @@ from cucm_certflow.cli.common import (
     SpeedOption,
     UnitOption,
     check_kinds,
+    check_new_file,
     policy_of,
     units_of,
     with_cluster,
@@ -79,6 +80,7 @@ def preflight_command(
 
     async def work(cluster: Cluster) -> Exit:
         check_kinds(unit, None, expiring)
+        check_new_file(questions, "--questions")
         said = words_of(say, by, words)
         facts = await cluster.discover()
         units = units_of(facts, unit, None, expiring)

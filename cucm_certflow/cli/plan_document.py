@@ -7,6 +7,7 @@ from datetime import datetime
 import attrs
 
 from cucm_certflow.cli.documents import DocumentKind, print_document
+from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.describe import by_hand, choices_of, ways_of
 from cucm_certflow.core.not_done import NotAsked, NotDone, not_asked, not_done
 from cucm_certflow.core.particulars import Barrier, Exposed, OtherPolicy, Particulars, Touched
@@ -45,6 +46,7 @@ class PlannedStep:
         certificates: Those that it serves.
         canary: Whether it resets one phone of each kind, before all others.
         phones: Those that it touches.
+        resets: The names of those that it resets.
         requires: What must be seen before it is sent.
         proof: What must be seen before anything else is sent.
         within_s: After so many seconds without its proof the run holds.
@@ -61,6 +63,7 @@ class PlannedStep:
     certificates: tuple[CertificateKey, ...]
     canary: bool
     phones: Touched
+    resets: tuple[str, ...]
     requires: tuple[str, ...]
     proof: Proof
     within_s: float
@@ -76,7 +79,8 @@ class WindowDocument:
         units: The kinds of certificates; none for a clean-up of trust stores.
         reason: Why together.
         rest: What is so once it is closed, if the cluster can be left like that for days.
-        at_most_s: Seconds until it is over or holds, without what people take.
+        at_most_s: Seconds until it is over or holds, without what people take, what no budget
+            bounds, and commands that have to be sent again.
         barrier: What ends it; null if no trust list moves in it.
         steps: In order.
     """
@@ -288,6 +292,7 @@ def _step(plan: Plan, told: Particulars, step: Step) -> PlannedStep:
         certificates=step.certificates,
         canary=step.canary,
         phones=told.touched(step),
+        resets=step.command.names if isinstance(step.command, ResetPhones) else (),
         requires=tuple(sorted(each.value for each in step.row.requires)),
         proof=step.row.proof,
         within_s=step.row.within_s,

@@ -14,6 +14,7 @@ from cucm_certflow.cli.common import (
     PseudonymsOption,
     RecordOption,
     SpeedOption,
+    check_new_file,
     fail,
     with_cluster,
 )
@@ -85,6 +86,8 @@ def plan_command(
             if not is_json:
                 print(f"the plan is in {out}")
         return Exit.REFUSED if plan.is_refused else Exit.DONE
+
+    check_new_file(out, "--out")
 
     async def work(cluster: Cluster) -> Exit:
         return show(await planned(cluster, asked, asked.policy(lab_speed)))

@@ -51,7 +51,10 @@ _KINDS: Final = 4
 
 
 def describe_plan(plan: Plan) -> str:
-    """The whole plan, for a person who has to approve it."""
+    """The whole plan, for a person who has to approve it.
+
+    What a terminal would obey and not show (a name may have any character) stands as U+FFFD.
+    """
     facts = plan.facts
     mode = facts.mode.name.lower().replace("_", "-")
     told = Particulars(plan)
@@ -81,7 +84,12 @@ def describe_plan(plan: Plan) -> str:
     if plan.refusals:
         lines += ["", "REFUSED, nothing was sent:"]
         lines += [f"  {refusal}" for refusal in plan.refusals]
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    # Refusals have several lines.
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def window_title(window: PlannedWindow) -> str:
@@ -320,7 +328,8 @@ def what(together: Sequence[Step]) -> str:
     if not names:
         return str(first.command)
     canaries = " first, as canaries" if first.canary else ""
-    batches = f" in {len(together)} batches" if len(together) > 1 else ""
+    most = max(len(getattr(step.command, "names", ())) for step in together)
+    batches = f" in {len(together)} batches of at most {most}" if len(together) > 1 else ""
     return f"doDeviceReset, {len(names)} phones{canaries}{batches}, {names[0]} …"
 
 

@@ -214,8 +214,8 @@ class Particulars:
     def at_most_s(self, window: PlannedWindow) -> float:
         """Seconds that *window* lasts at most before the run holds: its budgets, one after another.
 
-        Not in it: the wait for a person, or for a maintenance window; and for what a command
-        requires and no budget bounds, such as replication.
+        Not in it: the wait for a person, or for a maintenance window; for what a command requires
+        and no budget bounds, such as replication; and a command that has to be sent again.
         """
         policy = self._plan.policy
         steps = [step for step in self._plan.steps if step.window == window.number]
@@ -224,10 +224,12 @@ class Particulars:
         resets = [step for step in steps if isinstance(step.command, ResetPhones)]
         waves = {step.row.wave for step in resets}
         canaries = {step.row.wave for step in resets if step.canary}
+        between = len(resets) - len(waves) if policy.batch_waits else 0
         return (
             seconds
             + (policy.trust_watch_s if self._plan.entries else 0.0)
             + falls * policy.fall_back_within_s
+            + between * policy.phone_back_within_s
             + len(canaries) * policy.canary_within_s
             + len(waves) * (policy.load_to_register_s + policy.barrier_within_s)
         )

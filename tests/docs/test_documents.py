@@ -15,10 +15,12 @@ from typing import Any, Final
 import attrs
 import jsonschema  # type: ignore[import-untyped]  # - it has no types, and its stubs are a package
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import cucm_certflow.cli
 from cucm_certflow.cli.app import app
+from cucm_certflow.cli.doctoring import doctor_document
 from cucm_certflow.cli.documents import (
     LEFT_OUT,
     TAGGED,
@@ -26,11 +28,14 @@ from cucm_certflow.cli.documents import (
     as_document,
     error_document,
     fields_of,
+    print_document,
 )
 from cucm_certflow.cli.following import follow
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.doctor.signs import Area, DoctorReport, Sign
 from cucm_certflow.errors import Report, UsageError
+from cucm_certflow.findings import Verdict
 from cucm_certflow.lab.scenario import Scenario
 from cucm_certflow.names import CertUnit
 from cucm_certflow.observers import Outcome, Paused, Verified
@@ -188,3 +193,39 @@ def test_an_error_is_a_document(words: tuple[str, ...], code: str) -> None:
     assert told["schema"] == "error/1"
     assert told["code"].startswith(code)
     assert told["report"]["headline"]
+
+
+def test_every_document_of_every_test_is_held_against_its_schema(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        print_document(DocumentKind.LAB, {"ready": "inventory.toml", "speed": 1.0})
+    assert capsys.readouterr().out == ""
+
+
+def test_every_command_has_documents() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # - it is a group
+    assert len(commands) > 15
+    for name, command in commands.items():
+        assert any("--json" in each.opts for each in command.params), name
+
+
+def test_the_report_of_a_journal_and_a_diagram_are_told_in_documents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "a.journal"
+    run_virtual(lambda: _followed(journal, pause=False))
+    capsys.readouterr()
+    (report,) = _printed("report", "-j", str(journal))
+    assert report["schema"] == "report/1"
+    assert Path(report["report"]).is_file()
+    (diagram,) = _printed("diagram", "command")
+    assert diagram["schema"] == "diagram/1"
+
+
+def test_what_a_doctor_saw_is_a_document() -> None:
+    sign = Sign(area=Area.CLOCK, node="pub", verdict=Verdict.UNKNOWN, detail="no answer")
+    report = DoctorReport(at=EPOCH, took_s=1.5, signs=(sign,), unseen=("time zones",))
+    told = document(as_document(DocumentKind.DOCTOR, doctor_document(report)), "doctor")
+    assert told["signs"][0]["verdict"] == "unknown"
+    assert (told["is_well"], told["can_be_driven"]) == (False, True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
+from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from cucm_certflow.cli.app import app
@@ -90,6 +91,7 @@ def test_every_step_stands_in_all_three_forms(name: str) -> None:
 
         if isinstance(step.command, ResetPhones):
             assert found["phones"]["count"] == len(step.command.names)
+            assert found["resets"] == list(step.command.names)
             assert sum(kind["count"] for kind in found["phones"]["kinds"]) == len(
                 step.command.names
             )
@@ -211,6 +213,18 @@ def test_the_same_facts_give_the_same_text_byte_for_byte(seed: str) -> None:
 
 # ── Markdown takes nothing from a cluster as mark-up ──────────────────────────────────────
 
+INLINE: Final = ("text", "code_inline", "text_special")
+"""How words are shown within a line; all else is the structure of the page."""
+
+
+def shown(markdown: str) -> list[tuple[str, str]]:
+    """What a viewer makes of *markdown*, in order: each element, and its text."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = reader.parse(markdown)
+    flat = [inner for token in tokens for inner in (token, *(token.children or ()))]
+    return [(token.type, token.content) for token in flat if token.type != "inline"]
+
+
 NASTY: Final = (
     "a|b",
     "**bold** _low_ [link](http://x) <img src=x onerror=alert(1)>",
@@ -243,13 +257,32 @@ def test_no_text_of_a_cluster_becomes_mark_up(words: str) -> None:
     assert [line.split(" ")[0] for line in markdown.splitlines()] == [
         line.split(" ")[0] for line in plain.splitlines()
     ]
-    outside = re.sub(r"(`+)(?:(?!\1).)+\1", "", re.sub(r"\\.", "", markdown))
-    assert "<img" not in outside
-    assert "](http" not in outside
-    assert "~~" not in outside
-    for table in re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE):
-        cells = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
-        assert len(cells) == 1, table
+    kinds = shown(markdown)
+    assert [kind for kind, _ in kinds if kind not in INLINE] == [
+        kind for kind, _ in shown(plain) if kind not in INLINE
+    ]
+    assert not {kind for kind, _ in kinds} & {"html_block", "html_inline", "link_open", "image"}
+    read_back = " ".join(text for kind, text in kinds if kind in ("text", "code_inline"))
+    visible = re.sub(r"[\s\x00-\x1f\u202e]+", " ", words).replace("`", "").strip()
+    assert " ".join(visible.split()) in " ".join(read_back.replace("`", "").split())
+
+
+def test_nothing_of_a_cluster_moves_the_cursor_of_a_terminal() -> None:
+    facts = cluster("12.5")
+    phones = tuple(attrs.evolve(phone, model=NASTY[5]) for phone in facts.phones)
+    facts = attrs.evolve(facts, phones=phones, unknown=(NASTY[5],))
+    for each in (attrs.evolve(facts, unknown=()), facts):
+        text = plan_as(make_plan(each, units={CertUnit.CALLMANAGER}), Form.TEXT)
+        assert "red" in text
+        assert all(character.isprintable() for line in text.splitlines() for character in line)
+
+
+def test_every_step_is_a_row_of_a_table_as_a_viewer_shows_it() -> None:
+    for name in PLANS:
+        rows = [text for kind, text in shown(told(name, Form.MARKDOWN)) if kind == "code_inline"]
+        for step in plan(name).steps:
+            assert step.id in rows
+            assert str(step.command) in rows
 
 
 def test_a_certificate_of_which_nobody_knows_when_it_is_over_is_listed_first() -> None:

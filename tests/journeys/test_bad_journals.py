@@ -143,7 +143,7 @@ def test_a_journal_in_a_folder_that_cannot_be_written_is_refused_before_anything
         plan = make_plan(
             await there.cluster.discover(), units=UNITS, preflight=NOBODY_LOOKED, said=NO_PARTNERS
         )
-        with pytest.raises(JournalError, match="cannot be begun"):
+        with pytest.raises(JournalError, match="you are not allowed to write there"):
             Journal.create(folder / "job.journal", plan, at=there.clock.now())
         assert not executed(there.lab)
 
@@ -175,7 +175,7 @@ def test_a_full_disk_stops_the_run_and_what_was_written_goes_on_when_there_is_ro
         run = await there.cluster.start(plan, journal=journal)
         with (
             _full_disk(journal.stat().st_size + room),
-            pytest.raises(JournalNotWritten, match="resume"),
+            pytest.raises(JournalNotWritten, match="the disk refused a line"),
         ):
             async with run:
                 await run.wait()

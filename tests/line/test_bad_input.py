@@ -103,6 +103,12 @@ NOTHING_SENT: Final = [
     (f"run {PLANS} -j inventory.toml/new.journal", "there is no folder"),
     (f"cleanup {CLUSTER} -j no/new.journal", "there is no folder"),
     (f"discover {CLUSTER} --record no/new.jsonl", "new.jsonl"),
+    (f"discover {CLUSTER} --out inventory.toml", "there is something of that name already"),
+    (f"discover {CLUSTER} --out no/twin.toml", "there is no folder"),
+    (f"preflight {PLANS} --questions inventory.toml", "there is something of that name already"),
+    (f"plan {PLANS} --format markdown --out no/plan.md", "there is no folder"),
+    (f"run {PLANS} -j new.journal --rescue-kit folder", "--rescue-kit: folder cannot be made"),
+    (f"run {PLANS} -j new.journal --rescue-kit no/kit", "there is no folder"),
     (f"discover {CLUSTER} --record inventory.toml", "the recording inventory.toml exists"),
     # journals
     (f"resume {CLUSTER} -j CHG.journal", "there is no such file"),
@@ -117,7 +123,15 @@ NOTHING_SENT: Final = [
     ("abort -j CHG.journal --by ann --why x", "there is no such file"),
     (f"abort {CLUSTER} -j CHG.journal --by ann --why x", "there is no such file"),
     (f"run {PLANS} -j new.journal --measured CHG.journal", "--measured is for --maintenance"),
+    ("report -j CHG.journal", "there is no such file"),
+    ("status -j CHG.journal --watch", "there is no such file"),
     # scenarios, policies, phones
+    ("plan --twin inventroy.toml -u TVS", "did you mean 'inventory.toml'?"),
+    ("diagram CallManger --release 12.5 --mode mixed", "did you mean 'CallManager'?"),
+    ("diagram comand", "did you mean 'command'?"),
+    ("diagram command --out no/x.svg", "the folder that it goes into does not exist"),
+    (f"diagram windows --scenario {SMALL} -u TSV", "did you mean 'TVS'?"),
+    ("doctor -i inventry.toml", "did you mean 'inventory.toml'?"),
     ("check inventroy.toml -u TVS", "did you mean 'inventory.toml'?"),
     ("check folder -u TVS", "it is a folder"),
     ("check broken.toml -u TVS", "column 6): by ="),
@@ -151,9 +165,8 @@ def test_a_mistake_is_named_with_what_was_meant_and_nobody_was_asked(
 def test_with_json_a_mistake_is_a_document_on_standard_output(line: str, here: Path) -> None:
     result = call(*line.split(), "--json")
     assert result.exit_code == Exit.USAGE
-    document = json.loads(result.stdout)
+    document = json.loads(result.output)  # and nothing besides
     assert document["report"]["headline"]
-    assert result.stderr == ""
 
 
 def test_a_node_that_does_not_answer_has_a_status_of_its_own(here: Path) -> None:

@@ -37,7 +37,7 @@ def test_every_exit_status_has_a_meaning_and_the_overview_lists_all() -> None:
     assert list(MEANINGS) == list(Exit)
     text = call("--help", **_WIDE).output
     for status, meaning in MEANINGS.items():
-        assert re.search(rf"^\s+{int(status)}  {re.escape(meaning)}\s*$", text, re.M), status
+        assert re.search(rf"^ +{int(status)}  {re.escape(meaning)}$", text, re.M), status
 
 
 def test_the_overview_has_the_commands_in_the_order_of_a_change_and_says_where_to_start() -> None:
@@ -61,12 +61,12 @@ def test_the_help_of_a_command_says_what_it_changes_how_it_ends_and_how_it_is_ca
 ) -> None:
     lesson = LESSONS[name]
     text = call(name, "--help", **_WIDE).output
-    assert f"Changes: {lesson.changes}." in text
+    assert f"Changes: {lesson.changes}." in " ".join(text.split())
     assert 1 <= len(lesson.examples) <= 3
     for example in lesson.examples:
-        assert re.search(rf"^\s+{re.escape(example)}\s*$", text, re.M), example
+        assert re.search(rf"^  {re.escape(example)}$", text, re.M), example
     for status, meaning in lesson.statuses().items():
-        assert re.search(rf"^\s+{int(status)}  {re.escape(meaning)}\s*$", text, re.M), status
+        assert re.search(rf"^ +{int(status)}  {re.escape(meaning)}$", text, re.M), status
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-from xml.etree.ElementTree import Element
+from typing import Any, Final
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -38,8 +38,8 @@ from cucm_certflow.report.diagrams import (
 from cucm_certflow.report.diagrams.layered import Link, layered
 from cucm_certflow.report.diagrams.lettering import text_width, wrapped
 from cucm_certflow.testing.check.miniature import facts_of_all
+from tests.pictures import SVG, Box, check_document, check_places
 
-SVG: Final = "{http://www.w3.org/2000/svg}"
 _EXAMPLES: Final = Path(__file__).parents[2] / "examples" / "scenarios"
 SCENARIOS: Final = (
     _EXAMPLES / "main-job.toml",
@@ -47,6 +47,11 @@ SCENARIOS: Final = (
     _EXAMPLES / "stories" / "f18-subscriber-with-one-of-its-own.toml",
 )
 TABLES: Final[tuple[Table[Any, Any], ...]] = (COMMAND, CERTIFICATE, ENTRY)
+
+
+def _states(table: Table[Any, Any]) -> list[Enum]:
+    kind: type[Enum] = table.states
+    return list(kind)
 
 
 def _told() -> Iterator[Explanation]:
@@ -125,47 +130,6 @@ def _named(diagram: Diagram) -> str:
 # ── what a picture says ───────────────────────────────────────────────────────────────────
 
 
-class Box(NamedTuple):
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def touches(self, other: Box) -> bool:
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
-    def holds(self, other: Box) -> bool:
-        across = self.left <= other.left and other.right <= self.right
-        return across and self.top <= other.top and other.bottom <= self.bottom
-
-
-def _figure(element: Element, name: str) -> float:
-    return float(element.attrib[name])
-
-
-def _text_boxes(root: Element) -> list[tuple[str, Box]]:
-    found: list[tuple[str, Box]] = []
-    for each in root.iter(f"{SVG}text"):
-        size = _figure(each, "font-size")
-        width = text_width(each.text or "", size, bold=each.get("font-weight") == "bold")
-        left = (
-            _figure(each, "x") - width * {"start": 0.0, "middle": 0.5}[each.attrib["text-anchor"]]
-        )
-        base = _figure(each, "y")
-        found.append(
-            (each.text or "", Box(left, base - 0.8 * size, left + width, base + 0.25 * size))
-        )
-    return found
-
-
-def _rectangles(root: Element) -> Iterator[Box]:
-    for each in root.iter(f"{SVG}rect"):
-        if each.get("stroke") is not None:
-            x, y, width, height = (_figure(each, key) for key in ("x", "y", "width", "height"))
-            yield Box(x, y, x + width, y + height)
-
-
 def _words(text: str) -> str:
     """*text* without spaces: where it was broken into lines makes no difference."""
     return re.sub(r"\s+", "", text)
@@ -195,7 +159,7 @@ def test_every_state_edge_and_guard_is_there(
     table: Table[Any, Any], says: Callable[[Diagram], str]
 ) -> None:
     text = says(machine_diagram(table))
-    for state in table.states:
+    for state in _states(table):
         assert _words(state.value) in text
     for edge in table.edges:
         asked = ", ".join(guard.name for guard in edge.guards) or "nothing is asked"
@@ -219,7 +183,7 @@ def test_a_machine_has_an_arrow_for_every_edge_and_one_to_begin(table: Table[Any
         f"{edge.source.name} --> {edge.dest.name} : {edge.name}" for edge in table.edges
     ]
     assert arrows[len(table.edges) + 1 :] == [
-        f"{state.name} --> [*]" for state in table.states if state in table.final
+        f"{state.name} --> [*]" for state in _states(table) if state in table.final
     ]
 
 
@@ -269,7 +233,7 @@ def test_every_step_of_a_plan_stands_in_the_lane_of_its_node(plan: Plan) -> None
             step = plan.steps[number - 1]
             assert node.group == f"window-{step.window + 1}"
             resets = isinstance(step.command, ResetPhones)
-            assert node.lane == ("phones" if resets else step.command.node)
+            assert node.lane == ("the phones" if resets else step.command.node)
             assert node.title == step.row.name
             assert (node.kind is NodeKind.BY_HAND) == isinstance(step.command, ByHand)
     assert len(diagram.edges) == len(diagram.nodes) - 1
@@ -279,7 +243,7 @@ def test_every_step_of_a_plan_stands_in_the_lane_of_its_node(plan: Plan) -> None
 def test_a_barrier_follows_every_reset_of_a_plan(plan: Plan) -> None:
     nodes = plan_diagram(plan).nodes
     for before, after in zip(nodes, (*nodes[1:], None), strict=True):
-        if before.lane == "phones":
+        if before.lane == "the phones":
             assert after is not None
             assert after.kind is NodeKind.BARRIER
     waves = {
@@ -310,34 +274,13 @@ def _numbers(tag: str) -> range:
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
 def test_no_two_texts_overlap_none_is_cut_and_none_lies_on_a_border(diagram: Diagram) -> None:
-    root = fromstring(to_svg(diagram))
-    whole = Box(0, 0, _figure(root, "width"), _figure(root, "height"))
-    texts = _text_boxes(root)
-    assert texts
-    by_top = sorted(texts, key=lambda each: each[1].top)
-    for number, (text, box) in enumerate(by_top):
-        assert whole.holds(box), text
-        for other, beside in by_top[number + 1 :]:
-            if beside.top >= box.bottom:
-                break
-            assert not box.touches(beside), (text, other)
-        for rectangle in _rectangles(root):
-            assert rectangle.holds(box) or not rectangle.touches(box), text
+    check_places(to_svg(diagram))
 
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
 def test_a_picture_says_what_it_is_and_needs_nothing_from_elsewhere(diagram: Diagram) -> None:
-    text = to_svg(diagram)
-    assert text.isascii()
-    root = fromstring(text)
-    title, description, *_ = root
-    assert (title.tag, title.text) == (f"{SVG}title", diagram.title)
-    assert (description.tag, description.text) == (f"{SVG}desc", diagram.description)
-    assert root.get("role") == "img"
-    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
-    addresses = re.findall(r"https?://[^\"]+", text)
-    assert addresses == ["http://www.w3.org/2000/svg"]
-    assert not re.search(r"<(script|style|image|use|foreignObject)|href|url\(", text)
+    title, description = check_document(to_svg(diagram))
+    assert (title, description) == (diagram.title, diagram.description)
 
 
 @pytest.mark.parametrize("diagram", DIAGRAMS, ids=_named)
