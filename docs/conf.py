@@ -73,7 +73,8 @@ HERE: Final = Path(__file__).parent
 READMES: Final = {"overview": "README.md", "ko/overview": "README.ko.md"}
 
 _ANCHOR: Final = re.compile(r'<a id="([^"]+)"></a>')
-_LINK: Final = re.compile(r"\]\(([^)#\s:]+)(#[^)\s]+)?\)")
+_LINK: Final = re.compile(r"\]\(([^)#\s:]*)(#[^)\s]+)?\)")
+_NOT_RUN: Final = re.compile(r"^<!-- (not run here: .+) -->$", re.MULTILINE)
 _FENCED: Final = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -87,15 +88,21 @@ def _as_sphinx_has_it(text: str, folder: Path, page: Path) -> str:
     }
 
     def link(found: re.Match[str]) -> str:
-        target = (folder / found[1]).resolve()
+        target = (folder / found[1]).resolve() if found[1] else page
         target = pages.get(target, target)
         inside = HERE in target.parents
+        fragment = (found[2] or "").lower()
         relative = os.path.relpath(target, page.parent)
-        return f"]({relative if inside else 'path:' + relative}{found[2] or '' if inside else ''})"
+        return f"]({relative if inside else 'path:' + relative}{fragment if inside else ''})"
+
+    # Sphinx has identifiers in small letters only.
+    def anchor(found: re.Match[str]) -> str:
+        return f"[]{{#{found[1].lower()}}}"
 
     parts = _FENCED.split(text)
-    parts[::2] = [_ANCHOR.sub(r"[]{#\1}", _LINK.sub(link, part)) for part in parts[::2]]
-    return "".join(parts)
+    parts[::2] = [_ANCHOR.sub(anchor, _LINK.sub(link, part)) for part in parts[::2]]
+    # Why the tests do not run a block is for readers, too.
+    return _NOT_RUN.sub(r"*(\1)*\n", "".join(parts))
 
 
 def _read(app: Sphinx, name: str, source: list[str]) -> None:

@@ -30,8 +30,6 @@ from cucm_certflow.core.states import Blocked, CertificateState, CommandState, E
 from cucm_certflow.holding import for_a_person
 from cucm_certflow.journal import Written
 from cucm_certflow.notes import (
-    CertificateNoted,
-    Migrated,
     Note,
     PhonesGraded,
     RegistrationsNoted,
@@ -493,7 +491,7 @@ def events_of(notes: Iterable[Note]) -> Iterator[Event]:
                 yield EvidenceSeen(at=note.at, by_node=note.by_node)
             case ReplyNoted():
                 yield Replied(at=note.at, step=note.step, kind=note.reply, text=note.text)
-            case CertificateNoted() | Stood() | Migrated():
+            case _:
                 pass
 
 

@@ -1,4 +1,4 @@
-"""What a person keeps of a run: the report of its journal; needs the extra ``report``."""
+"""What a person keeps: a plan for the ticket; of a run the report, which needs extra ``report``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cucm_certflow.report.html import report_html
-    from cucm_certflow.report.story import RunStory, story_of
+    from cucm_certflow.report.plan_markdown import plan_as_markdown
+    from cucm_certflow.report.story import RunStory
+    from cucm_certflow.report.telling import story_of
 
-__all__ = ["RunStory", "report_html", "story_of"]
+__all__ = ["RunStory", "plan_as_markdown", "report_html", "story_of"]
 
-_HOME = {"report_html": "html", "RunStory": "story", "story_of": "story"}
+_HOME = {
+    "RunStory": "story",
+    "plan_as_markdown": "plan_markdown",
+    "report_html": "html",
+    "story_of": "telling",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is

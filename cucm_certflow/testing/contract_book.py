@@ -31,6 +31,8 @@ from cucm_certflow.facts import (
     PhoneLists,
     Phones,
     PhoneTrustList,
+    Reach,
+    Reached,
     Registration,
     Registrations,
     Replication,
@@ -43,7 +45,7 @@ from cucm_certflow.facts import (
     TrustStores,
     Unknown,
 )
-from cucm_certflow.names import CertUnit, DeviceClass, ListKind, Service
+from cucm_certflow.names import CertUnit, DeviceClass, Interface, ListKind, Service
 from cucm_certflow.testing.subject import Check, Subject
 from cucm_certflow.trust.lists import parse_list
 from cucm_certflow.trust.x509 import certificate_from_pem
@@ -186,6 +188,16 @@ async def check_a_phone_that_shows_its_lists_holds_what_is_served(subject: Subje
         assert fact.value.itl in ("", view.digest)
 
 
+async def check_an_interface_that_lets_us_in_says_so(subject: Subject) -> None:
+    """And what no node of the cluster has is unknown, never an empty answer."""
+    for name in (subject.publisher, subject.subscriber):
+        reached = await subject.known(Reach(name, Interface.SSH))
+        assert isinstance(reached, Reached)
+        assert reached.privilege is None or reached.privilege >= 0
+    fact = await subject.transport.observe(Reach("no-such-node", Interface.SSH))
+    assert isinstance(fact, Unknown)
+
+
 async def check_reset_localkey_signs_the_list_by_the_other_anchor(subject: Subject) -> None:
     """On the publisher; ITLRecovery signs the ITL then."""
     anchor = await subject.known(CertificateOf(subject.publisher, CertUnit.ITLRECOVERY))
@@ -206,5 +218,6 @@ BOOK_CHECKS: Final[tuple[Check, ...]] = (
     check_a_stopped_service_stays_so_until_it_is_started,
     check_files_for_phones_are_signed_and_counted,
     check_a_phone_that_shows_its_lists_holds_what_is_served,
+    check_an_interface_that_lets_us_in_says_so,
     check_reset_localkey_signs_the_list_by_the_other_anchor,
 )
