@@ -66,6 +66,8 @@ PROVISIONAL: Final = (
     "cucm_certflow.lab",
     "cucm_certflow.procedures",
     "cucm_certflow.testing",
+    "cucm_certflow.transports.breaker",
+    "cucm_certflow.transports.budget",
 )
 """Packages that the documentation uses, and that may still change in a minor version."""
 
