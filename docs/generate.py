@@ -116,20 +116,10 @@ def _attribute_docs(kind: type[Any]) -> dict[str, str]:
 # ── states ────────────────────────────────────────────────────────────────────────────────
 
 
-def _state_table(title: str, table: Table[Any, Any]) -> Iterator[str]:
+def _state_table(title: str, table: Table[Any, Any], picture: str) -> Iterator[str]:
     yield f"## {title}"
     yield ""
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    for state in table.states:
-        yield f'    state "{state.value}" as {state.name}'
-    yield f"    [*] --> {table.initial.name}"
-    for edge in table.edges:
-        yield f"    {edge.source.name} --> {edge.dest.name} : {edge.name}"
-    for state in table.states:
-        if state in table.final:
-            yield f"    {state.name} --> [*]"
-    yield "```"
+    yield f"![{title}: what each edge leads to, and what it asks](pictures/{picture}.svg)"
     yield ""
     docs = _member_docs(table.states)
     yield from _table(
@@ -308,7 +298,7 @@ def _procedures() -> Iterator[str]:
     yield "`settle_s` is how long in seconds a command whose reply was lost may still be running: it is not sent again before."
     yield "`requires` is what must be seen before the command, besides what the guards of every command ask."
     yield "A unit or release without a table is refused."
-    yield "`certflow explain` tells each in words, for one release and mode."
+    yield "`certflow explain` tells each in words, for one release and mode, and `certflow diagram` draws it."
     yield ""
     yield "Which certificates exist where:"
     yield ""
@@ -448,9 +438,9 @@ def reference() -> str:
     lines = [
         *_HEAD.splitlines(),
         "",
-        *_state_table("States of a command", COMMAND),
-        *_state_table("States of a certificate", CERTIFICATE),
-        *_state_table("States of a trust entry", ENTRY),
+        *_state_table("States of a command", COMMAND, "command"),
+        *_state_table("States of a certificate", CERTIFICATE, "certificate"),
+        *_state_table("States of a trust entry", ENTRY, "entry"),
         *_all_guards(),
         *_procedures(),
         *_tasks(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import typer
@@ -16,6 +17,7 @@ from cucm_certflow.cli.documents import DocumentKind, print_document
 from cucm_certflow.cli.explaining import mode_named, release_named
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.core.planner import make_plan
+from cucm_certflow.core.states import Table
 from cucm_certflow.core.tables import CERTIFICATE, COMMAND, ENTRY
 from cucm_certflow.documents import not_written
 from cucm_certflow.errors import CertflowError, RefusedError, Report, UsageError
@@ -28,9 +30,16 @@ if TYPE_CHECKING:  # drawing is what `certflow --help` does not wait for
 
 __all__ = ["DiagramDocument", "Format", "diagram_command"]
 
-_TABLES: Final = {"command": COMMAND, "certificate": CERTIFICATE, "entry": ENTRY}
+_TABLES: Final[Mapping[str, Table[Any, Any]]] = {
+    "command": COMMAND,
+    "certificate": CERTIFICATE,
+    "entry": ENTRY,
+}
 _WINDOWS: Final = "windows"
 _NOTHING: Final = "nothing was drawn, and nothing was sent"
+_MERMAID_TEXT: Final = 50_000
+_MERMAID_EDGES: Final = 500
+"""Mermaid 11 draws no more unless its maxTextSize and maxEdges are raised."""
 
 
 class Format(StrEnum):
@@ -110,6 +119,8 @@ def diagram_command(
         text = draws[chosen](diagram)
         if out is not None:
             _write(out, text, force=force)
+        if chosen is Format.MERMAID:
+            _warn_of_size(diagram, text)
     except CertflowError as error:
         fail(error, json=json)
     if json:
@@ -182,7 +193,7 @@ def _diagram(
     from cucm_certflow.report.diagrams.machines import machine_diagram
 
     if (table := _TABLES.get(what)) is not None:
-        return machine_diagram(table), ()  # type: ignore[arg-type]  # - tables of three enumerations
+        return machine_diagram(table), ()
     if what == _WINDOWS:
         assert scenario is not None
         return _windows(asked, scenario)
@@ -236,6 +247,16 @@ def _windows(asked: Asked, path: Path) -> tuple[Diagram, tuple[str, ...]]:
         said=asked.said,
     )
     return plan_diagram(plan), tuple(map(str, plan.refusals))
+
+
+def _warn_of_size(diagram: Diagram, text: str) -> None:
+    if len(text) > _MERMAID_TEXT or len(diagram.edges) > _MERMAID_EDGES:
+        print(
+            f"Mermaid draws up to {_MERMAID_TEXT:,} characters and {_MERMAID_EDGES} arrows unless "
+            f"it is told otherwise, and this has {len(text):,} and {len(diagram.edges)}: "
+            "--format svg has no such limit",
+            file=sys.stderr,
+        )
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

@@ -92,6 +92,23 @@ def test_the_document_has_the_diagram_and_the_drawing(tmp_path: Path) -> None:
     assert any(each.startswith("exclusion: ") for each in refused["refusals"])
 
 
+def test_a_plan_that_is_too_large_for_mermaid_is_said_to_be(tmp_path: Path) -> None:
+    scenario = tmp_path / "large.toml"
+    more = "".join(
+        f'[[nodes]]\nname = "sub{number:02}"\naddress = "127.0.1.{number}"\n'
+        'services = ["callmanager", "tftp", "tvs"]\n'
+        for number in range(1, 41)
+    )
+    small = Path(SMALL).read_text(encoding="utf-8").replace('release = "11.5"', 'release = "14"')
+    scenario.write_text(small + more, encoding="utf-8")
+    kinds = ("-u", "tomcat", "-u", "ipsec")
+    large = _diagram("windows", "--scenario", str(scenario), *kinds)
+    assert large.exit_code == Exit.DONE
+    assert "--format svg has no such limit" in large.stderr
+    assert "limit" not in large.stdout
+    assert _diagram("windows", "--scenario", str(scenario), *kinds, "--format", "svg").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeVar
+from typing import Any
 
 from cucm_certflow.core.states import Table
 from cucm_certflow.report.diagrams.graph import Diagram, Edge, Node, NodeKind, Shape
 
 __all__ = ["machine_diagram"]
 
-ViewT = TypeVar("ViewT")
-StateT = TypeVar("StateT", bound=Enum)
 
-
-def machine_diagram(table: Table[ViewT, StateT]) -> Diagram:
+def machine_diagram(table: Table[Any, Any]) -> Diagram:
     """The diagram of *table*; edges in the order in which they are tried. Pure."""
+    states: type[Enum] = table.states
     return Diagram(
         shape=Shape.MACHINE,
         title=f"States of a {table.name}",
         description=(
-            f"{len(table.states)} states from {table.initial.value!r} on, and "
+            f"{len(states)} states from {table.initial.value!r} on, and "
             f"{len(table.edges)} edges. An edge is taken when none of its guards says no; edges "
             "that leave one state are tried in the order of the list."
         ),
@@ -30,7 +28,7 @@ def machine_diagram(table: Table[ViewT, StateT]) -> Diagram:
                 title=str(state.value),
                 kind=NodeKind.FINAL if state in table.final else NodeKind.STATE,
             )
-            for state in table.states
+            for state in states
         ),
         edges=tuple(
             Edge(

@@ -13,7 +13,8 @@ from cucm_certflow.report.diagrams.procedures import barrier_lines
 
 __all__ = ["plan_diagram"]
 
-_PHONES: Final = "phones"
+_PHONES: Final = "the phones"
+"""No node is called so: a name has no space."""
 
 
 def plan_diagram(plan: Plan) -> Diagram:
