@@ -102,6 +102,9 @@ class Written:
     records: tuple[Record, ...]
     notes: tuple[Note, ...]
     begun: datetime
+    lines: tuple[Record | Note, ...] = ()
+    """Both, in the order in which they stand in the file."""
+
     run: str
     """Tells this run from others: of its first line."""
 
@@ -407,6 +410,7 @@ def _parsed(path: Path, data: bytes, procedures: Iterable[Procedure]) -> tuple[W
         records=tuple(each for each in read if not isinstance(each, Note)),
         notes=tuple(each for each in read if isinstance(each, Note)),
         begun=begun,
+        lines=tuple(read),
         run=_name_of(lines[0]),
         migrations=migrations,
         size=whole,

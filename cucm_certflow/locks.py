@@ -12,17 +12,11 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
 
 from cucm_certflow.errors import ClusterInUse, JournalError, Report
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows: all but runs works there, so that importing must
-    _LOCKS = False
-else:
-    _LOCKS = True
 
 __all__ = [
     "ClusterLock",
@@ -34,6 +28,8 @@ __all__ = [
     "read_owner",
 ]
 
+# Not on Windows. All but runs works there, so that fcntl is imported where a lock is taken.
+_LOCKS: Final = find_spec("fcntl") is not None
 _FOLDER: Final = "cucm-certflow-locks"
 _MOST: Final = 4096
 _TRIES: Final = 100
@@ -92,6 +88,8 @@ def lock_file(descriptor: int) -> bool:
     A process that dies, however, lets go of it. Who only looks whether it is locked has it for a
     moment: so long it is tried again.
     """
+    import fcntl  # noqa: PLC0415 - not on Windows, see above
+
     for _ in range(_TRIES):
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,6 +119,8 @@ def driver_of(journal: str | os.PathLike[str]) -> str:
     """
     if not _LOCKS:
         return ""
+    import fcntl  # noqa: PLC0415 - not on Windows, see above
+
     try:
         descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -30,7 +30,7 @@ def report_command(
 ) -> None:
     """Make one HTML file of a journal, that opens without a network and prints. Asks nobody."""
     from cucm_certflow.report.html import report_html
-    from cucm_certflow.report.story import story_of
+    from cucm_certflow.report.telling import story_of
 
     target = out or journal.with_name(f"{journal.name}.html")
     try:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cucm_certflow.report.html import report_html
     from cucm_certflow.report.plan_markdown import plan_as_markdown
-    from cucm_certflow.report.story import RunStory, story_of
+    from cucm_certflow.report.story import RunStory
+    from cucm_certflow.report.telling import story_of
 
 __all__ = ["RunStory", "plan_as_markdown", "report_html", "story_of"]
 
@@ -16,7 +17,7 @@ _HOME = {
     "RunStory": "story",
     "plan_as_markdown": "plan_markdown",
     "report_html": "html",
-    "story_of": "story",
+    "story_of": "telling",
 }
 
 

@@ -43,12 +43,13 @@ from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.vocabulary import Requirement
 from cucm_certflow.testing.virtual import VirtualClock, run_virtual
 from cucm_certflow.trust.model import TrustPolicy
+from tests import pages
 from tests.journeys.main_job import UNITS, Lab, Story, executed, run_to_the_end, start
 from tests.tables.paper import certificate, cluster, with_certificate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+PAGES = (ROOT / "CHANGELOG.md", *pages.PAGES)
 
 
 def _module(path: Path) -> ModuleType:
@@ -149,7 +150,7 @@ def _anchors(path: Path) -> set[str]:
     return slugs | set(re.findall(r'<a id="([^"]+)">', text))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=pages.name_of)
 def test_every_relative_link_resolves(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", text):
@@ -162,11 +163,12 @@ def test_every_relative_link_resolves(page: Path) -> None:
             assert anchor in _anchors(path), f"{page.name}: {target}#{anchor}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=pages.name_of)
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for named in re.findall(r"`([\w./]+(?:\.py|/))`", text):
         places = (
+            page.parent / named,
             ROOT / named,
             ROOT / "cucm_certflow" / named,
             ROOT / "cucm_certflow/transports/vos" / named,

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -18,9 +19,6 @@ from tests.packaging.environments import ROOT, CallFailed, Environment, call
 from tests.packaging.interpreters import MINORS, find_python
 
 __all__ = ["Built", "build", "contents_of_sdist", "contents_of_wheel", "main"]
-
-EXTRAS: Final = ("cli", "lab", "testing")
-"""What the story needs."""
 
 OPTIONAL: Final = ("cli", "lab", "testing", "report", "fleet")
 """Packages of ours whose modules may need an extra."""
@@ -169,9 +167,12 @@ def _try(folder: Path, python: str, wheel: Path, unpacked: Path, *, short: bool)
         f"over a bare start of {bare * 1e3:.0f} ms; {len(lacking)} modules wait for extras",
         flush=True,
     )
-    at.install(f"{wheel}[{','.join(EXTRAS)}]")
+    project = tomllib.loads((unpacked / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    at.install(f"{wheel}[{','.join(project['optional-dependencies'])}]")
     if left := _imported(at):
         raise CallFailed(f"with the extras these do not import: {left}")
+    if (said := at.program("certflow", "--version").strip()) != f"certflow {project['version']}":
+        raise CallFailed(f"certflow --version says {said!r}")
     at.program("certflow", "explain", "CallManager", "--release", "12.5", "--mode", "mixed")
     if not short:
         _story(at, unpacked)
