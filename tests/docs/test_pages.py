@@ -1,7 +1,7 @@
 """What a page shows is what happens: its code runs, and its commands print what it says they do.
 
-A page is told in one go, in order: its Python in one namespace, each command of ``certflow`` by
-itself. What is not as simple as that has a test of its own, which is named here. What nobody runs
+A page is typed from top to bottom in one folder: its Python in one namespace, its commands of
+``certflow`` in this process. What is not as simple as that has a test of its own, which is named here. What nobody runs
 says why on the page, in a comment above the block.
 """
 
