@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from cucm_certflow.commands import ResetPhones
 from cucm_certflow.core.forecast import is_locked
@@ -127,9 +128,13 @@ class EvidenceCounts:
         for phone, names in view.plan.classes.items():
             locked = _is_locked(view, phone)
             for name in names:
-                grades[name] = self._grade_of(
-                    view, phone, name, table.get(name), called.get(name), locked=locked
-                )
+                seen, reset = table.get(name), called.get(name)
+                if seen is None or not seen.registered:
+                    grades[name] = Evidence.UNKNOWN
+                elif reset is None:
+                    grades[name] = Evidence.REGISTERED
+                else:
+                    grades[name] = self._of_called(view, phone, name, seen, reset, locked=locked)
         self._grades = grades
         self._called = called
         by_node = _counted(self._grades.items(), table)
@@ -138,18 +143,18 @@ class EvidenceCounts:
         self._last = by_node
         return EvidenceSeen(at=fact.at, by_node=by_node)
 
-    def _grade_of(
+    def _of_called(
         self,
         view: View,
         phone: PhoneClass,
         name: str,
-        registration: Registration | None,
-        reset: CommandProgress | None,
+        registration: Registration,
+        reset: CommandProgress,
         *,
         locked: bool | None,
     ) -> Evidence:
-        grade = _grade(registration, reset.baseline if reset else "")
-        if reset is None or grade <= Evidence.REGISTERED:
+        grade = _grade(registration, reset.baseline)
+        if grade <= Evidence.REGISTERED:
             return grade
         if locked:
             return Evidence.REGISTERED
@@ -186,12 +191,16 @@ def _counted(
     grades: Iterable[tuple[str, Evidence]], table: Mapping[str, Registration]
 ) -> dict[str, dict[str, int]]:
     """How many phones have which grade, by the node with which they are registered."""
-    counts: dict[str, Counter[str]] = {}
-    for name, grade in grades:
-        seen = table.get(name)
-        node = seen.node if seen is not None and seen.registered else ""
-        counts.setdefault(node, Counter())[grade.name.lower()] += 1
-    return {node: dict(sorted(counts[node].items())) for node in sorted(counts)}
+    pairs = Counter(
+        (seen.node if (seen := table.get(name)) is not None and seen.registered else "", grade)
+        for name, grade in grades
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for (node, grade), count in sorted(
+        pairs.items(), key=lambda item: (item[0][0], item[0][1].name)
+    ):
+        counts.setdefault(node, {})[grade.name.lower()] = count
+    return counts
 
 
 def _grade(registration: Registration | None, baseline: str) -> Evidence:
@@ -199,8 +208,14 @@ def _grade(registration: Registration | None, baseline: str) -> Evidence:
         return Evidence.UNKNOWN
     if not baseline or registration.at is None:
         return Evidence.REGISTERED
-    since = datetime.fromisoformat(baseline)
+    since = _instant(baseline)
     return Evidence.RE_REGISTERED if registration.at > since else Evidence.REGISTERED
+
+
+@lru_cache(maxsize=1024)
+def _instant(text: str) -> datetime:
+    """*text* as an instant; thousands of phones share the one at which their batch was reset."""
+    return datetime.fromisoformat(text)
 
 
 def _better_known(grade: Evidence, says: Says) -> Evidence:

@@ -147,6 +147,9 @@ class _Page:
             title.append(f"  {view.state.ended}", style="bold green")
         elif view.driver is not None and not view.driver:
             title.append("  nobody drives it", style="bold red")
+        for shorter in (f"{view.proved}/{steps} proved  {ran}", f"{view.proved}/{steps}  {ran}"):
+            if title.cell_len + 2 + cell_len(right) > self.columns:
+                right = shorter
         gap = self.columns - title.cell_len - cell_len(right)
         first = title + Text(" " * max(2, gap)) + Text(right)
         done = round(self.columns * view.proved / steps) if steps else 0
