@@ -62,6 +62,8 @@ autodoc_preserve_defaults = True
 # ── the page ──────────────────────────────────────────────────────────────────────────────
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"{project} {release}"
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True

@@ -75,3 +75,10 @@ def test_identifiers_are_never_translated() -> None:
             for page in (english, korean)
         ]
         assert quoted[0] == quoted[1]
+
+
+@pytest.mark.parametrize("korean", [korean for _, korean in PAIRS], ids=lambda page: page.name)
+def test_emphasis_ends_where_markdown_sees_its_end(korean: Path) -> None:
+    """CommonMark 0.31, right-flanking: after punctuation no letter may follow."""
+    text = re.sub(r"`[^`]+`", "", _PROSE.sub("", korean.read_text(encoding="utf-8")))
+    assert not re.findall(r"[^\w\s*]\*+\w", text)

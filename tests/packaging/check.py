@@ -171,6 +171,8 @@ def _try(folder: Path, python: str, wheel: Path, unpacked: Path, *, short: bool)
     at.install(f"{wheel}[{','.join(project['optional-dependencies'])}]")
     if left := _imported(at):
         raise CallFailed(f"with the extras these do not import: {left}")
+    if (said := at.program("certflow", "--version").strip()) != f"certflow {project['version']}":
+        raise CallFailed(f"certflow --version says {said!r}")
     at.program("certflow", "explain", "CallManager", "--release", "12.5", "--mode", "mixed")
     if not short:
         _story(at, unpacked)

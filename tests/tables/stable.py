@@ -69,6 +69,8 @@ PROVISIONAL: Final = (
     "cucm_certflow.procedures",
     "cucm_certflow.report",
     "cucm_certflow.testing",
+    "cucm_certflow.transports.breaker",
+    "cucm_certflow.transports.budget",
     "cucm_certflow.trust",
 )
 """Packages that the documentation uses, and that may still change in a minor version."""
