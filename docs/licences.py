@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tomllib
@@ -135,15 +134,7 @@ def page() -> str:
     return "\n".join([*lines, _MEANS])
 
 
-def main() -> int:
-    """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether it would change")
-    if parser.parse_args().check:
-        return int(TARGET.read_text(encoding="utf-8") != page())
-    TARGET.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from written import write  # beside this script
+
+    sys.exit(write(lambda: {TARGET: page()}, __doc__))

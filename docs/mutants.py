@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from math import comb
@@ -112,20 +111,7 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def main() -> int:
-    """Write the page, or say with --check whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if it is out of date")
-    arguments = parser.parse_args()
-    text = page()
-    if not arguments.check:
-        TARGET.write_text(text, encoding="utf-8")
-        return 0
-    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{TARGET.name} is out of date: run python docs/mutants.py\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from written import write  # beside this script
+
+    sys.exit(write(lambda: {TARGET: page()}, __doc__))

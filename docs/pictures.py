@@ -5,7 +5,6 @@ Needs nothing but the library; the scenarios that it reads are examples.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -404,25 +403,7 @@ def files() -> dict[Path, str]:
     return {FOLDER / f"{name}.svg": text for name, text in _drawn()}
 
 
-def main() -> int:
-    """Write the pictures, or say with --check which are out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if one is out of date")
-    wanted = files()
-    if parser.parse_args().check:
-        old = [
-            path
-            for path, text in wanted.items()
-            if not path.exists() or path.read_text(encoding="utf-8") != text
-        ]
-        for path in old:
-            sys.stderr.write(f"{path.name} is out of date: run python docs/pictures.py\n")
-        return 1 if old else 0
-    FOLDER.mkdir(exist_ok=True)
-    for path, text in wanted.items():
-        path.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from written import write  # beside this script
+
+    sys.exit(write(files, __doc__))

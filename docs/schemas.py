@@ -5,7 +5,6 @@ Needs the extra `lab`.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import json
@@ -229,24 +228,7 @@ def files() -> dict[Path, str]:
     }
 
 
-def main() -> int:
-    """Write the files, or say with --check whether they are up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if one is out of date")
-    arguments = parser.parse_args()
-    wanted = files()
-    if not arguments.check:
-        FOLDER.mkdir(exist_ok=True)
-        for path in set(FOLDER.glob("*.json")) - set(wanted):
-            path.unlink()
-        for path, text in wanted.items():
-            path.write_text(text, encoding="utf-8")
-        return 0
-    old = [p.name for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text]
-    if old:
-        sys.stderr.write(f"out of date: {', '.join(old)}: run python docs/schemas.py\n")
-    return 1 if old else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from written import write  # beside this script
+
+    sys.exit(write(files, __doc__, own="*.json"))

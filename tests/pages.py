@@ -59,23 +59,36 @@ def blocks(page: Path, language: str) -> list[str]:
     return [each.text for each in all_blocks(page) if each.language == language and not each.why]
 
 
+def commands_of(block: str) -> Iterator[Shown]:
+    """The commands of one console block, in order."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, *lines = part.splitlines()
+        while command.endswith("\\"):
+            command = f"{command}\n{lines.pop(0)}"
+        yield Shown(command, tuple(lines))
+
+
 def commands(page: Path) -> Iterator[Shown]:
     """The commands of the console blocks of *page*, in order."""
     for block in blocks(page, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            while command.endswith("\\"):
-                command = f"{command}\n{lines.pop(0)}"
-            yield Shown(command, tuple(lines))
+        yield from commands_of(block)
+
+
+def _pattern(lines: tuple[str, ...]) -> str:
+    return "".join(
+        r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in lines
+    )
 
 
 def matches(printed: str, lines: tuple[str, ...]) -> bool:
     """Whether *printed* is what the page shows; ``...`` is anything, in a line or for lines."""
-    pattern = "".join(
-        r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
-        for line in lines
-    )
-    return re.fullmatch(pattern, printed) is not None
+    return re.fullmatch(_pattern(lines), printed) is not None
+
+
+def begins(printed: str, lines: tuple[str, ...]) -> bool:
+    """Whether *printed* begins with what the page shows."""
+    return re.match(_pattern(lines), printed) is not None
 
 
 def run_session(

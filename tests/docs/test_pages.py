@@ -1,8 +1,8 @@
 """What a page shows is what happens: its code runs, and its commands print what it says they do.
 
-A page is told in one go, in order: its Python in one namespace, each command of ``certflow`` by
-itself. What is not as simple as that has a test of its own, which is named here. What nobody runs
-says why on the page, in a comment above the block.
+A page is typed from top to bottom in one folder: its Python in one namespace, its commands of
+``certflow`` in this process. What is not as simple as that has a test of its own, which is named
+here. What nobody runs says why on the page, in a comment above the block.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from typer.testing import CliRunner
 import cucm_certflow
 from cucm_certflow import CertUnit, UnitOrder
 from cucm_certflow.cli.app import app
-from cucm_certflow.facts import VersionOf
 from cucm_certflow.testing import run_virtual
 from cucm_certflow.testing.check.wish import Wish
-from cucm_certflow.transports.record import ReplayTransport, open_recording
+from cucm_certflow.transports.record import ReplayTransport
 from tests.journeys.main_job import start
-from tests.pages import DOCS, PAGES, ROOT, Shown, all_blocks, blocks, commands, name_of
+from tests.pages import DOCS, PAGES, ROOT, Block, all_blocks, begins, blocks, commands_of, name_of
 
 # Nothing is to be run or loaded in these.
 _TOLD: Final = {"text", "mermaid", "{eval-rst}", "{toctree}"}
@@ -78,26 +77,6 @@ ELSEWHERE: Final = (
     ),
     By("docs/check.md", "toml", "tests/docs/test_pages.py::test_the_wishes_of_a_check_are_some"),
     By("docs/concepts.md", "python", "tests/docs/test_pages.py::test_code_of_the_concepts_runs"),
-    By(
-        "docs/report.md",
-        "console",
-        "tests/docs/test_report_page.py::test_commands_of_the_page_print_what_it_says",
-    ),
-    By(
-        "docs/report.md",
-        "python",
-        "tests/docs/test_report_page.py::test_code_of_the_page_runs",
-    ),
-    By(
-        "docs/watching-a-run.md",
-        "console",
-        "tests/docs/test_watching_page.py::test_the_page_can_be_typed_from_top_to_bottom",
-    ),
-    By(
-        "docs/watching-a-run.md",
-        "python",
-        "tests/docs/test_watching_page.py::test_the_page_can_be_typed_from_top_to_bottom",
-    ),
     By("docs/lab.md", "toml", "tests/docs/test_docs.py::test_the_small_scenario_is_one"),
     By(
         "docs/lab.md",
@@ -136,13 +115,15 @@ _TRANSLATED: Final = {ROOT / "README.ko.md", DOCS / "ko" / "tutorial.md"}
 _BY: Final = {(each.page, each.language) for each in ELSEWHERE}
 
 
-def _told_here(language: str) -> list[Path]:
+def _told_here(page: Path) -> list[Block]:
+    """The blocks of *page* that are run here, in order."""
     return [
-        page
-        for page in PAGES
-        if page not in _TRANSLATED
-        and blocks(page, language)
-        and (name_of(page), language) not in _BY
+        block
+        for block in all_blocks(page)
+        if block.language in ("python", "console")
+        and not block.why
+        and (name_of(page), block.language) not in _BY
+        and page not in _TRANSLATED
     ]
 
 
@@ -169,32 +150,23 @@ def test_every_block_is_run_or_loaded_or_says_why_not(page: Path) -> None:
         assert here or (name_of(page), block.language) in _BY, block
 
 
-@pytest.mark.parametrize("page", _told_here("python"), ids=name_of)
-def test_code_of_the_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    names: dict[str, object] = {"__name__": "page"}
-    for block in blocks(page, "python"):
-        exec(compile(block, page.name, "exec"), names)
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [each for page in _told_here("console") for each in commands(page)],
-    ids=lambda shown: shown.command,
-)
-def test_command_of_the_page_prints_what_it_says(
-    shown: Shown, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", [page for page in PAGES if _told_here(page)], ids=name_of)
+def test_the_page_can_be_typed_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(ROOT)
-    program, *words = shlex.split(shown.command)
-    assert program == "certflow"
-    result = CliRunner().invoke(app, words)
-    printed = result.output.splitlines()
-    for number, lines in enumerate(_between_dots(shown.lines)):
-        starts = range(len(printed)) if number else range(1)
-        found = [at for at in starts if printed[at : at + len(lines)] == lines]
-        assert found, "\n".join(["not printed after what is before it:", *lines])
-        printed = printed[found[0] + len(lines) :]
+    monkeypatch.chdir(tmp_path)
+    for name in ("examples", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    names: dict[str, object] = {"__name__": "page"}
+    for block in _told_here(page):
+        if block.language == "python":
+            exec(compile(block.text, page.name, "exec"), names)
+            continue
+        for shown in commands_of(block.text):
+            program, *words = shlex.split(shown.command)
+            assert program == "certflow"
+            printed = CliRunner().invoke(app, words).output
+            assert begins(printed, shown.lines), f"$ {shown.command}\n{printed}"
 
 
 def test_the_wishes_of_a_check_are_some() -> None:
@@ -228,27 +200,7 @@ def test_code_of_recordings_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUCM_PLATFORM_PASSWORD", "a password")
     monkeypatch.setenv("CUCM_APPLICATION_PASSWORD", "a password")
-    recorded, replayed = blocks(DOCS / "recording.md", "python")
     names: dict[str, Any] = {"__name__": "page"}
-    exec(compile(recorded, "recording.md", "exec"), names)
-    (tmp_path / "cluster.jsonl").unlink()  # nothing was told in it
-
-    async def story() -> None:
-        there = start()
-        recorder = open_recording("cluster.jsonl", names["inventory"], there.clock)
-        await recorder.seam(there.transport).observe(VersionOf("pub"))
-        recorder.close()
-
-    run_virtual(story)
-    exec(compile(replayed, "recording.md", "exec"), names)
+    for block in blocks(DOCS / "recording.md", "python"):
+        exec(compile(block, "recording.md", "exec"), names)
     assert isinstance(names["transport"], ReplayTransport)
-
-
-def _between_dots(lines: tuple[str, ...]) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for line in lines:
-        if line == "...":
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    return parts

@@ -332,7 +332,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     ticket.write_text("mine", encoding="utf-8")
     result = certflow(*SMALL, "-u", "TVS", "--out", str(ticket), "--json")
     assert result.exit_code == Exit.USAGE
-    assert document(result.stdout, "error")["report"]["next"] == "name another file"
+    assert document(result.stdout, "error")["report"]["next"] == "give another name"
     assert ticket.read_text(encoding="utf-8") == "mine"
 
 

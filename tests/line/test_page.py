@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -32,19 +31,6 @@ def generator() -> ModuleType:
 
 def test_the_page_of_the_command_line_is_up_to_date(generator: ModuleType) -> None:
     assert generator.page() == WRITTEN, "run python docs/command_line.py"
-
-
-def test_an_outdated_page_is_said_by_its_exit_status(
-    generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "command-line.md"
-    monkeypatch.setattr(generator, "TARGET", target)
-    monkeypatch.setattr("sys.argv", ["command_line.py", "--check"])
-    assert generator.main() == 1
-    monkeypatch.setattr("sys.argv", ["command_line.py"])
-    assert generator.main() == 0
-    monkeypatch.setattr("sys.argv", ["command_line.py", "--check"])
-    assert generator.main() == 0
 
 
 def test_the_page_has_every_command_option_and_exit_status() -> None:
