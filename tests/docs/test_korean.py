@@ -42,7 +42,7 @@ def targets(page: Path) -> set[tuple[Path, bool]]:
     links = re.findall(r"\]\(([^)#\s]*)(#[^)\s]+)?\)", text)
     english_of = {korean: english for english, korean in PAIRS}
     found = {((page.parent / path).resolve(), bool(anchor)) for path, anchor in links}
-    return {(english_of[path] if path in english_of else path, anchor) for path, anchor in found}
+    return {(english_of.get(path) or path, anchor) for path, anchor in found}
 
 
 @pytest.mark.parametrize(("english", "korean"), PAIRS, ids=lambda page: page.name)
