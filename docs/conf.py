@@ -76,7 +76,7 @@ READMES: Final = {"overview": "README.md", "ko/overview": "README.ko.md"}
 
 _ANCHOR: Final = re.compile(r'<a id="([^"]+)"></a>')
 _LINK: Final = re.compile(r"\]\(([^)#\s:]*)(#[^)\s]+)?\)")
-_NOT_RUN: Final = re.compile(r"^<!-- (not run here: .+) -->$", re.MULTILINE)
+_NOT_RUN: Final = re.compile(r"^<!-- not run here: (.+) -->$", re.MULTILINE)
 _FENCED: Final = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -104,7 +104,7 @@ def _as_sphinx_has_it(text: str, folder: Path, page: Path) -> str:
     parts = _FENCED.split(text)
     parts[::2] = [_ANCHOR.sub(anchor, _LINK.sub(link, part)) for part in parts[::2]]
     # Why the tests do not run a block is for readers, too.
-    return _NOT_RUN.sub(r"*(\1)*\n", "".join(parts))
+    return _NOT_RUN.sub(r"*(Not run by the tests: \1.)*\n", "".join(parts))
 
 
 def _read(app: Sphinx, name: str, source: list[str]) -> None:

@@ -93,25 +93,36 @@ def test_the_reference_is_up_to_date() -> None:
     assert written == generate.reference(), "run python docs/generate.py"
 
 
-def test_generator_says_by_its_exit_status_that_a_page_is_out_of_date(
+def test_an_outdated_page_is_said_by_the_exit_status_of_its_generator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = _module(DOCS / "written.py")
-    page, other = tmp_path / "page.md", tmp_path / "old.md"
+    page = tmp_path / "page.md"
 
-    def run(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["docs/generate.py", *words])
-        status: int = written.write(lambda: {page: "text\n"}, None, own="*.md")
-        return status
+    def status(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["generate.py", *words])
+        result: int = written.write(lambda: {page: "what is so\n"}, "a page")
+        return result
 
-    assert run("--check") == 1
+    assert status("--check") == 1
+    assert not page.exists()
+    assert status() == 0
+    assert status("--check") == 0
+    page.write_text("something else", encoding="utf-8")
+    assert status("--check") == 1
     assert "page.md is out of date: run python docs/generate.py" in capsys.readouterr().err
-    assert run() == 0
-    assert run("--check") == 0
-    other.write_text("of a page that is no more", encoding="utf-8")
-    assert run("--check") == 1
-    assert run() == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+
+
+def test_what_a_generator_no_longer_makes_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = _module(DOCS / "written.py")
+    old, page = tmp_path / "old.svg", tmp_path / "page.svg"
+    old.write_text("was so once", encoding="utf-8")
+    for words, status in ((["--check"], 1), ([], 0), (["--check"], 0)):
+        monkeypatch.setattr("sys.argv", ["pictures.py", *words])
+        assert written.write(lambda: {page: "is so\n"}, "pictures", own="*.svg") == status
+    assert [path.name for path in tmp_path.iterdir()] == ["page.svg"]
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.py")), ids=lambda path: path.name)

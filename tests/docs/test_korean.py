@@ -40,9 +40,9 @@ def targets(page: Path) -> set[tuple[Path, bool]]:
     """Where the links of *page* lead, and whether to a place within that page."""
     text = _PROSE.sub("", page.read_text(encoding="utf-8"))
     links = re.findall(r"\]\(([^)#\s]*)(#[^)\s]+)?\)", text)
-    english = {korean: english for english, korean in PAIRS}
+    english_of = {korean: english for english, korean in PAIRS}
     found = {((page.parent / path).resolve(), bool(anchor)) for path, anchor in links}
-    return {(english.get(path, path), anchor) for path, anchor in found}
+    return {(english_of.get(path) or path, anchor) for path, anchor in found}
 
 
 @pytest.mark.parametrize(("english", "korean"), PAIRS, ids=lambda page: page.name)
