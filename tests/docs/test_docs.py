@@ -93,20 +93,32 @@ def test_the_reference_is_up_to_date() -> None:
     assert written == generate.reference(), "run python docs/generate.py"
 
 
-def test_an_outdated_reference_is_said_by_its_exit_status(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_generator_says_by_its_exit_status_that_a_page_is_out_of_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    generate = _module(DOCS / "generate.py")
-    target = tmp_path / "reference.md"
-    monkeypatch.setattr(generate, "TARGET", target)
-    monkeypatch.setattr("sys.argv", ["generate.py", "--check"])
-    assert generate.main() == 1
-    monkeypatch.setattr("sys.argv", ["generate.py"])
-    assert generate.main() == 0
-    monkeypatch.setattr("sys.argv", ["generate.py", "--check"])
-    assert generate.main() == 0
-    target.write_text("something else", encoding="utf-8")
-    assert generate.main() == 1
+    written = _module(DOCS / "written.py")
+    page, other = tmp_path / "page.md", tmp_path / "old.md"
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["docs/generate.py", *words])
+        status: int = written.write(lambda: {page: "text\n"}, None, own="*.md")
+        return status
+
+    assert run("--check") == 1
+    assert "page.md is out of date: run python docs/generate.py" in capsys.readouterr().err
+    assert run() == 0
+    assert run("--check") == 0
+    other.write_text("of a page that is no more", encoding="utf-8")
+    assert run("--check") == 1
+    assert run() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.py")), ids=lambda path: path.name)
+def test_every_generator_writes_in_the_same_way(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if "__main__" in text:
+        assert "from written import write  # beside this script" in text
 
 
 def test_the_reference_lists_every_guard_with_its_rule() -> None:

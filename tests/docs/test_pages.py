@@ -1,8 +1,8 @@
 """What a page shows is what happens: its code runs, and its commands print what it says they do.
 
 A page is typed from top to bottom in one folder: its Python in one namespace, its commands of
-``certflow`` in this process. What is not as simple as that has a test of its own, which is named here. What nobody runs
-says why on the page, in a comment above the block.
+``certflow`` in this process. What is not as simple as that has a test of its own, which is named
+here. What nobody runs says why on the page, in a comment above the block.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def _run(scratch: Path, python: str, edge: str, tests: tuple[str, ...]) -> str:
     version = at.run("-c", "import platform; print(platform.python_version())").strip()
     print(f"Python {version}: {installed}", flush=True)
     return call(
-        (at.python, "-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", *tests),
+        (at.python, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests),
         cwd=ROOT,
         within_s=900,
     ).splitlines()[-1]
