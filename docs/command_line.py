@@ -40,7 +40,7 @@ The first one stops what is under way: no new command is sent, and connections a
 The second one leaves at once, as a crash does.
 The journal survives both.
 If there is a journal by then, the exit status is 7, and `certflow resume` goes on; if there is none, it is 130, and nothing was changed.
-An interrupt in the first moments, while Python itself is starting, ends it as Python does.
+In the first moment, up to a second, Python is still loading the library: there an interrupt ends it as Python does, with a traceback, and nothing was sent.
 
 **A pipe that closes early**, as in `certflow plan … | head`, ends a command that only looks, quietly, with 141.
 A command that changes something goes on without output: a run is never stopped because nobody reads it.
