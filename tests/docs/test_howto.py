@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import re
 import runpy
 import shlex
 import shutil
@@ -16,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 
@@ -24,13 +23,11 @@ from cucm_certflow import CertUnit, RefusedError, Said, status_of
 from cucm_certflow.cli.output import Exit
 from cucm_certflow.procedures.partners import PARTNER_TASKS
 from cucm_certflow.testing import Stage, play
+from tests.pages import DOCS, ROOT, blocks, commands, run_session
 
-ROOT: Final = Path(__file__).parents[2]
 SCENARIO: Final = Path(__file__).with_name("howto.toml")
 SMALL: Final = ROOT / "examples" / "scenarios" / "small.toml"
 SPEED: Final = 60
-_BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_END: Final = "-- the end of a command --"
 _WITHIN_S: Final = 600
 # A page says what is typed for a real cluster; the hours of this one pass faster.
 _CERTFLOW: Final = f"""#!/bin/sh
@@ -39,38 +36,6 @@ case "$*" in
 *) exec "{sys.executable}" -m cucm_certflow "$@" ;;
 esac
 """
-
-
-class Shown(NamedTuple):
-    """A command of a page, and what the page says that it prints."""
-
-    command: str
-    lines: tuple[str, ...]
-
-
-def blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return [body for kind, body in _BLOCK.findall(text) if kind == language]
-
-
-def commands(page: str) -> list[Shown]:
-    found: list[Shown] = []
-    for block in blocks(page, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *lines = part.splitlines()
-            while command.endswith("\\"):
-                command = f"{command}\n{lines.pop(0)}"
-            found.append(Shown(command, tuple(lines)))
-    return found
-
-
-def matches(printed: str, lines: tuple[str, ...]) -> bool:
-    """Whether *printed* is what the page shows; ``...`` is anything, in a line or for lines."""
-    pattern = "".join(
-        r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
-        for line in lines
-    )
-    return re.fullmatch(pattern, printed) is not None
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -118,18 +83,10 @@ def typed(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def run_page(page: str, folder: Path) -> None:
     """Run the commands of *page*, one after the other in one shell, in *folder*."""
-    shown = commands(page)
+    shown = list(commands(DOCS / page))
     assert shown
-    done = typed(
-        "".join(
-            f"{each.command}\n__status=$?; echo '{_END}'; (exit $__status)\n" for each in shown
-        ),
-        folder,
-    )
-    printed = done.stdout.split(f"{_END}\n")
-    for each, text in zip(shown, printed, strict=False):
-        assert matches(text, each.lines), f"$ {each.command}\n{text[-3000:]}{done.stderr[-3000:]}"
-    assert len(printed) == len(shown) + 1, done.stdout[-3000:] + done.stderr[-3000:]
+    first = f'PATH="{folder / "bin"}:$PATH"'
+    run_session(shown, cwd=folder, env=environment(folder), before=first)
 
 
 @pytest.mark.slow
@@ -260,7 +217,7 @@ def test_every_task_says_when_it_has_changed_something_and_when_it_has_failed(
 def test_snippets_of_the_ansible_page_are_those_of_the_playbooks_or_parse() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML reads the playbooks")
     tasks = play_of("regenerate.yml")["tasks"]
-    for block in blocks("howto-ansible.md", "yaml"):
+    for block in blocks(DOCS / "howto-ansible.md", "yaml"):
         (task,) = yaml.safe_load(block)
         same = [each for each in tasks if each["name"] == task["name"]]
         assert not same or all(same[0][key] == task[key] for key in task if key != "environment")
@@ -274,7 +231,7 @@ def test_code_of_the_embedding_page_runs_on_a_lab(
 ) -> None:
     monkeypatch.chdir(ROOT)
     names: dict[str, object] = {"__name__": "page"}
-    code = blocks("howto-embed.md", "python")
+    code = blocks(DOCS / "howto-embed.md", "python")
     before = {name: logging.getLogger(name).level for name in ("", "transitions", "asyncssh")}
     try:
         for block in code:
@@ -289,7 +246,7 @@ def test_code_of_the_embedding_page_runs_on_a_lab(
 
 def test_code_of_the_embedding_page_that_no_lab_in_memory_reaches(tmp_path: Path) -> None:
     names: dict[str, object] = {"__name__": "page"}
-    for block in blocks("howto-embed.md", "python"):
+    for block in blocks(DOCS / "howto-embed.md", "python"):
         if "basicConfig" not in block:
             exec(compile(block, "howto-embed.md", "exec"), names)
     read = {"cucm-pub/host-key": None, "cucm-sub1/host-key": None}.get
