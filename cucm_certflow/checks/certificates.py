@@ -15,7 +15,7 @@ from cucm_certflow.procedures.policies import Policy
 from cucm_certflow.procedures.releases import EXISTS
 from cucm_certflow.procedures.vocabulary import ReleaseRange, Source
 
-__all__ = ["CERTIFICATES"]
+__all__ = ["CERTIFICATES", "common_name"]
 
 _REGENERATE: Final = Source(
     "Cisco security guide 14SU2", "Certificates", "D25, K11: regenerating destroys the identity"
@@ -113,14 +113,15 @@ def _all_share_or_none(scope: Scope) -> Iterator[Remark]:
 
 def _names_itself(scope: Scope) -> Iterator[Remark]:
     for node, unit, certificate in _owned(scope):
-        common = _common_name(certificate.subject).lower()
+        common = common_name(certificate.subject).lower()
         listed = {name.lower() for name in certificate.names}
         # A certificate without any alternative name is of another kind: an old self-signed one.
         if common and listed and common not in listed:
             yield Fault(f"{unit} on {node.name}: its common name {common} is not among its names")
 
 
-def _common_name(subject: str) -> str:
+def common_name(subject: str) -> str:
+    """The CN of *subject*, as nodes print it: with commas or semicolons; empty if it has none."""
     for part in subject.replace(";", ",").split(","):
         key, _, value = part.strip().partition("=")
         if key.upper() == "CN":

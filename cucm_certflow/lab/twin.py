@@ -11,10 +11,12 @@ from typing import Final
 
 import attrs
 
+from cucm_certflow.checks.certificates import common_name
 from cucm_certflow.errors import Report, UsageError
 from cucm_certflow.facts import Certificate, ClusterFacts, ListView, NodeFacts, Phone
 from cucm_certflow.lab.cluster import LabCluster
 from cucm_certflow.lab.document import WrongValue
+from cucm_certflow.lab.identities import is_ecdsa
 from cucm_certflow.lab.memory_answers import Answers
 from cucm_certflow.lab.memory_discovery import discovered
 from cucm_certflow.lab.scenario import (
@@ -140,7 +142,7 @@ def twin_of(facts: ClusterFacts, *, name: str = "twin") -> Twin:
             domain=_domain(nodes),
             release=facts.release,
             mode=facts.mode,
-            ecdsa=any(_is_ec(unit) for node in nodes for unit in node.certificates),
+            ecdsa=any(is_ecdsa(unit) for node in nodes for unit in node.certificates),
             token_ctl=_token(nodes) if facts.mode is SecurityMode.MIXED else None,
             nodes=tuple(_node(node, index) for index, node in enumerate(nodes)),
             certificates=tuple(_certificates(facts)),
@@ -187,10 +189,6 @@ def _domain(nodes: tuple[NodeFacts, ...]) -> str:
                 if host == node.name and domain:
                     return domain
     return "lab.example"
-
-
-def _is_ec(unit: CertUnit) -> bool:
-    return unit.value.endswith("-ECDSA")
 
 
 def _token(nodes: tuple[NodeFacts, ...]) -> bool | None:
@@ -247,13 +245,8 @@ def _certificate(
 
 
 def _lacks_its_name(certificate: Certificate) -> bool:
-    common = [
-        value.strip()
-        for part in certificate.subject.split(",")
-        for key, _, value in [part.partition("=")]
-        if key.strip().upper() == "CN"
-    ]
-    return bool(certificate.names and common) and common[0] not in certificate.names
+    common = common_name(certificate.subject).lower()
+    return bool(certificate.names and common) and common not in map(str.lower, certificate.names)
 
 
 def _print(node: NodeFacts, unit: CertUnit) -> str:

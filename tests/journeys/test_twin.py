@@ -234,6 +234,28 @@ def test_cluster_that_the_lab_cannot_be_has_no_twin_and_the_error_says_what_to_d
     assert "certflow plan" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("subject", "missing"),
+    [
+        ("C=US;O=Example;CN=SUB.lab.example;L=Lab", False),
+        ("C=US,O=Example,CN=sub.lab.example", False),
+        ("C=US;O=Example;CN=other.lab.example", True),
+    ],
+)
+def test_name_that_a_certificate_lacks_is_found_as_the_preflight_finds_it(
+    subject: str, missing: bool
+) -> None:
+    facts = observed(SCENARIOS / "small.toml")
+    sub = next(node for node in facts.nodes if node.name == "sub")
+    shown = attrs.evolve(
+        sub.certificates[CertUnit.TOMCAT], subject=subject, names=("sub.lab.example",)
+    )
+    certificates = {**sub.certificates, CertUnit.TOMCAT: shown}
+    twin = twin_of(changed(facts, "sub", certificates=certificates)).scenario
+    given = [spec for spec in twin.certificates if spec.unit is CertUnit.TOMCAT]
+    assert any(spec.name_missing for spec in given if spec.node in (None, "sub")) is missing
+
+
 def test_special_certificates_and_old_lists_come_along() -> None:
     text = (SCENARIOS / "small.toml").read_text(encoding="utf-8")
     text += '[[certificates]]\nunit = "tomcat"\nmulti_server = true\nca_signed = true\n'
