@@ -14,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from cucm_certflow.cli.live_view import LiveView, NodeLine, Point, StepLine, resampled
+from cucm_certflow.core.describe import hours
 from cucm_certflow.core.states import CommandState
 from cucm_certflow.procedures.policies import Evidence
 
@@ -137,7 +138,7 @@ class _Page:
     def head(self) -> list[Text]:
         view = self.view
         begun = view.begun
-        ran = "not begun" if begun is None else _clock((self.now - begun).total_seconds())
+        ran = "not begun" if begun is None else hours(max(0.0, (self.now - begun).total_seconds()))
         steps = len(view.plan.steps)
         counted = f"{view.proved} of {steps} steps proved"
         right = f"{counted}  {ran}" if begun is None else f"{counted}  after {ran}"
@@ -451,11 +452,6 @@ def _block(value: int, top: int, row: int, rows: int, levels: str) -> str:
     if here < 0.5:  # noqa: PLR2004 - less than half a level
         return levels[0] if value and not row else " "
     return levels[max(0, round(here) - 1)]
-
-
-def _clock(seconds: float) -> str:
-    whole = max(0, int(seconds))
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _cell(text: str, width: int, *, right: bool) -> str:

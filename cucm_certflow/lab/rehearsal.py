@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from cucm_certflow.core.describe import by_hand
+from cucm_certflow.core.describe import by_hand, hours
 from cucm_certflow.core.durations import BARRIER
 from cucm_certflow.core.particulars import Particulars
 from cucm_certflow.core.plan import Plan
@@ -135,20 +135,20 @@ class Rehearsal:
             yield f"lost: {len(self.verdict.lost) or 'none'} of {phones} phones"
 
     def _step(self, step: RehearsedStep) -> Iterator[str]:
-        when = "       -" if step.sent_s is None else f"{_hours(step.sent_s):>8}"
-        limits = f"at most {_hours(step.at_most_s)}"
+        when = "       -" if step.sent_s is None else f"{hours(step.sent_s):>8}"
+        limits = f"at most {hours(step.at_most_s)}"
         if step.expected_s is not None:
-            limits = f"expected {_hours(step.expected_s)}, {limits}"
+            limits = f"expected {hours(step.expected_s)}, {limits}"
         yield f"  {when} {step.node:<12} {step.command}  [{limits}]"
 
     def _durations(self) -> Iterator[str]:
         if self.expected_s is not None:
-            yield f"expected, by earlier journals: {_hours(self.expected_s)}"
+            yield f"expected, by earlier journals: {hours(self.expected_s)}"
             if self.unmeasured:
                 yield f"  without {len(self.unmeasured)} steps that no journal has"
         else:
             yield "expected: no earlier journal was given (--measured), so nobody knows"
-        yield f"in the rehearsal: {_hours(self.lasted_s)}, by the lab's own durations"
+        yield f"in the rehearsal: {hours(self.lasted_s)}, by the lab's own durations"
 
     def _at_risk(self) -> Iterator[str]:
         outlooks: dict[tuple[str, str, str], list[str]] = {}
@@ -331,12 +331,6 @@ def _expected_s(plan: Plan, measured: Mapping[str, float]) -> float:
 
 def _since(began: datetime, at: datetime | None) -> float | None:
     return None if at is None else (at - began) / timedelta(seconds=1)
-
-
-def _hours(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from cucm_certflow.core.describe import by_hand
+from cucm_certflow.core.describe import by_hand, hours
 from cucm_certflow.core.states import EntryState
 from cucm_certflow.journal import PROTOCOL
 from cucm_certflow.report.pictures import curve_svg, points_told, timeline_svg
@@ -224,11 +224,7 @@ def _day(at: datetime | None) -> date | str:
 
 
 def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+    return "-" if seconds is None else hours(seconds)
 
 
 def _some(names: Iterable[str]) -> str:
